@@ -1,0 +1,20 @@
+# What people and CI type. Each target first installs what it needs and this machine lacks.
+.PHONY: run test lint bench
+
+run: ## a small site with Larder in front of it
+	@scripts/setup run
+	@scripts/run-demo
+
+test: ## all tests, with a clock that tests can turn
+	@scripts/setup test
+	cargo test --locked --workspace --features larder/turned-clock
+
+lint: ## format, lints, licences, bans, sources
+	@scripts/setup lint
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features larder/turned-clock -- -D warnings
+	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo deny --offline check licenses bans sources
+
+bench: ## Larder beside other caches on this machine
+	@scripts/setup bench
+	@bench/run
