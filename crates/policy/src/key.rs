@@ -1,0 +1,238 @@
+//! Under which key a response is kept (RFC 9111 §2), and what an origin is asked for it.
+//!
+//! A key is bytes: scheme, port, host, target, then the parts that a rule adds. The query counts
+//! byte for byte unless a rule normalises it, and what the key leaves out the origin does not
+//! see either. `Vary` tells apart the responses under one key.
+
+use crate::cookies::cookie;
+use crate::negotiate;
+use crate::request::{Request, split_target};
+use crate::rule::{KeyParts, QueryRule, Rule};
+use std::borrow::Cow;
+
+/// The primary key of a response, owned.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(Box<[u8]>);
+
+/// A key that lies in a buffer of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRef<'a>(&'a [u8]);
+
+/// Parts of a key are ended by this byte, which no host, target, header or cookie value holds.
+const END: u8 = 0;
+
+impl Key {
+    /// The key as a reference.
+    pub fn as_ref(&self) -> KeyRef<'_> {
+        KeyRef(&self.0)
+    }
+}
+
+impl<'a> KeyRef<'a> {
+    /// Builds the key of a request in `buffer`, which is overwritten.
+    pub fn build(request: &Request, rule: &Rule, buffer: &'a mut Vec<u8>) -> KeyRef<'a> {
+        let name = request.hostname();
+        buffer.clear();
+        buffer.extend_from_slice(request.scheme.as_str().as_bytes());
+        buffer.extend_from_slice(&request.host.as_bytes()[name.len()..]);
+        buffer.push(END);
+        push_url(buffer, name, &keyed_target(&rule.key.query, &request.target));
+        push_parts(buffer, &rule.key, request);
+        KeyRef(buffer)
+    }
+
+    /// The key's bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// An owned copy.
+    pub fn to_key(self) -> Key {
+        Key(self.0.into())
+    }
+
+    /// The part that names the URL, whatever the scheme and port and the rule's parts: the
+    /// scope by which a URL is made invalid.
+    pub fn url(self) -> &'a [u8] {
+        let from = self.0.iter().position(|&b| b == END).map_or(0, |at| at + 1);
+        let rest = &self.0[from..];
+        let mut ends = rest.iter().enumerate().filter(|(_, b)| **b == END).map(|(at, _)| at);
+        let end = ends.nth(1).unwrap_or(rest.len());
+        &rest[..end]
+    }
+}
+
+/// The URL scope of a host (without port) and target, equal to [`KeyRef::url`] of its keys.
+pub fn url_scope(hostname: &str, target: &str, rule: &Rule) -> Vec<u8> {
+    let mut scope = Vec::with_capacity(hostname.len() + target.len() + 1);
+    push_url(&mut scope, hostname, &keyed_target(&rule.key.query, target));
+    scope.pop();
+    scope
+}
+
+fn push_url(buffer: &mut Vec<u8>, hostname: &str, target: &str) {
+    buffer.extend_from_slice(hostname.as_bytes());
+    buffer.push(END);
+    buffer.extend_from_slice(target.as_bytes());
+    buffer.push(END);
+}
+
+fn push_parts(buffer: &mut Vec<u8>, parts: &KeyParts, request: &Request) {
+    let mut part = |bytes: &[u8]| {
+        buffer.extend_from_slice(bytes);
+        buffer.push(END);
+    };
+    if !parts.version.is_empty() {
+        part(parts.version.as_bytes());
+    }
+    for name in &parts.headers {
+        part(&negotiate::joined(&request.fields, name));
+    }
+    for name in &parts.cookies {
+        // A missing cookie and an empty one are told apart.
+        match cookie(&request.fields, name) {
+            Some(value) => part(&[b"=", value].concat()),
+            None => part(b""),
+        }
+    }
+    if parts.device {
+        part(negotiate::device(&request.fields).as_bytes());
+    }
+    if let Some(language) = negotiate::language(&request.fields, &parts.languages) {
+        part(language.as_bytes());
+    }
+}
+
+/// The target as it counts in the key.
+pub fn keyed_target<'t>(rule: &QueryRule, target: &'t str) -> Cow<'t, str> {
+    normalised(rule, target, |_| false)
+}
+
+/// The target as the origin is asked: as it counts in the key, and what the rule forwards.
+pub fn forwarded_target<'t>(rule: &QueryRule, target: &'t str) -> Cow<'t, str> {
+    normalised(rule, target, |name| rule.forward.iter().any(|glob| glob.matches(name)))
+}
+
+fn normalised<'t>(
+    rule: &QueryRule,
+    target: &'t str,
+    kept_anyway: impl Fn(&[u8]) -> bool,
+) -> Cow<'t, str> {
+    let (path, Some(query)) = split_target(target) else { return Cow::Borrowed(target) };
+    if *rule == QueryRule::default() {
+        return Cow::Borrowed(target);
+    }
+    let counts = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default().as_bytes();
+        let fits = |globs: &[crate::glob::Glob]| globs.iter().any(|glob| glob.matches(name));
+        let named = rule.only.as_ref().is_none_or(|only| fits(only));
+        (named && !fits(&rule.drop) && !fits(&rule.forward)) || kept_anyway(name)
+    };
+    let mut parameters: Vec<&str> = query.split('&').filter(counts).collect();
+    if rule.sort {
+        // Stable, so that repeated parameters keep their order.
+        parameters.sort_by_key(|parameter| parameter.split('=').next());
+    }
+    if parameters.is_empty() {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(format!("{path}?{}", parameters.join("&")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::glob::Glob;
+
+    fn request(host: &str, target: &str, fields: &[(&str, &str)]) -> Request {
+        Request {
+            host: host.to_owned(),
+            target: target.to_owned(),
+            fields: fields.iter().copied().collect(),
+            ..Request::default()
+        }
+    }
+
+    fn key(request: &Request, rule: &Rule) -> Key {
+        KeyRef::build(request, rule, &mut Vec::new()).to_key()
+    }
+
+    fn globs(patterns: &[&str]) -> Vec<Glob> {
+        patterns.iter().map(|p| Glob::new(p)).collect()
+    }
+
+    #[test]
+    fn without_a_rule_every_byte_of_the_url_counts() {
+        let rule = Rule::default();
+        let base = key(&request("a.b", "/p?x=1&y=2", &[]), &rule);
+        for (host, target) in [
+            ("a.b", "/p?y=2&x=1"),
+            ("a.b", "/p?x=1&y=2&"),
+            ("a.b:81", "/p?x=1&y=2"),
+            ("a.c", "/p?x=1&y=2"),
+            ("a.b", "/%70?x=1&y=2"),
+        ] {
+            assert_ne!(key(&request(host, target, &[]), &rule), base, "{host}{target}");
+        }
+        assert_eq!(key(&request("a.b", "/p?x=1&y=2", &[("Cookie", "z")]), &rule), base);
+    }
+
+    #[test]
+    fn queries_are_normalised_in_the_key_and_toward_the_origin() {
+        let rule = QueryRule {
+            drop: globs(&["utm_*"]),
+            only: None,
+            sort: true,
+            forward: globs(&["_rsc"]),
+        };
+        for (target, keyed, forwarded) in [
+            ("/p", "/p", "/p"),
+            ("/p?b=2&a=1&utm_x=3", "/p?a=1&b=2", "/p?a=1&b=2"),
+            ("/p?utm_x=3", "/p", "/p"),
+            ("/p?_rsc=q&a=1", "/p?a=1", "/p?_rsc=q&a=1"),
+            ("/p?a=2&a=1", "/p?a=2&a=1", "/p?a=2&a=1"),
+        ] {
+            assert_eq!(keyed_target(&rule, target), keyed, "{target}");
+            assert_eq!(forwarded_target(&rule, target), forwarded, "{target}");
+        }
+        let only = QueryRule { only: Some(globs(&["page"])), ..QueryRule::default() };
+        assert_eq!(keyed_target(&only, "/p?x=1&page=2"), "/p?page=2");
+    }
+
+    #[test]
+    fn parts_of_a_rule_tell_responses_apart() {
+        let parts = KeyParts {
+            headers: vec!["x-currency".into()],
+            cookies: vec!["plan".into()],
+            device: true,
+            languages: vec!["en".into(), "de".into()],
+            version: "v2".into(),
+            ..KeyParts::default()
+        };
+        let rule = Rule { key: parts, ..Rule::default() };
+        let base = key(&request("h", "/", &[]), &rule);
+        for fields in [
+            ("X-Currency", "EUR"),
+            ("Cookie", "plan=pro"),
+            ("Cookie", "plan="),
+            ("User-Agent", "iPhone"),
+            ("Accept-Language", "de"),
+        ] {
+            assert_ne!(key(&request("h", "/", &[fields]), &rule), base, "{fields:?}");
+        }
+        assert_eq!(key(&request("h", "/", &[("Cookie", "other=1")]), &rule), base);
+        assert_ne!(key(&request("h", "/", &[]), &Rule::default()), base);
+    }
+
+    #[test]
+    fn the_url_scope_leaves_out_scheme_port_and_parts() {
+        let rule = Rule {
+            key: KeyParts { version: "v".into(), device: true, ..KeyParts::default() },
+            ..Rule::default()
+        };
+        let one = key(&request("a.b:81", "/p?q", &[]), &rule);
+        let other = key(&request("a.b", "/p?q", &[]), &Rule::default());
+        assert_eq!(one.as_ref().url(), other.as_ref().url());
+        assert_eq!(one.as_ref().url(), url_scope("a.b", "/p?q", &rule));
+    }
+}

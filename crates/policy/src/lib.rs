@@ -1,0 +1,34 @@
+//! RULES: what a shared HTTP cache may do, as pure functions.
+//!
+//! Nothing here reads a clock, opens a file or socket, waits or spawns: the caller passes `now`,
+//! and gets back a value that says what to do. Four decisions are made along the life of a
+//! request, each in one function whose verdict is an enum that `proxy` matches once:
+//! [`route::route`], [`reuse::reuse`], [`admission::admission`] and [`reply::reply`].
+//!
+//! The rules are those of RFC 9111 (caching), RFC 9110 (semantics), RFC 5861 (stale windows) and
+//! RFC 9213 (targeted fields), together with the settings of the operator in [`rule`].
+#![forbid(unsafe_code)]
+
+pub mod admission;
+pub mod cache_control;
+pub mod conditional;
+pub mod cookies;
+pub mod fields;
+pub mod freshness;
+pub mod glob;
+pub mod key;
+pub mod meta;
+pub mod name;
+pub mod negotiate;
+pub mod path;
+pub mod purge;
+pub mod range;
+pub mod reason;
+pub mod reply;
+pub mod request;
+pub mod reuse;
+pub mod route;
+pub mod rule;
+pub mod targeted;
+pub mod time;
+pub mod vary;

@@ -1,0 +1,121 @@
+//! What a purge covers, and what unsafe requests make invalid (RFC 9111 §4.4).
+
+use crate::fields::Fields;
+use crate::key::url_scope;
+use crate::name::Name;
+use crate::request::{Request, hostname};
+use crate::rule::{Rule, SiteId};
+
+/// The point in the purge log that a response was born at: the log's head when the request for
+/// it left. Numbers of different logs are never compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Born {
+    /// Which log.
+    pub log_id: u64,
+    /// The sequence number of its head.
+    pub seq: u64,
+}
+
+/// What a purge can name of a stored response.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// One URL, as [`crate::key::url_scope`] writes it.
+    Url(Box<[u8]>),
+    /// A tag of one site.
+    Tag(SiteId, Box<str>),
+}
+
+/// The URL scopes that a response to an unsafe request makes invalid: after a non-error answer
+/// the target, and `Location` and `Content-Location` of the same host (RFC 9111 §4.4).
+pub fn invalidated(request: &Request, rule: &Rule, status: u16, fields: &Fields) -> Vec<Vec<u8>> {
+    if request.method.is_safe() || !(200..400).contains(&status) {
+        return Vec::new();
+    }
+    let mut scopes = vec![url_scope(request.hostname(), &request.target, rule)];
+    for name in [Name::Location, Name::ContentLocation] {
+        let target = fields.text(name).and_then(|value| target_on_same_host(request, value));
+        if let Some(target) = target {
+            scopes.push(url_scope(request.hostname(), &target, rule));
+        }
+    }
+    scopes
+}
+
+/// Resolves a URI reference to a target, if it stays on the request's host and scheme.
+fn target_on_same_host(request: &Request, reference: &str) -> Option<String> {
+    let reference = reference.split('#').next().unwrap_or_default();
+    let rest = match reference.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(request.scheme.as_str()) => Some(rest),
+        Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => return None,
+        _ => reference.strip_prefix("//"),
+    };
+    if let Some(rest) = rest {
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let same = hostname(authority).eq_ignore_ascii_case(request.hostname());
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        return same.then(|| format!("{slash}{target}"));
+    }
+    if reference.starts_with('/') {
+        return Some(reference.to_owned());
+    }
+    // Relative to the folder of the request's path (RFC 3986 §5.2.3).
+    let folder = request.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+    (!reference.is_empty()).then(|| format!("{folder}/{reference}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Method;
+
+    fn names(method: Method, status: u16, response: &[(&str, &str)]) -> Vec<String> {
+        let request = Request {
+            method,
+            host: "a.b:81".into(),
+            target: "/x/y?z".into(),
+            ..Request::default()
+        };
+        let fields: Fields = response.iter().copied().collect();
+        invalidated(&request, &Rule::default(), status, &fields)
+            .into_iter()
+            .map(|scope| String::from_utf8_lossy(&scope).replace('\0', ""))
+            .collect()
+    }
+
+    #[test]
+    fn unsafe_methods_make_their_target_invalid_after_a_non_error() {
+        for (method, status, invalid) in [
+            (Method::Post, 200, true),
+            (Method::Put, 204, true),
+            (Method::Delete, 303, true),
+            (Method::Other("FOO".into()), 200, true),
+            (Method::Post, 400, false),
+            (Method::Post, 500, false),
+            (Method::Get, 200, false),
+            (Method::Options, 200, false),
+        ] {
+            let found = names(method.clone(), status, &[]);
+            assert_eq!(found == ["a.b/x/y?z"], invalid, "{method:?} {status}");
+        }
+    }
+
+    #[test]
+    fn locations_of_the_same_host_become_invalid_too() {
+        for (value, target) in [
+            ("/new", Some("a.b/new")),
+            ("http://a.b:81/new?q#f", Some("a.b/new?q")),
+            ("//A.B/new", Some("a.b/new")),
+            ("http://a.b:81", Some("a.b/")),
+            ("sibling", Some("a.b/x/sibling")),
+            ("http://other/new", None),
+            ("https://a.b/new", None),
+            ("mailto://x", None),
+            ("", None),
+        ] {
+            let found = names(Method::Post, 201, &[("Location", value)]);
+            assert_eq!(found.get(1).map(String::as_str), target, "{value}");
+        }
+        assert_eq!(names(Method::Post, 201, &[("Content-Location", "/c")])[1], "a.b/c");
+    }
+}

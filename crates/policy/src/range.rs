@@ -1,0 +1,124 @@
+//! Byte ranges (RFC 9110 §14) answered from a complete response.
+
+/// More ranges than this in one request and the field is ignored: the whole is sent.
+pub const MAX_RANGES: usize = 16;
+
+/// Part of a body: `first` to `last`, both within it and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteRange {
+    /// Offset of the first byte.
+    pub first: u64,
+    /// Offset of the last byte, not less than `first`.
+    pub last: u64,
+}
+
+impl ByteRange {
+    /// How many bytes it has; never 0.
+    #[allow(clippy::len_without_is_empty, reason = "a range is never empty")]
+    pub fn len(self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+/// What a `Range` field asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ranges {
+    /// The field is to be ignored: malformed, of another unit, or asking too much (§14.2).
+    Ignore,
+    /// These parts, in the order asked.
+    Parts(Vec<ByteRange>),
+    /// No part lies within the body (416).
+    Unsatisfiable,
+}
+
+/// Reads a `Range` field against a body of `length` bytes.
+pub fn parse(value: &[u8], length: u64) -> Ranges {
+    let Some((unit, set)) = std::str::from_utf8(value).ok().and_then(|v| v.split_once('=')) else {
+        return Ranges::Ignore;
+    };
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return Ranges::Ignore;
+    }
+    let mut parts = Vec::new();
+    let mut asked = 0;
+    for spec in set.split(',').map(|s| s.trim_matches([' ', '\t'])).filter(|s| !s.is_empty()) {
+        asked += 1;
+        match range(spec, length) {
+            Err(Malformed) => return Ranges::Ignore,
+            Ok(Some(part)) => parts.push(part),
+            Ok(None) => {}
+        }
+    }
+    match (asked, parts.len()) {
+        (0, _) => Ranges::Ignore,
+        (n, _) if n > MAX_RANGES => Ranges::Ignore,
+        (_, 0) => Ranges::Unsatisfiable,
+        // Parts that together exceed the whole only cost: send the whole instead (§14.2).
+        (_, n) if n > 1 && parts.iter().map(|p| p.len()).sum::<u64>() > length => Ranges::Ignore,
+        _ => Ranges::Parts(parts),
+    }
+}
+
+struct Malformed;
+
+/// One range; nothing if it lies outside the body.
+fn range(spec: &str, length: u64) -> Result<Option<ByteRange>, Malformed> {
+    let (first, last) = spec.split_once('-').ok_or(Malformed)?;
+    if first.is_empty() {
+        let suffix = number(last)?;
+        let within = suffix > 0 && length > 0;
+        let first = length.saturating_sub(suffix);
+        return Ok(within.then(|| ByteRange { first, last: length - 1 }));
+    }
+    let first = number(first)?;
+    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    if last < first {
+        return Err(Malformed);
+    }
+    Ok((first < length).then(|| ByteRange { first, last: last.min(length - 1) }))
+}
+
+/// Digits only; what is too great is the greatest number.
+fn number(text: &str) -> Result<u64, Malformed> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Malformed);
+    }
+    Ok(text.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_resolved_against_the_length() {
+        let parts = |list: &[(u64, u64)]| {
+            Ranges::Parts(list.iter().map(|&(first, last)| ByteRange { first, last }).collect())
+        };
+        for (value, length, found) in [
+            ("bytes=0-4", 10, parts(&[(0, 4)])),
+            ("bytes=5-", 10, parts(&[(5, 9)])),
+            ("bytes=-3", 10, parts(&[(7, 9)])),
+            ("bytes=-30", 10, parts(&[(0, 9)])),
+            ("bytes=0-99", 10, parts(&[(0, 9)])),
+            ("bytes=0-0,-1", 10, parts(&[(0, 0), (9, 9)])),
+            ("bytes=9-9, 20-30", 10, parts(&[(9, 9)])),
+            ("BYTES=0-1", 10, parts(&[(0, 1)])),
+            ("bytes=0-18446744073709551616", 10, parts(&[(0, 9)])),
+            ("bytes=10-", 10, Ranges::Unsatisfiable),
+            ("bytes=-0", 10, Ranges::Unsatisfiable),
+            ("bytes=0-", 0, Ranges::Unsatisfiable),
+            ("bytes=4-2", 10, Ranges::Ignore),
+            ("bytes=a-b", 10, Ranges::Ignore),
+            ("bytes=", 10, Ranges::Ignore),
+            ("bytes=-", 10, Ranges::Ignore),
+            ("bytes 0-4", 10, Ranges::Ignore),
+            ("lines=0-4", 10, Ranges::Ignore),
+            ("bytes=0-9,0-9", 10, Ranges::Ignore),
+        ] {
+            assert_eq!(parse(value.as_bytes(), length), found, "{value} of {length}");
+        }
+        let many = format!("bytes={}", vec!["0-0"; MAX_RANGES + 1].join(","));
+        assert_eq!(parse(many.as_bytes(), 1000), Ranges::Ignore);
+    }
+}

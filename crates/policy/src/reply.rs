@@ -1,0 +1,138 @@
+//! The fourth decision: what of a response the client gets, and with which fields.
+
+use crate::conditional;
+use crate::fields::Fields;
+use crate::name::Name;
+use crate::range::{self, ByteRange, Ranges};
+use crate::request::{Method, Request};
+use crate::rule::{Rule, Site};
+
+/// The verdict on what goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The whole response.
+    Full,
+    /// 304: the client has it.
+    NotModified,
+    /// 206: these parts.
+    Parts(Vec<ByteRange>),
+    /// 416: no part that was asked for is there.
+    Unsatisfiable,
+}
+
+/// Decides what a client gets of a response whose whole body of `length` bytes is at hand, or
+/// will be. Conditions come before ranges (RFC 9110 §13.2.2); both concern only a 200.
+pub fn reply(request: &Request, status: u16, response: &Fields, length: Option<u64>) -> Reply {
+    if status != 200 {
+        return Reply::Full;
+    }
+    if conditional::client_has_it(&request.fields, response) {
+        return Reply::NotModified;
+    }
+    let (Some(range), Some(length)) = (request.fields.get(Name::Range), length) else {
+        return Reply::Full;
+    };
+    if request.method != Method::Get || !conditional::range_is_of(&request.fields, response) {
+        return Reply::Full;
+    }
+    match range::parse(range, length) {
+        Ranges::Ignore => Reply::Full,
+        Ranges::Parts(parts) => Reply::Parts(parts),
+        Ranges::Unsatisfiable => Reply::Unsatisfiable,
+    }
+}
+
+/// The fields of a response as clients get them: without those that are for us alone, with the
+/// changes of the rule, and with our `Via` (RFC 9110 §7.6.3).
+pub fn shown(site: &Site, rule: &Rule, fields: &Fields) -> Fields {
+    let mut shown = fields.clone();
+    shown.retain(|field| match field.id {
+        Name::SurrogateControl | Name::LarderCacheControl => false,
+        Name::CacheTag | Name::SurrogateKey | Name::Xkey => site.show_tags,
+        _ => true,
+    });
+    if let Some(ttl) = rule.browser_ttl {
+        shown.remove(Name::Expires);
+        shown.set(Name::CacheControl, format!("max-age={}", ttl.get()));
+    }
+    rule.response_fields.apply(&mut shown);
+    shown.add(Name::Via, "1.1 larder");
+    shown.shrink();
+    shown
+}
+
+/// Whether a field of a stored response belongs into a 304 made from it (RFC 9110 §15.4.5).
+pub fn belongs_in_304(name: Name) -> bool {
+    matches!(
+        name,
+        Name::CacheControl
+            | Name::CacheStatus
+            | Name::CdnCacheControl
+            | Name::ContentLocation
+            | Name::Date
+            | Name::Etag
+            | Name::Expires
+            | Name::LastModified
+            | Name::Vary
+            | Name::Via
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::FieldEdits;
+    use crate::rule::tests::plain_site;
+    use crate::time::Seconds;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn conditions_come_before_ranges_and_only_a_200_has_either() {
+        let part = Reply::Parts(vec![ByteRange { first: 0, last: 1 }]);
+        let (range, has, other) =
+            (("Range", "bytes=0-1"), ("If-None-Match", "\"a\""), ("If-None-Match", "\"b\""));
+        for (request, status, length, verdict) in [
+            (vec![], 200, Some(9), Reply::Full),
+            (vec![has, range], 200, Some(9), Reply::NotModified),
+            (vec![other, range], 200, Some(9), part.clone()),
+            (vec![range], 404, Some(9), Reply::Full),
+            (vec![has], 404, Some(9), Reply::Full),
+            (vec![range], 200, None, Reply::Full),
+            (vec![("Range", "bytes=9-")], 200, Some(9), Reply::Unsatisfiable),
+            (vec![("Range", "bytes=x")], 200, Some(9), Reply::Full),
+            (vec![range, ("If-Range", "\"b\"")], 200, Some(9), Reply::Full),
+            (vec![range, ("If-Range", "\"a\"")], 200, Some(9), part.clone()),
+        ] {
+            let asked = Request { fields: fields(&request), ..Request::default() };
+            let found = reply(&asked, status, &fields(&[("ETag", "\"a\"")]), length);
+            assert_eq!(found, verdict, "{request:?} {status}");
+        }
+        let head = Request { method: Method::Head, fields: fields(&[range]), ..Request::default() };
+        assert_eq!(reply(&head, 200, &Fields::new(), Some(9)), Reply::Full, "§14.2: GET only");
+    }
+
+    #[test]
+    fn clients_see_neither_tags_nor_what_is_for_us() {
+        let rule = Rule {
+            browser_ttl: Some(Seconds::new(5)),
+            response_fields: FieldEdits { remove: vec!["server".into()], ..Default::default() },
+            ..Rule::default()
+        };
+        let sent = fields(&[
+            ("Cache-Control", "s-maxage=60"),
+            ("Expires", "0"),
+            ("Cache-Tag", "a"),
+            ("Surrogate-Control", "max-age=1"),
+            ("Server", "x"),
+            ("Via", "1.1 app"),
+        ]);
+        let found = shown(&plain_site(), &rule, &sent);
+        assert_eq!(
+            found,
+            fields(&[("Via", "1.1 app"), ("Cache-Control", "max-age=5"), ("Via", "1.1 larder")])
+        );
+    }
+}

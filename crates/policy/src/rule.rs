@@ -1,0 +1,330 @@
+//! What the operator has set: sites, and rules within a site.
+//!
+//! These are validated values; `larder` makes them from the configuration. No rule at all is
+//! right for most sites: the origin's headers decide.
+
+use crate::cookies;
+use crate::fields::Fields;
+use crate::glob::Glob;
+use crate::path::match_path;
+use crate::request::{Method, Request, hostname};
+use crate::time::Seconds;
+
+/// The number of a site in the running configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(pub u16);
+
+/// One site: the hosts it answers for and how what it serves is cached.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its number.
+    pub id: SiteId,
+    /// Its name in logs and metrics: the first host, or `default`.
+    pub name: String,
+    /// Host patterns in lower case, without ports; empty: every host.
+    pub hosts: Vec<Glob>,
+    /// Rules in order; the first that matches wins.
+    pub rules: Vec<Rule>,
+    /// What holds where no rule matches.
+    pub default_rule: Rule,
+    /// Names of cookies that make a request a session's; such requests pass by.
+    pub session_cookies: Vec<Glob>,
+    /// Names of cookies that no origin reads, such as those of analytics.
+    pub ignored_cookies: Vec<Glob>,
+    /// The longest lifetime that heuristics may find (RFC 9111 §4.2.2).
+    pub heuristic_max: Seconds,
+    /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
+    pub show_tags: bool,
+}
+
+/// One rule of a site.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// Which requests it is for.
+    pub matches: Match,
+    /// Fresh for so long, whatever the origin says, for 200, 203, 301 and 308.
+    pub ttl: Option<Seconds>,
+    /// Fresh for so long for 404 and 410; 10 s where only `ttl` is set.
+    pub negative_ttl: Option<Seconds>,
+    /// Served stale for so long while it is refreshed in the background.
+    pub stale_while_revalidate: Option<Seconds>,
+    /// Served stale for so long when the origin fails.
+    pub stale_if_error: Option<Seconds>,
+    /// The `max-age` that browsers are told.
+    pub browser_ttl: Option<Seconds>,
+    /// Whether the cache is used.
+    pub cache: CacheMode,
+    /// What besides scheme, host, path and query tells responses apart.
+    pub key: KeyParts,
+    /// Changes to the response's fields.
+    pub response_fields: FieldEdits,
+    /// Changes to the fields of the request toward the origin.
+    pub request_fields: FieldEdits,
+    /// Tags given to every response stored under this rule.
+    pub tags: Vec<String>,
+}
+
+/// Whether a rule uses the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// As the origin's headers say.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Even against `no-store`, `private` and `Set-Cookie`; the cookie is not kept.
+    Force,
+}
+
+/// Which requests a rule is for; all that is set must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    /// Patterns for the decoded path; one must fit. Empty: any.
+    pub paths: Vec<Glob>,
+    /// Methods; empty: any.
+    pub methods: Vec<Method>,
+    /// Header names in lower case and, where given, a pattern for one of their values.
+    pub headers: Vec<(String, Option<Glob>)>,
+    /// Cookie names and, where given, a pattern for the value.
+    pub cookies: Vec<(String, Option<Glob>)>,
+}
+
+/// What besides scheme, host, path and query tells responses apart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyParts {
+    /// How the query is normalised, in the key and toward the origin.
+    pub query: QueryRule,
+    /// Request headers whose values count, in lower case.
+    pub headers: Vec<String>,
+    /// Cookies whose values count.
+    pub cookies: Vec<String>,
+    /// Whether the class of device counts.
+    pub device: bool,
+    /// Languages to choose from by `Accept-Language`; empty: it does not count.
+    pub languages: Vec<String>,
+    /// A word that, when changed, leaves all older responses behind.
+    pub version: String,
+}
+
+/// How a query is normalised.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueryRule {
+    /// Parameters that do not count.
+    pub drop: Vec<Glob>,
+    /// The only parameters that count.
+    pub only: Option<Vec<Glob>>,
+    /// Whether parameters are sorted by name.
+    pub sort: bool,
+    /// Parameters that do not count and reach the origin nevertheless.
+    pub forward: Vec<Glob>,
+}
+
+/// Changes to header fields, done in the order remove, set, add.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FieldEdits {
+    /// Names in lower case.
+    pub remove: Vec<String>,
+    /// Fields that replace those of the same name.
+    pub set: Vec<(String, String)>,
+    /// Fields that are appended.
+    pub add: Vec<(String, String)>,
+}
+
+impl Site {
+    /// The rule for a request: the first that matches. On a path that an origin could read
+    /// differently, rules that prolong or force caching are passed over.
+    pub fn rule_for(&self, request: &Request) -> &Rule {
+        if self.rules.is_empty() {
+            return &self.default_rule;
+        }
+        let path = match_path(request.path());
+        self.rules
+            .iter()
+            .filter(|rule| !(path.ambiguous && rule.prolongs()))
+            .find(|rule| rule.matches.covers(request, &path.path))
+            .unwrap_or(&self.default_rule)
+    }
+
+    /// Whether the site answers for that host (with or without a port).
+    pub fn answers_for(&self, host: &str) -> bool {
+        let name = hostname(host).as_bytes();
+        self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+impl Rule {
+    /// Whether the rule makes something live longer than the origin said.
+    pub fn prolongs(&self) -> bool {
+        self.ttl.is_some()
+            || self.negative_ttl.is_some()
+            || self.stale_while_revalidate.is_some()
+            || self.stale_if_error.is_some()
+            || self.cache == CacheMode::Force
+    }
+
+    /// Whether the rule forces storing.
+    pub fn forces(&self) -> bool {
+        self.cache == CacheMode::Force
+    }
+
+    /// The lifetime that the rule gives a response of that status.
+    pub fn lifetime(&self, status: u16) -> Option<Seconds> {
+        const NEGATIVE_TTL: Seconds = Seconds::new(10);
+        match status {
+            200 | 203 | 301 | 308 => self.ttl,
+            404 | 410 => self.negative_ttl.or(self.ttl.map(|_| NEGATIVE_TTL)),
+            _ => None,
+        }
+    }
+}
+
+impl Match {
+    fn covers(&self, request: &Request, path: &[u8]) -> bool {
+        (self.paths.is_empty() || self.paths.iter().any(|glob| glob.matches(path)))
+            && (self.methods.is_empty() || self.methods.contains(&request.method))
+            && self.headers.iter().all(|(name, value)| has_header(&request.fields, name, value))
+            && self.cookies.iter().all(|(name, value)| has_cookie(&request.fields, name, value))
+    }
+}
+
+fn has_header(fields: &Fields, name: &str, wanted: &Option<Glob>) -> bool {
+    fields.all_named(name).any(|value| wanted.as_ref().is_none_or(|glob| glob.matches(value)))
+}
+
+fn has_cookie(fields: &Fields, name: &str, wanted: &Option<Glob>) -> bool {
+    cookies::cookies(fields)
+        .filter(|(found, _)| *found == name.as_bytes())
+        .any(|(_, value)| wanted.as_ref().is_none_or(|glob| glob.matches(value)))
+}
+
+impl FieldEdits {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+
+    /// Makes the changes.
+    pub fn apply(&self, fields: &mut Fields) {
+        if self.is_empty() {
+            return;
+        }
+        let gone = |name: &str| {
+            self.remove.iter().any(|n| n == name)
+                || self.set.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
+        fields.retain(|field| !gone(field.name));
+        for (name, value) in self.set.iter().chain(&self.add) {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A site without hosts or rules, for tests.
+    pub fn plain_site() -> Site {
+        Site {
+            id: SiteId(0),
+            name: "default".to_owned(),
+            hosts: Vec::new(),
+            rules: Vec::new(),
+            default_rule: Rule::default(),
+            session_cookies: Vec::new(),
+            ignored_cookies: vec![Glob::new("_ga*")],
+            heuristic_max: Seconds::new(3600),
+            show_tags: false,
+        }
+    }
+
+    fn request(target: &str, fields: &[(&str, &str)]) -> Request {
+        Request {
+            target: target.to_owned(),
+            fields: fields.iter().copied().collect(),
+            ..Request::default()
+        }
+    }
+
+    fn rule(path: &str) -> Rule {
+        let paths = vec![Glob::new(path)];
+        Rule { matches: Match { paths, ..Match::default() }, ..Rule::default() }
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_wins() {
+        let mut site = plain_site();
+        site.rules = vec![
+            Rule { tags: vec!["api".into()], ..rule("/api/*") },
+            Rule { tags: vec!["all".into()], ..rule("/*") },
+        ];
+        for (target, tag) in [("/api/x?y", "api"), ("/apix", "all"), ("/%61pi/x", "api")] {
+            assert_eq!(site.rule_for(&request(target, &[])).tags, [tag], "{target}");
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_path_meets_no_rule_that_prolongs() {
+        let mut site = plain_site();
+        site.rules = vec![
+            Rule { ttl: Some(Seconds::new(60)), ..rule("/static/*") },
+            Rule { cache: CacheMode::Off, ..rule("/static/*") },
+        ];
+        assert!(site.rule_for(&request("/static/a", &[])).ttl.is_some());
+        for target in ["/account/..%2fstatic/a", "/x/../static/a", "/static/a;x.css"] {
+            let found = site.rule_for(&request(target, &[]));
+            assert!(found.ttl.is_none(), "{target}");
+        }
+        let off = site.rule_for(&request("/static/a;x", &[]));
+        assert_eq!(off.cache, CacheMode::Off, "rules that only restrict still hold");
+    }
+
+    #[test]
+    fn headers_cookies_and_methods_must_all_fit() {
+        let matches = Match {
+            methods: vec![Method::Get],
+            headers: vec![("x-a".into(), Some(Glob::new("1*"))), ("x-b".into(), None)],
+            cookies: vec![("c".into(), Some(Glob::new("z")))],
+            ..Match::default()
+        };
+        let full = [("X-A", "12"), ("X-B", ""), ("Cookie", "c=z")];
+        assert!(matches.covers(&request("/", &full), b"/"));
+        for missing in 0..full.len() {
+            let mut some = full.to_vec();
+            some.remove(missing);
+            assert!(!matches.covers(&request("/", &some), b"/"), "without {:?}", full[missing]);
+        }
+        let post = Request { method: Method::Post, ..request("/", &full) };
+        assert!(!matches.covers(&post, b"/"));
+    }
+
+    #[test]
+    fn hosts_match_without_port_and_by_pattern() {
+        let mut site = plain_site();
+        assert!(site.answers_for("anything"));
+        site.hosts = vec![Glob::new("example.com"), Glob::new("*.example.org")];
+        for (host, answers) in [
+            ("example.com", true),
+            ("example.com:8080", true),
+            ("a.example.org", true),
+            ("example.org", false),
+            ("evil-example.com", false),
+        ] {
+            assert_eq!(site.answers_for(host), answers, "{host}");
+        }
+    }
+
+    #[test]
+    fn edits_remove_set_and_add_in_that_order() {
+        let edits = FieldEdits {
+            remove: vec!["a".into()],
+            set: vec![("B".into(), "2".into())],
+            add: vec![("A".into(), "3".into())],
+        };
+        let mut fields: Fields =
+            [("A", "0"), ("B", "0"), ("B", "1"), ("C", "9")].into_iter().collect();
+        edits.apply(&mut fields);
+        let found: Vec<_> = fields.iter().map(|f| (f.name, f.value)).collect();
+        assert_eq!(found, [("c", &b"9"[..]), ("b", b"2"), ("a", b"3")]);
+    }
+}
