@@ -1,0 +1,172 @@
+//! The one door of the store.
+
+use crate::body::Body;
+use crate::entry::{Entry, Heads};
+use crate::memory::Memory;
+use crate::scopes::{Departure, Scopes};
+use crate::writer::Writer;
+use foldhash::quality::RandomState;
+use policy::fields::Fields;
+use policy::key::{Key, KeyRef};
+use policy::meta::Meta;
+use policy::purge::Born;
+use policy::reason::WhySkip;
+use policy::vary::Variant;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much the store may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of the memory tier, everything counted: keys, fields, bodies and bookkeeping.
+    pub memory_bytes: usize,
+    /// The longest body that is stored, in bytes.
+    pub max_object_bytes: u64,
+    /// Bytes of bodies on their way in, all together.
+    pub in_flight_bytes: u64,
+    /// Responses kept under one key, told apart by `Vary`.
+    pub max_variants: usize,
+}
+
+/// All that is stored. One for the whole process, shared by all cores.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: AtomicU64,
+    hasher: RandomState,
+    memory: Memory,
+    scopes: Arc<Scopes>,
+    born: Born,
+}
+
+/// What was found under a key.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Nothing.
+    Miss,
+    /// Only responses for other requests; this request's place by the `Vary` of the newest.
+    OtherVariants(Variant),
+    /// The newest response for such a request.
+    Hit(Arc<Entry>),
+}
+
+/// Sizes at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Responses in memory.
+    pub entries: u64,
+    /// Bytes they hold, everything counted.
+    pub bytes: u64,
+    /// Responses given up for room since the start.
+    pub evictions: u64,
+    /// Bytes of bodies on their way in.
+    pub in_flight_bytes: u64,
+}
+
+impl Store {
+    /// An empty store. `log_id` names this run's purge log.
+    pub fn new(limits: Limits, log_id: u64) -> Arc<Store> {
+        let scopes = Arc::new(Scopes::default());
+        Arc::new(Store {
+            memory: Memory::new(limits, scopes.clone()),
+            in_flight: AtomicU64::new(0),
+            hasher: RandomState::default(),
+            born: Born { log_id, seq: 0 },
+            scopes,
+            limits,
+        })
+    }
+
+    /// Finds the response for a request under a key. Holds a lock only while it looks.
+    pub fn lookup(&self, key: KeyRef<'_>, request: &Fields) -> Lookup {
+        self.memory.lookup(self.hash(key.bytes()), key, request)
+    }
+
+    /// Whether an unsafe request made what is stored invalid (RFC 9111 §4.4). While nothing
+    /// was made invalid since the last time, this is one comparison.
+    pub fn is_invalid(&self, entry: &Entry) -> bool {
+        let count = self.scopes.count();
+        if entry.was_checked_at(count) {
+            return false;
+        }
+        let invalid = entry.departed_before(self.scopes.invalid_at(entry.url));
+        if !invalid {
+            entry.mark_checked_at(count);
+        }
+        invalid
+    }
+
+    /// Notes that a request for this key leaves for the origin now.
+    pub fn depart(&self, key: KeyRef<'_>) -> Departure {
+        self.scopes.depart(self.hash(key.url()))
+    }
+
+    /// The head of the purge log now.
+    pub fn born(&self) -> Born {
+        self.born
+    }
+
+    /// Begins to take a body. `announced` is its claimed length.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub fn begin(self: &Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), announced)
+    }
+
+    /// Keeps a stored response under new metadata, after a 304 or a HEAD; the body is shared,
+    /// not copied.
+    pub fn refresh(
+        &self,
+        key: &Key,
+        stored: &Arc<Entry>,
+        meta: Meta,
+        heads: Heads,
+        departure: &Departure,
+    ) -> Arc<Entry> {
+        self.insert(key, meta, heads, stored.body.clone(), departure, Some(stored))
+    }
+
+    /// A response that shares a stored body and is not kept: to be served once.
+    pub fn detached(&self, stored: &Entry, meta: Meta, heads: Heads) -> Arc<Entry> {
+        let (url, departed) = (stored.url, self.scopes.count());
+        Arc::new(Entry::new(meta, heads, stored.body.clone(), url, departed))
+    }
+
+    /// Makes every stored response of a URL, and every one on its way, invalid: it must be
+    /// validated before use. Says whether there was any. `url` is [`policy::key::url_scope`]'s.
+    pub fn invalidate(&self, url: &[u8]) -> bool {
+        self.scopes.invalidate(self.hash(url))
+    }
+
+    /// Sizes now.
+    pub fn stats(&self) -> Stats {
+        let (entries, bytes, evictions) = self.memory.stats();
+        let in_flight_bytes = self.in_flight.load(Ordering::Relaxed);
+        Stats { entries, bytes, evictions, in_flight_bytes }
+    }
+
+    pub(crate) fn insert(
+        &self,
+        key: &Key,
+        meta: Meta,
+        heads: Heads,
+        body: Body,
+        departure: &Departure,
+        replaced: Option<&Arc<Entry>>,
+    ) -> Arc<Entry> {
+        let entry = Arc::new(Entry::new(meta, heads, body, departure.url(), departure.count()));
+        let hash = self.hash(key.as_ref().bytes());
+        self.memory.insert(hash, key, entry.clone(), replaced);
+        entry
+    }
+
+    fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+}
+
+#[cfg(test)]
+#[path = "door_tests.rs"]
+mod tests;

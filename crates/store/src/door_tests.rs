@@ -1,0 +1,168 @@
+//! The door as its users see it.
+
+use super::*;
+use bytes::Bytes;
+use policy::freshness::Life;
+use policy::request::Request;
+use policy::rule::{Rule, SiteId};
+use proptest::prelude::*;
+
+const LIMITS: Limits = Limits {
+    memory_bytes: 1 << 20,
+    max_object_bytes: 1 << 16,
+    in_flight_bytes: 1 << 17,
+    max_variants: 3,
+};
+
+fn key(target: &str) -> Key {
+    let request = Request { host: "a.b".into(), target: target.into(), ..Request::default() };
+    KeyRef::build(&request, &Rule::default(), &mut Vec::new()).to_key()
+}
+
+fn fields(pairs: &[(&str, &str)]) -> Fields {
+    pairs.iter().copied().collect()
+}
+
+fn meta(vary: &str, request: &Fields) -> Meta {
+    let response = fields(&[("Vary", vary)]);
+    Meta {
+        status: 200,
+        variant: Variant::of(&response, request, &[]).expect("no star"),
+        fields: response,
+        body_bytes: 0,
+        life: Life::default(),
+        born: Born::default(),
+        site: SiteId(0),
+        tags: Box::default(),
+        sources: Box::default(),
+    }
+}
+
+fn put(store: &Arc<Store>, target: &str, vary: &str, request: &Fields, body: &[u8]) -> Arc<Entry> {
+    let key = key(target);
+    let departure = store.depart(key.as_ref());
+    let mut writer = store.begin(None).expect("room");
+    writer.push(Bytes::copy_from_slice(body)).expect("room");
+    writer.finish(&key, meta(vary, request), Heads::default(), &departure, None)
+}
+
+fn body_of(store: &Store, target: &str, request: &Fields) -> Option<Vec<u8>> {
+    match store.lookup(key(target).as_ref(), request) {
+        Lookup::Hit(entry) => entry.body.in_memory().map(|body| body.to_vec()),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_was_written_is_found_and_nothing_else() {
+    let store = Store::new(LIMITS, 1);
+    let any = Fields::new();
+    put(&store, "/a", "", &any, b"one");
+    assert_eq!(body_of(&store, "/a", &any), Some(b"one".to_vec()));
+    assert_eq!(body_of(&store, "/b", &any), None);
+    put(&store, "/a", "", &any, b"two");
+    assert_eq!(body_of(&store, "/a", &any), Some(b"two".to_vec()));
+    assert_eq!(store.stats().entries, 1);
+}
+
+#[test]
+fn a_dropped_writer_leaves_nothing() {
+    let store = Store::new(LIMITS, 1);
+    let mut writer = store.begin(Some(100)).expect("room");
+    writer.push(Bytes::from_static(b"half")).expect("room");
+    assert_eq!(store.stats().in_flight_bytes, 100);
+    drop(writer);
+    assert_eq!(store.stats(), Stats::default());
+}
+
+#[test]
+fn bodies_are_bounded_each_and_all_together() {
+    let store = Store::new(LIMITS, 1);
+    assert_eq!(store.begin(Some((1 << 16) + 1)).err(), Some(WhySkip::TooLarge));
+    let first = store.begin(Some(1 << 16)).expect("room");
+    let second = store.begin(Some(1 << 16)).expect("room");
+    assert_eq!(store.begin(Some(1)).err(), Some(WhySkip::InFlight));
+    drop(first);
+    let mut third = store.begin(None).expect("room");
+    third.push(Bytes::from(vec![0; 1 << 16])).expect("room again");
+    assert_eq!(third.push(Bytes::from_static(b"x")), Err(WhySkip::TooLarge));
+    drop((second, third));
+    assert_eq!(store.stats().in_flight_bytes, 0);
+}
+
+#[test]
+fn variants_are_told_apart_and_bounded() {
+    let store = Store::new(LIMITS, 1);
+    let asks = |value: &str| fields(&[("X-A", value)]);
+    for value in ["1", "2", "3"] {
+        put(&store, "/a", "X-A", &asks(value), value.as_bytes());
+    }
+    assert_eq!(body_of(&store, "/a", &asks("1")), Some(b"1".to_vec()));
+    assert!(matches!(
+        store.lookup(key("/a").as_ref(), &asks("9")),
+        Lookup::OtherVariants(variant) if variant.answers(&asks("9"))
+    ));
+    put(&store, "/a", "X-A", &asks("4"), b"4");
+    assert_eq!(body_of(&store, "/a", &asks("1")), None, "the oldest made room");
+    assert_eq!(body_of(&store, "/a", &asks("4")), Some(b"4".to_vec()));
+    assert_eq!(store.stats().entries, 3);
+}
+
+#[test]
+fn a_refresh_shares_the_body() {
+    let store = Store::new(LIMITS, 1);
+    let any = Fields::new();
+    let old = put(&store, "/a", "", &any, b"body");
+    let departure = store.depart(key("/a").as_ref());
+    let wider = meta("X-A", &any);
+    let new = store.refresh(&key("/a"), &old, wider, Heads::default(), &departure);
+    let address = |entry: &Entry| entry.body.in_memory().map(|body| body.as_ptr());
+    assert_eq!(address(&old), address(&new));
+    assert_eq!(store.stats().entries, 1, "the old one is replaced although its Vary differs");
+}
+
+#[test]
+fn invalid_is_what_left_before_and_not_what_left_after() {
+    let store = Store::new(LIMITS, 1);
+    let any = Fields::new();
+    let scope = key("/a").as_ref().url().to_vec();
+    assert!(!store.invalidate(&scope), "nothing is stored or on its way");
+    let early = store.depart(key("/a").as_ref());
+    let stored = put(&store, "/a", "", &any, b"old");
+    assert!(!store.is_invalid(&stored));
+    assert!(store.invalidate(&scope));
+    assert!(store.is_invalid(&stored) && early.is_overtaken());
+    let late = store.begin(None).expect("room");
+    let late = late.finish(&key("/a"), meta("", &any), Heads::default(), &early, None);
+    assert!(store.is_invalid(&late), "its request left before");
+    let after = put(&store, "/a", "", &any, b"new");
+    assert!(!store.is_invalid(&after));
+    put(&store, "/b", "", &any, b"other");
+    assert!(store.invalidate(key("/b").as_ref().url()));
+    assert!(!store.is_invalid(&after), "another URL is another matter");
+}
+
+proptest! {
+    /// Whatever is put, what is counted stays within the bound, and what is found is the last
+    /// that was put under its key.
+    #[test]
+    fn the_bound_holds_and_the_last_wins(puts in prop::collection::vec((0u8..40, 0usize..3000), 1..300)) {
+        let limits = Limits { memory_bytes: 40_000, ..LIMITS };
+        let store = Store::new(limits, 1);
+        let any = Fields::new();
+        let mut last = std::collections::HashMap::new();
+        for (name, length) in puts {
+            let target = format!("/{name}");
+            let body = vec![name; length];
+            put(&store, &target, "", &any, &body);
+            last.insert(target, body);
+            prop_assert!(store.stats().bytes <= 40_000);
+        }
+        for (target, body) in &last {
+            if let Some(found) = body_of(&store, target, &any) {
+                prop_assert_eq!(&found, body);
+            }
+        }
+        prop_assert!(store.scopes.len() as u64 <= store.stats().entries);
+    }
+}

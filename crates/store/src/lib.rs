@@ -1,0 +1,19 @@
+//! BYTES: where responses are kept, behind one door.
+//!
+//! [`Store`] is the door: `lookup`, `begin` (which gives a [`Writer`]) and `invalidate`. Behind
+//! it stand the tiers, of which there is one now, memory. The store knows `policy`'s keys and
+//! metadata and nothing of sockets, and decides nothing about freshness.
+#![forbid(unsafe_code)]
+
+mod body;
+mod door;
+mod entry;
+mod memory;
+mod scopes;
+mod writer;
+
+pub use body::{Body, Chunks};
+pub use door::{Limits, Lookup, Stats, Store};
+pub use entry::{Entry, Heads};
+pub use scopes::Departure;
+pub use writer::Writer;

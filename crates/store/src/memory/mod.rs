@@ -1,0 +1,156 @@
+//! The memory tier: a sharded table of keys, and a policy that says what to give up for room.
+//!
+//! A lookup locks one shard and nothing else. An insertion locks its shard, then the policy,
+//! then the shards of the victims, never two at once, and drops victims outside of all locks.
+
+mod eviction;
+
+use crate::door::{Limits, Lookup};
+use crate::entry::Entry;
+use crate::scopes::Scopes;
+use eviction::{Eviction, Slot};
+use hashbrown::HashTable;
+use policy::fields::Fields;
+use policy::key::{Key, KeyRef};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const SHARDS: usize = 16;
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    shards: [Mutex<HashTable<Resident>>; SHARDS],
+    eviction: Mutex<Eviction>,
+    scopes: Arc<Scopes>,
+    max_variants: usize,
+}
+
+/// All that is stored under one key, the newest first.
+#[derive(Debug)]
+struct Resident {
+    hash: u64,
+    key: Key,
+    variants: Vec<Kept>,
+}
+
+/// One response and its place in the eviction policy.
+#[derive(Debug)]
+struct Kept {
+    slot: Arc<Slot>,
+    entry: Arc<Entry>,
+}
+
+impl Memory {
+    pub fn new(limits: Limits, scopes: Arc<Scopes>) -> Memory {
+        Memory {
+            shards: Default::default(),
+            eviction: Mutex::new(Eviction::new(limits.memory_bytes)),
+            max_variants: limits.max_variants.max(1),
+            scopes,
+        }
+    }
+
+    pub fn lookup(&self, hash: u64, key: KeyRef<'_>, request: &Fields) -> Lookup {
+        let shard = self.shard(hash);
+        let found = shard.find(hash, |r| r.hash == hash && r.key.as_ref() == key);
+        let Some(resident) = found else { return Lookup::Miss };
+        match resident.variants.iter().find(|kept| kept.entry.meta.variant.answers(request)) {
+            Some(kept) => {
+                kept.slot.touch();
+                Lookup::Hit(kept.entry.clone())
+            }
+            None => match resident.variants.first() {
+                Some(newest) => {
+                    let newest = newest.entry.clone();
+                    drop(shard);
+                    Lookup::OtherVariants(newest.meta.variant.retold(request))
+                }
+                None => Lookup::Miss,
+            },
+        }
+    }
+
+    pub fn insert(&self, hash: u64, key: &Key, entry: Arc<Entry>, replaced: Option<&Arc<Entry>>) {
+        let cost = bookkeeping(key) + entry.footprint();
+        self.scopes.refer(entry.url);
+        let (slot, mut gone) = self.place(hash, key, entry, replaced);
+        let victims = {
+            let mut eviction = self.eviction();
+            for kept in &gone {
+                eviction.forget(&kept.slot);
+            }
+            eviction.admit(slot, cost)
+        };
+        gone.extend(victims.iter().filter_map(|victim| self.take(victim)));
+        for kept in &gone {
+            self.scopes.release(kept.entry.url);
+        }
+    }
+
+    /// Entries, bytes, and evictions so far.
+    pub fn stats(&self) -> (u64, u64, u64) {
+        let eviction = self.eviction();
+        (eviction.entries() as u64, eviction.bytes() as u64, eviction.evicted())
+    }
+
+    /// Puts the entry into its shard; gives its new slot and what had to go for it.
+    fn place(
+        &self,
+        hash: u64,
+        key: &Key,
+        entry: Arc<Entry>,
+        replaced: Option<&Arc<Entry>>,
+    ) -> (Arc<Slot>, Vec<Kept>) {
+        let superseded = |kept: &Kept| {
+            kept.entry.meta.variant == entry.meta.variant
+                || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
+        };
+        let mut shard = self.shard(hash);
+        let resident = shard
+            .entry(hash, |r| r.hash == hash && r.key == *key, |r| r.hash)
+            .or_insert_with(|| Resident { hash, key: key.clone(), variants: Vec::with_capacity(1) })
+            .into_mut();
+        let mut gone: Vec<Kept> =
+            resident.variants.extract_if(.., |kept| superseded(kept)).collect();
+        if resident.variants.len() >= self.max_variants {
+            gone.extend(resident.variants.pop());
+        }
+        let uses = gone.iter().map(|kept| kept.slot.uses()).max().unwrap_or(0);
+        let slot = Arc::new(Slot::new(hash, uses));
+        resident.variants.insert(0, Kept { slot: slot.clone(), entry });
+        (slot, gone)
+    }
+
+    /// Takes a victim out of its shard, if it is still there.
+    fn take(&self, victim: &Arc<Slot>) -> Option<Kept> {
+        let hash = victim.hash();
+        let holds = |r: &Resident| r.variants.iter().any(|kept| Arc::ptr_eq(&kept.slot, victim));
+        let mut shard = self.shard(hash);
+        let mut found = shard.find_entry(hash, |r| r.hash == hash && holds(r)).ok()?;
+        let variants = &mut found.get_mut().variants;
+        let at = variants.iter().position(|kept| Arc::ptr_eq(&kept.slot, victim))?;
+        let kept = variants.remove(at);
+        if variants.is_empty() {
+            found.remove();
+        }
+        Some(kept)
+    }
+
+    fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Resident>> {
+        let shard = &self.shards[(hash >> 40) as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn eviction(&self) -> MutexGuard<'_, Eviction> {
+        self.eviction.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an entry costs beside itself: its key, its places in the tables and their slack, the
+/// counters of two `Arc`s, its slot, its URL's slot, and what the allocator rounds up.
+fn bookkeeping(key: &Key) -> usize {
+    const TABLE_SLACK: usize = 2; // tables are at least half full, once they have grown
+    const ALLOCATIONS: usize = 8 * 16;
+    let key_bytes = key.as_ref().bytes().len();
+    let places = size_of::<Resident>() + 1 + size_of::<[u64; 3]>();
+    key_bytes + TABLE_SLACK * places + size_of::<Kept>() + Slot::FOOTPRINT + ALLOCATIONS
+}

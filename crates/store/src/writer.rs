@@ -1,0 +1,88 @@
+//! A response on its way into the store.
+
+use crate::body::Body;
+use crate::door::Store;
+use crate::entry::{Entry, Heads};
+use crate::scopes::Departure;
+use bytes::Bytes;
+use policy::key::Key;
+use policy::meta::Meta;
+use policy::reason::WhySkip;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Takes a body piece by piece. Nothing is visible before [`Writer::finish`], and a writer that
+/// is dropped leaves nothing behind.
+#[derive(Debug)]
+pub struct Writer {
+    store: Arc<Store>,
+    chunks: Vec<Bytes>,
+    length: u64,
+    /// Bytes taken from `in_flight_bytes`; given back on drop.
+    reserved: u64,
+}
+
+impl Writer {
+    /// `announced` is the length that the response claims, if it does.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub(crate) fn new(store: Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
+        let mut writer = Writer { store, chunks: Vec::new(), length: 0, reserved: 0 };
+        writer.reserve(announced.unwrap_or(0))?;
+        Ok(writer)
+    }
+
+    /// Takes the next piece of the body.
+    ///
+    /// # Errors
+    /// Why the body cannot be stored after all; the writer is of no more use then.
+    pub fn push(&mut self, chunk: Bytes) -> Result<(), WhySkip> {
+        self.length += chunk.len() as u64;
+        if self.length > self.reserved {
+            self.reserve(self.length - self.reserved)?;
+        }
+        self.chunks.push(chunk);
+        Ok(())
+    }
+
+    /// How many bytes it has taken.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Makes the response visible under its key, in the place of an older one for the same
+    /// requests and of `replaced`.
+    pub fn finish(
+        self,
+        key: &Key,
+        mut meta: Meta,
+        heads: Heads,
+        departure: &Departure,
+        replaced: Option<&Arc<Entry>>,
+    ) -> Arc<Entry> {
+        let body = Body::from_chunks(&self.chunks);
+        meta.body_bytes = body.len();
+        self.store.insert(key, meta, heads, body, departure, replaced)
+    }
+
+    fn reserve(&mut self, bytes: u64) -> Result<(), WhySkip> {
+        let limits = &self.store.limits;
+        if self.reserved + bytes > limits.max_object_bytes {
+            return Err(WhySkip::TooLarge);
+        }
+        let before = self.store.in_flight.fetch_add(bytes, Ordering::Relaxed);
+        self.reserved += bytes;
+        if before + bytes > limits.in_flight_bytes {
+            // What was reserved is given back when the writer is dropped.
+            return Err(WhySkip::InFlight);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.store.in_flight.fetch_sub(self.reserved, Ordering::Relaxed);
+    }
+}
