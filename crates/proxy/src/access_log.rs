@@ -1,0 +1,177 @@
+//! One line a request, as JSON or in the common format, written by a thread of its own.
+//!
+//! The data path hands lines over and never waits: when the writer cannot keep up, lines are
+//! dropped, counted, and said so.
+
+use crate::cache_status::CacheStatus;
+use policy::request::Request;
+use policy::time::Timestamp;
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Lines that may wait for the writer.
+const QUEUE_LINES: usize = 4096;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// The common log format.
+    Common,
+}
+
+/// The way to the writer.
+#[derive(Debug)]
+pub struct AccessLog {
+    format: Format,
+    lines: SyncSender<Vec<u8>>,
+    dropped: AtomicU64,
+}
+
+/// What a line tells.
+#[derive(Debug)]
+pub struct Line<'l> {
+    /// When the request was there.
+    pub at: Timestamp,
+    /// From whom.
+    pub client: IpAddr,
+    /// The request.
+    pub request: &'l Request,
+    /// The site's name, if there is a site.
+    pub site: &'l str,
+    /// The answer's status.
+    pub status: u16,
+    /// Bytes of its body.
+    pub body_bytes: u64,
+    /// How it came about.
+    pub verdict: &'static str,
+    /// Why.
+    pub cache: &'l CacheStatus,
+    /// From the request's head to the answer's last byte.
+    pub took: Duration,
+    /// Whether the answer was cut before its end.
+    pub cut: bool,
+}
+
+impl AccessLog {
+    /// Starts the writer, which ends when the log is dropped.
+    ///
+    /// # Errors
+    /// When no thread can be had.
+    pub fn start(format: Format, out: impl Write + Send + 'static) -> std::io::Result<AccessLog> {
+        let (lines, waiting) = sync_channel(QUEUE_LINES);
+        std::thread::Builder::new().name("access-log".into()).spawn(|| write(waiting, out))?;
+        Ok(AccessLog { format, lines, dropped: AtomicU64::new(0) })
+    }
+
+    /// Hands a line over.
+    pub fn log(&self, line: &Line<'_>) {
+        let text = match self.format {
+            Format::Json => line.json(),
+            Format::Common => line.common(),
+        };
+        if self.lines.try_send(text).is_err() && self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("the access log cannot be written fast enough: lines are dropped");
+        }
+    }
+}
+
+fn write(waiting: Receiver<Vec<u8>>, out: impl Write) {
+    let mut out = std::io::BufWriter::new(out);
+    while let Ok(line) = waiting.recv() {
+        let mut all = out.write_all(&line);
+        // Whatever else waits goes out with it.
+        while let Ok(line) = waiting.try_recv() {
+            all = all.and_then(|()| out.write_all(&line));
+        }
+        if all.and_then(|()| out.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+impl Line<'_> {
+    fn json(&self) -> Vec<u8> {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let reason = self.cache.detail.unwrap_or_default();
+        let mut line = format!(
+            "{{\"time_ms\":{},\"client\":\"{}\",\"method\":{},\"host\":{},\"target\":{},\
+             \"site\":{},\"status\":{},\"bytes\":{},\"verdict\":\"{}\",\"detail\":\"{reason}\",\
+             \"took_us\":{}",
+            self.at.0,
+            self.client,
+            quoted(self.request.method.as_str()),
+            quoted(&self.request.host),
+            quoted(&self.request.target),
+            quoted(self.site),
+            self.status,
+            self.body_bytes,
+            self.verdict,
+            self.took.as_micros(),
+        );
+        if self.cut {
+            line.push_str(",\"cut\":true");
+        }
+        line.push_str("}\n");
+        line.into_bytes()
+    }
+
+    fn common(&self) -> Vec<u8> {
+        let safe = |text: &str| text.replace(['"', '\\'], "?");
+        format!(
+            "{} - - [{}] \"{} {} HTTP/1.1\" {} {}\n",
+            self.client,
+            common_time(self.at),
+            safe(self.request.method.as_str()),
+            safe(&self.request.target),
+            self.status,
+            self.body_bytes,
+        )
+        .into_bytes()
+    }
+}
+
+/// `10/Oct/2000:13:55:36 +0000`, made from the HTTP date `Tue, 10 Oct 2000 13:55:36 GMT`.
+fn common_time(at: Timestamp) -> String {
+    let date = at.to_http();
+    let parts: Vec<&str> = date.split(' ').collect();
+    match parts.as_slice() {
+        [_, day, month, year, time, _] => format!("{day}/{month}/{year}:{time} +0000"),
+        _ => date,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_json_or_common() {
+        let request =
+            Request { host: "a.b".into(), target: "/x?\"q\"".into(), ..Request::default() };
+        let cache = CacheStatus { detail: Some("no-store"), ..CacheStatus::default() };
+        let line = Line {
+            at: Timestamp::from_seconds(784_111_777),
+            client: IpAddr::from([127, 0, 0, 1]),
+            request: &request,
+            site: "default",
+            status: 200,
+            body_bytes: 5,
+            verdict: "miss",
+            cache: &cache,
+            took: Duration::from_micros(12),
+            cut: false,
+        };
+        let json: serde_json::Value = serde_json::from_slice(&line.json()).expect("valid JSON");
+        assert_eq!(json["target"], "/x?\"q\"");
+        assert_eq!(json["detail"], "no-store");
+        assert_eq!(
+            String::from_utf8(line.common()).expect("text"),
+            "127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] \"GET /x??q? HTTP/1.1\" 200 5\n"
+        );
+    }
+}

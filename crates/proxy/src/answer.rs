@@ -1,0 +1,167 @@
+//! What a client is to be sent: decided by `serve`, written by `client`.
+
+use crate::cache_status::CacheStatus;
+use crate::error::Error;
+use crate::fill::{Errand, Flowing, Reader};
+use crate::metrics::Verdict;
+use crate::upstream::ResponseBody;
+use policy::fields::Fields;
+use policy::meta::Meta;
+use policy::reason::{WhyFetch, WhyPass, WhySkip};
+use policy::reply::{self, Reply};
+use policy::request::Request;
+use policy::time::Timestamp;
+use std::sync::Arc;
+use store::{Departure, Entry, Writer};
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// How it came about.
+    pub verdict: Verdict,
+    /// What `Cache-Status` says.
+    pub cache: CacheStatus,
+    /// What is sent.
+    pub content: Content,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub enum Content {
+    /// Something stored, or parts of it.
+    Stored {
+        /// The response.
+        entry: Arc<Entry>,
+        /// What of it.
+        reply: Reply,
+        /// Its age in seconds.
+        age: u64,
+    },
+    /// What a fill brings.
+    Flowing {
+        /// How it begins.
+        head: Arc<Flowing>,
+        /// The rest of it.
+        reader: Reader,
+        /// Whether the client has it already: 304.
+        not_modified: bool,
+    },
+    /// What this request's own exchange brings.
+    Passing {
+        /// The status.
+        status: u16,
+        /// The fields as the client gets them.
+        shown: Fields,
+        /// The announced length of the body.
+        length: Option<u64>,
+        /// The body.
+        body: ResponseBody,
+        /// Where the body is stored on its way, if it is.
+        tee: Option<Box<Tee>>,
+    },
+    /// An answer of our own.
+    Own(Error),
+}
+
+/// Stores a body on its way to a client. Dropped before its end, nothing is stored.
+#[derive(Debug)]
+pub struct Tee {
+    /// What it is kept by.
+    pub errand: Errand,
+    /// What it is kept as.
+    pub meta: Meta,
+    /// Takes the body.
+    pub writer: Writer,
+    /// When its request left.
+    pub departure: Departure,
+}
+
+impl Answer {
+    /// Something stored and fresh, or stale as allowed.
+    pub fn stored(
+        entry: Arc<Entry>,
+        request: &Request,
+        verdict: Verdict,
+        cache: CacheStatus,
+        now: Timestamp,
+    ) -> Answer {
+        let meta = &entry.meta;
+        let reply = reply::reply(request, meta.status, &meta.fields, Some(meta.body_bytes));
+        let age = meta.life.age_seconds(now);
+        let cache = CacheStatus { ttl: Some(meta.life.ttl(now)), ..cache };
+        Answer { verdict, cache, content: Content::Stored { entry, reply, age } }
+    }
+
+    /// What a fill brings.
+    pub fn flowing(
+        head: Arc<Flowing>,
+        reader: Reader,
+        request: &Request,
+        why: WhyFetch,
+        collapsed: bool,
+    ) -> Answer {
+        let verdict = if collapsed { Verdict::Collapsed } else { Verdict::Miss };
+        let cache = fetched(
+            why,
+            head.status,
+            &head.admission.as_ref().map(|_| ()).map_err(|w| *w),
+            collapsed,
+        );
+        let not_modified = head.admission.as_ref().is_ok_and(|meta| {
+            reply::reply(request, head.status, &meta.fields, None) == Reply::NotModified
+        });
+        Answer { verdict, cache, content: Content::Flowing { head, reader, not_modified } }
+    }
+
+    /// An answer of our own that says what failed.
+    pub fn own(error: Error) -> Answer {
+        let cache = CacheStatus { detail: Some(error.token()), ..CacheStatus::default() };
+        Answer { verdict: Verdict::Error, cache, content: Content::Own(error) }
+    }
+
+    /// The status that the client gets.
+    pub fn status(&self) -> u16 {
+        match &self.content {
+            Content::Stored { entry, reply, .. } => match reply {
+                Reply::Full => entry.meta.status,
+                Reply::NotModified => 304,
+                Reply::Parts(_) => 206,
+                Reply::Unsatisfiable => 416,
+            },
+            Content::Flowing { not_modified: true, .. } => 304,
+            Content::Flowing { head, .. } => head.status,
+            Content::Passing { status, .. } => *status,
+            Content::Own(error) => error.status(),
+        }
+    }
+}
+
+/// What `Cache-Status` says of a request that was fetched by way of the cache.
+pub fn fetched(
+    why: WhyFetch,
+    status: u16,
+    stored: &Result<(), WhySkip>,
+    collapsed: bool,
+) -> CacheStatus {
+    CacheStatus {
+        fwd: Some(why.fwd()),
+        fwd_status: Some(status),
+        stored: stored.is_ok(),
+        collapsed,
+        detail: Some(match stored {
+            Ok(()) => why.token(),
+            Err(skip) => skip.token(),
+        }),
+        ..CacheStatus::default()
+    }
+}
+
+/// What `Cache-Status` says of a request that passes by the cache.
+pub fn passed(why: WhyPass, status: u16) -> CacheStatus {
+    CacheStatus {
+        fwd: Some(why.fwd()),
+        fwd_status: Some(status),
+        detail: Some(why.token()),
+        ..CacheStatus::default()
+    }
+}

@@ -1,0 +1,57 @@
+//! Refreshes in the background: one a key, and never more than `background_queue`.
+
+use crate::fill::{Errand, Fill, Join, fill_in_background};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::core::Shared;
+
+/// Begins to refresh what an errand is about, unless that is under way, or too much is.
+pub fn refresh(errand: Errand) {
+    let shared = errand.core.shared.clone();
+    let Some(place) = Place::take(&shared) else {
+        errand.core.counters.refreshes_dropped.one();
+        return;
+    };
+    let key = errand.key.as_ref();
+    let limits = shared.fill_limits(true);
+    let make = || Fill::new(shared.store.depart(key), limits);
+    match shared.fills.join(key, &errand.variant, make) {
+        Join::Follow(_) => {}
+        Join::Lead(fill) => {
+            tokio::task::spawn_local(async move {
+                fill_in_background(errand, fill).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// A place among the refreshes under way.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Option<Place> {
+        let most = shared.settings.fill.background_queue;
+        let taken = shared.refreshes.fetch_add(1, Ordering::Relaxed);
+        // Made before the check, so that it is given back in either case.
+        let place = Place(shared.clone());
+        (taken < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.refreshes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Closes idle connections to origins again and again, for as long as the core runs.
+pub async fn sweep_connections(core: Rc<crate::core::Core>) {
+    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        core.sites.iter().for_each(|site| site.upstream.sweep());
+    }
+}

@@ -1,0 +1,189 @@
+//! Listening sockets, one set a core, and the connections that they bring.
+
+use super::connection::Connection;
+use crate::background;
+use crate::core::{Core, Shared};
+use crate::error::Error;
+use crate::http1::status::reason;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Connections that the kernel keeps for us until we take them.
+const BACKLOG: i32 = 4096;
+/// After an error of `accept`, such as too many open files, so long nothing is taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The listening sockets of one core.
+#[derive(Debug)]
+pub struct Listeners(Vec<TcpListener>);
+
+/// How a core stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were cut since `drain_timeout` was over.
+    pub cut: usize,
+}
+
+impl Listeners {
+    /// Opens sockets on every address for every core, which the kernel spreads connections over.
+    ///
+    /// With `SO_REUSEPORT` a second server of the same user would share the port in silence, so
+    /// each address is bound once without it first.
+    ///
+    /// # Errors
+    /// With the address that cannot be bound.
+    pub fn open(
+        addresses: &[SocketAddr],
+        cores: usize,
+    ) -> Result<Vec<Listeners>, (SocketAddr, io::Error)> {
+        let mut bound = Vec::new();
+        for &address in addresses {
+            // Port 0 stands for any free one, the same for all cores.
+            let alone = bind(address, false).map_err(|error| (address, error))?;
+            bound.push(alone.local_addr().map_err(|error| (address, error))?);
+        }
+        let open = |address: &SocketAddr| bind(*address, true).map_err(|error| (*address, error));
+        (0..cores)
+            .map(|_| bound.iter().map(open).collect::<Result<_, _>>().map(Listeners))
+            .collect()
+    }
+
+    /// The addresses, with the ports that they got.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves on one core until `stopping` says to stop and what runs is finished or cut.
+///
+/// # Errors
+/// When a socket cannot be used.
+pub async fn serve_core(
+    shared: Arc<Shared>,
+    number: usize,
+    listeners: Listeners,
+    mut stopping: watch::Receiver<bool>,
+) -> io::Result<Drained> {
+    let core = Core::new(shared.clone(), number);
+    let sweeping = tokio::task::spawn_local(background::sweep_connections(core.clone()));
+    let mut accepting = JoinSet::new();
+    let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
+    for listener in listeners.0 {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        accepting.spawn_local(accept(core.clone(), listener, stopping.clone(), ended.clone()));
+    }
+    drop(ended);
+    // An error means that the other end is gone, which is as good as a wish to stop.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    accepting.shutdown().await;
+    let drained =
+        tokio::time::timeout(shared.settings.client.drain_timeout, all_ended.recv()).await;
+    sweeping.abort();
+    let cut = if drained.is_err() { core.open.get() } else { 0 };
+    Ok(Drained { cut })
+}
+
+/// Takes connections. Each holds a clone of `ended`, so that the last one's end is seen.
+async fn accept(
+    core: Rc<Core>,
+    listener: tokio::net::TcpListener,
+    stopping: watch::Receiver<bool>,
+    ended: tokio::sync::mpsc::Sender<()>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                core.counters.connections.one();
+                let place = Place::take(&core);
+                let (core, stopping, ended) = (core.clone(), stopping.clone(), ended.clone());
+                tokio::task::spawn_local(async move {
+                    match place {
+                        Some(_place) => connection(core, stream, peer, stopping).await,
+                        None => refuse(&core, stream).await,
+                    }
+                    drop(ended);
+                });
+            }
+            // The client was gone again, or we are out of files for a moment.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn connection(
+    core: Rc<Core>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stopping: watch::Receiver<bool>,
+) {
+    // Answers are written whole; waiting for more to fill a packet would only delay them.
+    let _ = stream.set_nodelay(true);
+    let (read, write) = stream.into_split();
+    Connection::new(core, peer.ip(), read, write, stopping).run().await;
+}
+
+/// Says that there are too many connections, without reading a request.
+async fn refuse(core: &Core, mut stream: TcpStream) {
+    core.counters.connections_refused.one();
+    let error = Error::TooManyConnections;
+    let page =
+        format!("{} {}\n\n{}\n", error.status(), reason(error.status()), error.explanation());
+    let answer = format!(
+        "HTTP/1.1 {} {}\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
+         Content-Length: {}\r\nCache-Status: larder; detail={}\r\nConnection: close\r\n\r\n{page}",
+        error.status(),
+        reason(error.status()),
+        page.len(),
+        error.token(),
+    );
+    let say = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), say).await;
+}
+
+/// A place among the open connections.
+struct Place(Rc<Core>);
+
+impl Place {
+    fn take(core: &Rc<Core>) -> Option<Place> {
+        let most = core.shared.settings.client.max_connections;
+        let open = core.shared.connections.fetch_add(1, Ordering::Relaxed);
+        core.open.set(core.open.get() + 1);
+        // Made before the check, so that it is given back in either case.
+        let place = Place(core.clone());
+        (open < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.set(self.0.open.get() - 1);
+    }
+}

@@ -1,0 +1,9 @@
+//! Toward clients: connections, what comes in, what goes out.
+
+mod connection;
+mod listen;
+mod patience;
+mod reader;
+mod writer;
+
+pub use listen::{Drained, Listeners, serve_core};

@@ -1,0 +1,441 @@
+//! What goes out on a connection: answers, as decided by `serve`.
+
+use super::patience::Patience;
+use crate::answer::{Answer, Content, Tee};
+use crate::cache_status::number;
+use crate::error::Error;
+use crate::fill::{Flowing, Next, Reader};
+use crate::heads::{status_line, write_field, write_fields, write_length};
+use crate::http1::status::{is_bodiless, reason};
+use crate::upstream::{ResponseBody, ResponsePiece};
+use bytes::Bytes;
+use policy::fields::Fields;
+use policy::name::Name;
+use policy::range::ByteRange;
+use policy::reply::{Reply, belongs_in_304};
+use std::io::IoSlice;
+use std::time::Duration;
+use store::{Body, Entry};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// Bodies up to this go out in one buffer with their head: copying them is cheaper than a
+/// second part in the system call.
+const COPIED_BODY_BYTES: usize = 4 << 10;
+/// The buffer gives memory back when it has grown beyond this.
+const KEPT_BUFFER_BYTES: usize = 64 << 10;
+
+/// The outgoing half of a connection.
+#[derive(Debug)]
+pub struct Writer<W> {
+    half: W,
+    out: Vec<u8>,
+    patience: Patience,
+    stall: Duration,
+}
+
+/// How an answer is framed, as the request had it.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whether the request was a HEAD: no body.
+    pub head_only: bool,
+    /// Whether the client speaks HTTP/1.0: no chunks.
+    pub is_http10: bool,
+    /// Whether the connection is kept after it, as far as the request goes.
+    pub keep_alive: bool,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of the body.
+    pub body_bytes: u64,
+    /// Whether another request can follow.
+    pub keep_alive: bool,
+    /// Whether the answer broke off.
+    pub cut: bool,
+}
+
+/// The client took nothing for too long, or went away.
+#[derive(Debug)]
+pub struct Gone;
+
+/// How the body of a response of unknown or known length is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delimiter {
+    Length,
+    Chunks,
+    Close,
+    NoBody,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    /// A writer over the outgoing half, which gives up when nothing is taken for `stall`.
+    pub fn new(half: W, stall: Duration) -> Writer<W> {
+        Writer { half, out: Vec::with_capacity(1024), patience: Patience::default(), stall }
+    }
+
+    /// Writes an answer. Small ones may stay in the buffer until [`Writer::flush`].
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub async fn answer(&mut self, answer: Answer, manner: Manner) -> Result<Written, Gone> {
+        let Answer { cache, content, .. } = answer;
+        match content {
+            Content::Stored { entry, reply, age } => {
+                self.begin_stored(&entry, &reply);
+                number(&mut self.out, b"Age: ", i64::try_from(age).unwrap_or(i64::MAX));
+                self.out.extend_from_slice(b"\r\n");
+                cache.write(&mut self.out);
+                self.end_head(manner);
+                self.stored_body(&entry, &reply, manner).await
+            }
+            Content::Flowing { head, reader, not_modified } => {
+                let delimiter = self.begin_flowing(&head, not_modified, manner);
+                cache.write(&mut self.out);
+                self.end_flowing_head(delimiter, manner);
+                self.flowing_body(reader, delimiter, manner).await
+            }
+            Content::Passing { status, shown, length, body, tee } => {
+                let delimiter = self.begin_passing(status, &shown, length, manner);
+                cache.write(&mut self.out);
+                self.end_flowing_head(delimiter, manner);
+                self.passing_body(body, tee, delimiter, manner).await
+            }
+            Content::Own(error) => {
+                let keep_alive = manner.keep_alive && !error.closes();
+                let page = self.begin_own(&error);
+                cache.write(&mut self.out);
+                self.end_head(Manner { keep_alive, ..manner });
+                let body = if manner.head_only { "" } else { &page };
+                self.out.extend_from_slice(body.as_bytes());
+                Ok(Written { body_bytes: body.len() as u64, keep_alive, cut: false })
+            }
+        }
+    }
+
+    /// Writes bytes as they are, at once: an interim response.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub async fn raw(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.out.extend_from_slice(bytes);
+        self.flush().await
+    }
+
+    /// Writes what waits in the buffer.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub async fn flush(&mut self) -> Result<(), Gone> {
+        self.flush_with(&Bytes::new()).await
+    }
+
+    /// Whether much waits in the buffer.
+    pub fn is_full(&self) -> bool {
+        self.out.len() >= KEPT_BUFFER_BYTES
+    }
+
+    /// Ends the outgoing half, so that the client sees the end of what it got.
+    pub async fn shutdown(&mut self) {
+        // The client may be gone already; there is nothing to be done about that.
+        let _ = self.patience.limit(self.stall, self.half.shutdown()).await;
+    }
+
+    fn begin_stored(&mut self, entry: &Entry, reply: &Reply) {
+        let out = &mut self.out;
+        match reply {
+            Reply::Full => out.extend_from_slice(&entry.heads.full),
+            Reply::NotModified => out.extend_from_slice(&entry.heads.not_modified),
+            Reply::Parts(parts) => begin_parts(out, entry, parts),
+            Reply::Unsatisfiable => {
+                out.extend_from_slice(&status_line(416));
+                let all = format!("bytes */{}", entry.meta.body_bytes);
+                write_field(out, "content-range", all.as_bytes());
+                write_length(out, 0);
+            }
+        }
+    }
+
+    async fn stored_body(
+        &mut self,
+        entry: &Entry,
+        reply: &Reply,
+        manner: Manner,
+    ) -> Result<Written, Gone> {
+        let kept = Written { keep_alive: manner.keep_alive, ..Written::default() };
+        if manner.head_only {
+            return Ok(kept);
+        }
+        let body_bytes = match reply {
+            Reply::NotModified | Reply::Unsatisfiable => 0,
+            Reply::Full if is_bodiless(entry.meta.status) => 0,
+            Reply::Full => {
+                match entry.body.in_memory() {
+                    Some(body) => self.push(body).await?,
+                    None => self.range(&entry.body, 0..entry.body.len()).await?,
+                }
+                entry.body.len()
+            }
+            Reply::Parts(parts) => self.parts(entry, parts).await?,
+        };
+        Ok(Written { body_bytes, ..kept })
+    }
+
+    /// One part as it is, several as `multipart/byteranges` (RFC 9110 §14.6).
+    async fn parts(&mut self, entry: &Entry, parts: &[ByteRange]) -> Result<u64, Gone> {
+        if let [part] = parts {
+            self.range(&entry.body, part.first..part.last + 1).await?;
+            return Ok(part.len());
+        }
+        for part in parts {
+            self.out.extend_from_slice(part_head(entry, *part).as_bytes());
+            self.range(&entry.body, part.first..part.last + 1).await?;
+            self.out.extend_from_slice(b"\r\n");
+        }
+        self.out.extend_from_slice(PARTS_END.as_bytes());
+        Ok(parts_length(entry, parts))
+    }
+
+    async fn range(&mut self, body: &Body, range: std::ops::Range<u64>) -> Result<(), Gone> {
+        let mut chunks = body.chunks(range);
+        while let Some(chunk) = chunks.next().await.map_err(|_| Gone)? {
+            self.push(&chunk).await?;
+        }
+        Ok(())
+    }
+
+    fn begin_flowing(&mut self, head: &Flowing, not_modified: bool, manner: Manner) -> Delimiter {
+        if not_modified {
+            self.out.extend_from_slice(&status_line(304));
+            write_fields(&mut self.out, &head.shown, belongs_in_304);
+            return Delimiter::NoBody;
+        }
+        self.begin_passing(head.status, &head.shown, head.length, manner)
+    }
+
+    fn begin_passing(
+        &mut self,
+        status: u16,
+        shown: &Fields,
+        length: Option<u64>,
+        manner: Manner,
+    ) -> Delimiter {
+        use std::io::Write;
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.out, "HTTP/1.1 {status} {}\r\n", reason(status));
+        write_fields(&mut self.out, shown, |name| name != Name::ContentLength);
+        if let Some(length) = length.filter(|_| status != 204) {
+            write_length(&mut self.out, length);
+        }
+        match (is_bodiless(status) || manner.head_only, length) {
+            (true, _) => Delimiter::NoBody,
+            (false, Some(_)) => Delimiter::Length,
+            (false, None) if manner.is_http10 => Delimiter::Close,
+            (false, None) => Delimiter::Chunks,
+        }
+    }
+
+    fn end_flowing_head(&mut self, delimiter: Delimiter, manner: Manner) {
+        if delimiter == Delimiter::Chunks {
+            self.out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        let keep_alive = manner.keep_alive && delimiter != Delimiter::Close;
+        self.end_head(Manner { keep_alive, ..manner });
+    }
+
+    fn end_head(&mut self, manner: Manner) {
+        if !manner.keep_alive {
+            self.out.extend_from_slice(b"Connection: close\r\n");
+        } else if manner.is_http10 {
+            self.out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    async fn flowing_body(
+        &mut self,
+        mut reader: Reader,
+        delimiter: Delimiter,
+        manner: Manner,
+    ) -> Result<Written, Gone> {
+        let mut written = Written { keep_alive: manner.keep_alive, ..Written::default() };
+        if delimiter == Delimiter::NoBody {
+            return Ok(written);
+        }
+        self.flush().await?;
+        loop {
+            match reader.next().await {
+                Next::Data(data) => {
+                    self.piece(&data, delimiter).await?;
+                    written.body_bytes += data.len() as u64;
+                }
+                Next::End(trailers) => return Ok(self.end_body(written, delimiter, &trailers)),
+                Next::Broken | Next::Lagged => {
+                    return Ok(Written { keep_alive: false, cut: true, ..written });
+                }
+            }
+        }
+    }
+
+    async fn passing_body(
+        &mut self,
+        mut body: ResponseBody,
+        mut tee: Option<Box<Tee>>,
+        delimiter: Delimiter,
+        manner: Manner,
+    ) -> Result<Written, Gone> {
+        let mut written = Written { keep_alive: manner.keep_alive, ..Written::default() };
+        if delimiter == Delimiter::NoBody && tee.is_none() {
+            body.finish();
+            return Ok(written);
+        }
+        loop {
+            // What the origin has sent already goes out with the head, in one write.
+            match body.next().await {
+                Ok(ResponsePiece::Data(data)) => {
+                    if let Some(taker) = tee.as_mut()
+                        && let Err(why) = taker.writer.push(data.clone())
+                    {
+                        taker.errand.skip(why);
+                        tee = None;
+                    }
+                    if delimiter != Delimiter::NoBody {
+                        self.piece(&data, delimiter).await?;
+                        written.body_bytes += data.len() as u64;
+                    }
+                }
+                Ok(ResponsePiece::End(trailers)) => {
+                    if let Some(tee) = tee {
+                        let Tee { errand, meta, writer, departure } = *tee;
+                        errand.keep(writer, meta, &departure);
+                    }
+                    return Ok(self.end_body(written, delimiter, &trailers));
+                }
+                Err(_) => return Ok(Written { keep_alive: false, cut: true, ..written }),
+            }
+        }
+    }
+
+    /// Writes a piece of a body that comes as it comes.
+    async fn piece(&mut self, data: &Bytes, delimiter: Delimiter) -> Result<(), Gone> {
+        if delimiter == Delimiter::Chunks {
+            self.out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+            self.push(data).await?;
+            self.out.extend_from_slice(b"\r\n");
+        } else {
+            self.push(data).await?;
+        }
+        self.flush().await
+    }
+
+    fn end_body(&mut self, written: Written, delimiter: Delimiter, trailers: &Fields) -> Written {
+        if delimiter == Delimiter::Chunks {
+            self.out.extend_from_slice(b"0\r\n");
+            write_fields(&mut self.out, trailers, |name| !name.is_hop_by_hop());
+            self.out.extend_from_slice(b"\r\n");
+        }
+        Written { keep_alive: written.keep_alive && delimiter != Delimiter::Close, ..written }
+    }
+
+    /// Writes a head of our own and gives the page that goes with it.
+    fn begin_own(&mut self, error: &Error) -> String {
+        let status = error.status();
+        let page = format!("{status} {}\n\n{}\n", reason(status), error.explanation());
+        self.out.extend_from_slice(&status_line(status));
+        let out = &mut self.out;
+        write_field(out, "content-type", b"text/plain; charset=utf-8");
+        write_field(out, "cache-control", b"no-store");
+        if let Some(seconds) = error.retry_after() {
+            write_field(out, "retry-after", seconds.to_string().as_bytes());
+        }
+        if *error == Error::Connect {
+            write_field(out, "allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+        }
+        write_length(out, page.len() as u64);
+        page
+    }
+
+    /// Puts bytes behind what waits: small ones into the buffer, others straight out.
+    async fn push(&mut self, bytes: &Bytes) -> Result<(), Gone> {
+        if bytes.len() <= COPIED_BODY_BYTES {
+            self.out.extend_from_slice(bytes);
+            return if self.is_full() { self.flush().await } else { Ok(()) };
+        }
+        self.flush_with(bytes).await
+    }
+
+    /// Writes the buffer and then `rest`, in as few system calls as the client allows.
+    async fn flush_with(&mut self, rest: &Bytes) -> Result<(), Gone> {
+        let (mut head_done, mut rest_done) = (0, 0);
+        while head_done < self.out.len() || rest_done < rest.len() {
+            let slices = [IoSlice::new(&self.out[head_done..]), IoSlice::new(&rest[rest_done..])];
+            let write = async {
+                // An empty first slice would cost a vectored call for nothing.
+                match (slices[0].len(), slices[1].len()) {
+                    (0, _) => self.half.write(&slices[1]).await,
+                    (_, 0) => self.half.write(&slices[0]).await,
+                    _ => self.half.write_vectored(&slices).await,
+                }
+            };
+            match self.patience.limit(self.stall, write).await {
+                Some(Ok(count)) if count > 0 => {
+                    let of_head = count.min(self.out.len() - head_done);
+                    head_done += of_head;
+                    rest_done += count - of_head;
+                }
+                _ => return Err(Gone),
+            }
+        }
+        self.out.clear();
+        if self.out.capacity() > KEPT_BUFFER_BYTES {
+            self.out.shrink_to(KEPT_BUFFER_BYTES);
+        }
+        Ok(())
+    }
+}
+
+/// Parts several ranges of one body. It need only differ from what bodies hold (RFC 2046 §5.1.1):
+/// a random constant does.
+const BOUNDARY: &str = "larder-7f3a9c51d08e42b6";
+const PARTS_END: &str = "--larder-7f3a9c51d08e42b6--\r\n";
+
+fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) {
+    let several = parts.len() > 1;
+    out.extend_from_slice(&status_line(206));
+    // The prepared head says all but the status, the length and, for several, the type.
+    for line in entry.heads.full.split_inclusive(|b| *b == b'\n').skip(1) {
+        let name = line.split(|b| *b == b':').next().unwrap_or_default();
+        let replaced = name.eq_ignore_ascii_case(b"content-length")
+            || (several && name.eq_ignore_ascii_case(b"content-type"));
+        if !replaced {
+            out.extend_from_slice(line);
+        }
+    }
+    if let [part] = parts {
+        write_field(out, "content-range", content_range(entry, *part).as_bytes());
+        write_length(out, part.len());
+    } else {
+        write_field(
+            out,
+            "content-type",
+            format!("multipart/byteranges; boundary={BOUNDARY}").as_bytes(),
+        );
+        write_length(out, parts_length(entry, parts));
+    }
+}
+
+fn content_range(entry: &Entry, part: ByteRange) -> String {
+    format!("bytes {}-{}/{}", part.first, part.last, entry.meta.body_bytes)
+}
+
+fn part_head(entry: &Entry, part: ByteRange) -> String {
+    let range = content_range(entry, part);
+    let kind = entry.meta.fields.text(Name::ContentType);
+    let kind = kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
+    format!("--{BOUNDARY}\r\n{kind}Content-Range: {range}\r\n\r\n")
+}
+
+fn parts_length(entry: &Entry, parts: &[ByteRange]) -> u64 {
+    let of = |part: &ByteRange| part_head(entry, *part).len() as u64 + part.len() + 2;
+    parts.iter().map(of).sum::<u64>() + PARTS_END.len() as u64
+}

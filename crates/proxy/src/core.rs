@@ -1,0 +1,130 @@
+//! What the data path shares: between all cores, and within one.
+
+use crate::access_log::AccessLog;
+use crate::clock::Clock;
+use crate::diagnosis::Diagnosis;
+use crate::fill::{Fills, Limits};
+use crate::marks::Marks;
+use crate::metrics::{CoreCounters, SiteCounters};
+use crate::settings::{Settings, SiteSettings};
+use crate::upstream::{Upstream, UpstreamShared};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use store::Store;
+
+/// What all cores share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The settings.
+    pub settings: Settings,
+    /// What is stored.
+    pub store: Arc<Store>,
+    /// The clock.
+    pub clock: Clock,
+    /// Fills under way.
+    pub fills: Fills,
+    /// URLs known not to be shareable.
+    pub marks: Marks,
+    /// Open connections of clients.
+    pub connections: AtomicUsize,
+    /// Refreshes in the background under way.
+    pub refreshes: AtomicUsize,
+    /// Where a line a request goes, if anywhere.
+    pub access_log: Option<AccessLog>,
+    /// Looks why nothing hits.
+    pub diagnosis: Diagnosis,
+    /// Each core's counters.
+    pub counters: Box<[Arc<CoreCounters>]>,
+    upstreams: Box<[Arc<UpstreamShared>]>,
+}
+
+/// What one core has.
+#[derive(Debug)]
+pub struct Core {
+    /// What all cores share.
+    pub shared: Arc<Shared>,
+    /// This core's counters.
+    pub counters: Arc<CoreCounters>,
+    /// The sites, in the order of the settings.
+    pub sites: Box<[Rc<SiteOnCore>]>,
+    /// Connections of this core that are open.
+    pub open: Cell<usize>,
+}
+
+/// One site, as one core has it.
+#[derive(Debug)]
+pub struct SiteOnCore {
+    /// Its place in the settings.
+    pub index: usize,
+    /// Its settings.
+    pub settings: SiteSettings,
+    /// Its origin.
+    pub upstream: Upstream,
+}
+
+impl Shared {
+    /// What all of `cores` cores share.
+    pub fn new(
+        settings: Settings,
+        store: Arc<Store>,
+        access_log: Option<AccessLog>,
+        cores: usize,
+    ) -> Arc<Shared> {
+        let limits = Arc::new(settings.origin.clone());
+        let upstream = |site: &SiteSettings| {
+            Arc::new(UpstreamShared::new(site.origin.clone(), limits.clone()))
+        };
+        let sites = settings.sites.len();
+        Arc::new(Shared {
+            upstreams: settings.sites.iter().map(upstream).collect(),
+            counters: (0..cores).map(|_| Arc::new(CoreCounters::new(sites))).collect(),
+            store,
+            clock: Clock::default(),
+            fills: Fills::default(),
+            marks: Marks::default(),
+            connections: AtomicUsize::new(0),
+            refreshes: AtomicUsize::new(0),
+            access_log,
+            diagnosis: Diagnosis::default(),
+            settings,
+        })
+    }
+
+    /// The limits of fills.
+    pub fn fill_limits(&self, unattended: bool) -> Limits {
+        let fill = &self.settings.fill;
+        Limits { window_bytes: fill.window_bytes, finish_bytes: fill.finish_bytes, unattended }
+    }
+}
+
+impl Core {
+    /// The core of that number.
+    pub fn new(shared: Arc<Shared>, number: usize) -> Rc<Core> {
+        let sites = shared.settings.sites.iter().enumerate().map(|(index, settings)| {
+            let upstream = Upstream::new(shared.upstreams[index].clone());
+            Rc::new(SiteOnCore { index, settings: settings.clone(), upstream })
+        });
+        Rc::new(Core {
+            sites: sites.collect(),
+            counters: shared.counters[number].clone(),
+            open: Cell::new(0),
+            shared,
+        })
+    }
+
+    /// The site for a host: the first that names it, else one for every host.
+    pub fn site_for(&self, host: &str) -> Option<&Rc<SiteOnCore>> {
+        let named = |site: &&Rc<SiteOnCore>| !site.settings.site.hosts.is_empty();
+        self.sites
+            .iter()
+            .find(|site| named(site) && site.settings.site.answers_for(host))
+            .or_else(|| self.sites.iter().find(|site| !named(site)))
+    }
+
+    /// The counters of a site.
+    pub fn counters_of(&self, site: &SiteOnCore) -> &SiteCounters {
+        &self.counters.sites[site.index]
+    }
+}

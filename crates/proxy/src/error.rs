@@ -1,0 +1,177 @@
+//! Every failure that a client may see, and the one place where it becomes an answer.
+
+use policy::reuse::Failure;
+
+/// Why a request gets no response of its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The request breaks the grammar of HTTP/1.1; the text says where.
+    Malformed(&'static str),
+    /// The request target is longer than `max_target`.
+    TargetTooLong,
+    /// The head is larger than `max_head`, or has more fields than `max_fields`.
+    HeadTooLarge,
+    /// The body is larger than `max_body`.
+    BodyTooLarge,
+    /// The head or body did not come in time.
+    ClientTooSlow,
+    /// The client went away within its request.
+    ClientGone,
+    /// `Expect` has something other than `100-continue`.
+    Expectation,
+    /// A transfer coding other than `chunked`.
+    TransferCoding,
+    /// CONNECT: Larder is no forward proxy.
+    Connect,
+    /// No site answers for the host.
+    UnknownHost,
+    /// The request came by here before.
+    Loop,
+    /// `max_connections` are open.
+    TooManyConnections,
+    /// The origin has `concurrency` requests under way and `queue` waiting.
+    QueueFull,
+    /// No turn for the origin within `queue_timeout`.
+    QueueTimeout,
+    /// The request allows no asking the origin, and nothing stored will do.
+    OnlyIfCached,
+    /// The origin's name does not resolve.
+    OriginUnknown(String),
+    /// The origin refuses connections; the text says how.
+    OriginUnreachable(String),
+    /// No connection within `connect_timeout`.
+    OriginConnectTimeout,
+    /// No response head within `first_byte_timeout`.
+    OriginTimeout,
+    /// No further byte of a response within `between_bytes_timeout`.
+    OriginStalled,
+    /// The origin closed or reset the connection before its response was whole.
+    OriginDropped,
+    /// The origin's response breaks the grammar of HTTP/1.1; the text says how.
+    OriginMalformed(String),
+    /// The origin's response head is larger than the origin's `max_head`.
+    OriginHeadTooLarge,
+}
+
+impl Error {
+    /// The status that the client gets.
+    pub fn status(&self) -> u16 {
+        use Error::*;
+        match self {
+            Malformed(_) | ClientGone => 400,
+            Connect => 405,
+            ClientTooSlow => 408,
+            BodyTooLarge => 413,
+            TargetTooLong => 414,
+            Expectation => 417,
+            UnknownHost => 421,
+            HeadTooLarge => 431,
+            TransferCoding => 501,
+            OriginUnknown(_) | OriginUnreachable(_) | OriginDropped | OriginMalformed(_)
+            | OriginHeadTooLarge => 502,
+            TooManyConnections | QueueFull | QueueTimeout => 503,
+            OnlyIfCached | OriginConnectTimeout | OriginTimeout | OriginStalled => 504,
+            Loop => 508,
+        }
+    }
+
+    /// The word for it in `Cache-Status`, logs and metrics.
+    pub fn token(&self) -> &'static str {
+        use Error::*;
+        match self {
+            Malformed(_) => "malformed-request",
+            TargetTooLong => "target-too-long",
+            HeadTooLarge => "head-too-large",
+            BodyTooLarge => "body-too-large",
+            ClientTooSlow => "client-too-slow",
+            ClientGone => "client-gone",
+            Expectation => "expectation",
+            TransferCoding => "transfer-coding",
+            Connect => "connect",
+            UnknownHost => "unknown-host",
+            Loop => "loop",
+            TooManyConnections => "too-many-connections",
+            QueueFull => "origin-queue-full",
+            QueueTimeout => "origin-queue-timeout",
+            OnlyIfCached => "only-if-cached",
+            OriginUnknown(_) => "origin-unknown",
+            OriginUnreachable(_) => "origin-unreachable",
+            OriginConnectTimeout => "origin-connect-timeout",
+            OriginTimeout => "origin-timeout",
+            OriginStalled => "origin-stalled",
+            OriginDropped => "origin-dropped",
+            OriginMalformed(_) => "origin-malformed",
+            OriginHeadTooLarge => "origin-head-too-large",
+        }
+    }
+
+    /// What it means, in a sentence for people.
+    pub fn explanation(&self) -> String {
+        use Error::*;
+        let text = match self {
+            Malformed(what) => return format!("The request is malformed: {what}."),
+            TargetTooLong => "The request's URL is longer than this server takes (max_target).",
+            HeadTooLarge => {
+                "The request's header fields are larger or more than this server takes \
+                 (max_head, max_fields)."
+            }
+            BodyTooLarge => "The request's body is larger than this server takes (max_body).",
+            ClientTooSlow => "The request did not arrive in time (header_timeout, body_timeout).",
+            ClientGone => "The request ended before its announced end.",
+            Expectation => "The request expects something other than 100-continue.",
+            TransferCoding => "The request uses a transfer coding other than chunked.",
+            Connect => "CONNECT is not answered: this server is no forward proxy.",
+            UnknownHost => "No site of this server answers for the request's host.",
+            Loop => "The request came by this server before: its origin points back at it.",
+            TooManyConnections => {
+                "The server has as many connections as it takes (max_connections)."
+            }
+            QueueFull => "The origin has as many requests as it takes, and as many wait (queue).",
+            QueueTimeout => "The origin had no turn for the request in time (queue_timeout).",
+            OnlyIfCached => "The request asks for a stored response only, and none will do.",
+            OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
+            OriginUnreachable(how) => return format!("The origin is not reachable: {how}."),
+            OriginConnectTimeout => "The origin took no connection in time (connect_timeout).",
+            OriginTimeout => "The origin did not begin to answer in time (first_byte_timeout).",
+            OriginStalled => "The origin stopped within its answer (between_bytes_timeout).",
+            OriginDropped => "The origin closed the connection before its answer was whole.",
+            OriginMalformed(how) => return format!("The origin's answer is malformed: {how}."),
+            OriginHeadTooLarge => "The origin's header fields are larger than is taken (max_head).",
+        };
+        text.to_owned()
+    }
+
+    /// What failed as `policy` sees it: whether a stored response may stand in. Nothing if the
+    /// client is at fault.
+    pub fn failure(&self) -> Option<Failure> {
+        match self.status() {
+            _ if *self == Error::OnlyIfCached || *self == Error::TooManyConnections => None,
+            502..=504 => Some(Failure::Unreachable),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection cannot be used after it, since where the next request begins is
+    /// not known.
+    pub fn closes(&self) -> bool {
+        use Error::*;
+        matches!(
+            self,
+            Malformed(_)
+                | TargetTooLong
+                | HeadTooLarge
+                | BodyTooLarge
+                | ClientTooSlow
+                | ClientGone
+                | Expectation
+                | TransferCoding
+                | Connect
+                | TooManyConnections
+        )
+    }
+
+    /// Whether the same request may be tried again: seconds for `Retry-After`.
+    pub fn retry_after(&self) -> Option<u32> {
+        (self.status() == 503).then_some(1)
+    }
+}

@@ -1,0 +1,267 @@
+//! The way of a miss: together with others who want the same, or alone.
+
+use crate::answer::{Answer, Content, Tee, fetched};
+use crate::cache_status::CacheStatus;
+use crate::error::Error;
+use crate::fill::{Arrival, Conditions, Errand, Fill, Flowing, Head, Join, Reader, lead};
+use crate::metrics::Verdict;
+use crate::serve::Caller;
+use crate::upstream::Response;
+use policy::admission;
+use policy::name::Name;
+use policy::reason::{WhyFetch, WhySkip};
+use policy::reply;
+use policy::request::Method;
+use policy::reuse::{Failure, Found, Reuse, reuse, stands_in};
+use std::sync::Arc;
+use store::{Entry, Lookup};
+
+/// Fetches what a request needs. `invalid`: what is stored was made so by an unsafe request.
+pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller) -> Answer {
+    let shared = &errand.core.shared;
+    let known = shared.marks.has(errand.key.as_ref().bytes(), shared.clock.now());
+    let asks = why == WhyFetch::Request || why == WhyFetch::Authorization;
+    // Part of something stored is cut from the whole, which all may share.
+    let part = errand.stored.is_some() && errand.request.fields.has(Name::Range);
+    let goes_alone = known || asks || (errand.request.goes_alone() && !part);
+    let why = if known && errand.stored.is_none() { WhyFetch::Uncacheable } else { why };
+    let miss = Miss { errand, why, invalid };
+    if goes_alone { miss.alone(caller).await } else { miss.together(caller).await }
+}
+
+/// A request that nothing stored answers.
+struct Miss {
+    errand: Errand,
+    why: WhyFetch,
+    invalid: bool,
+}
+
+/// What a reader makes of the head of a fill.
+enum Fit {
+    Answer(Box<Answer>),
+    /// The leader failed: one of those who waited tries once more.
+    TakeOver,
+    /// The response is for other requests; those like this one find each other elsewhere.
+    Elsewhere(policy::vary::Variant),
+    /// The response is for the leader only.
+    Alone,
+}
+
+impl Miss {
+    /// Joins the fill for the same thing, or leads one.
+    async fn together(mut self, caller: &Caller) -> Answer {
+        let mut took_over = false;
+        // Each round finds another `Vary`, of which there are not many.
+        for _round in 0..4 {
+            let Joined { mut reader, leads } = match self.join() {
+                Ok(joined) => joined,
+                Err(entry) => return self.hit_after_all(entry),
+            };
+            let hints = &caller.hints;
+            let head = reader.head(|status, fields| hints.push(status, fields)).await;
+            match self.fit(head, reader, leads, took_over) {
+                Fit::Answer(answer) => return *answer,
+                Fit::TakeOver => took_over = true,
+                Fit::Elsewhere(variant) => self.errand.variant = variant,
+                Fit::Alone => break,
+            }
+        }
+        self.why = WhyFetch::Uncacheable;
+        self.alone(caller).await
+    }
+
+    /// Joins a fill or leads one. Whoever would lead looks into the store again first: the fill
+    /// that it missed may have just ended there.
+    fn join(&self) -> Result<Joined, Arc<Entry>> {
+        let shared = &self.errand.core.shared;
+        let key = self.errand.key.as_ref();
+        let limits = shared.fill_limits(false);
+        let make = || Fill::new(shared.store.depart(key), limits);
+        match shared.fills.join(key, &self.errand.variant, make) {
+            Join::Follow(reader) => Ok(Joined { reader, leads: false }),
+            Join::Lead(fill) => {
+                if let Some(entry) = self.fresh_after_all() {
+                    shared.fills.leave(key, &self.errand.variant, &fill);
+                    fill.abandon();
+                    return Err(entry);
+                }
+                let reader = fill.first_reader();
+                lead(self.errand.clone(), fill);
+                Ok(Joined { reader, leads: true })
+            }
+        }
+    }
+
+    fn fresh_after_all(&self) -> Option<Arc<Entry>> {
+        let shared = &self.errand.core.shared;
+        let request = &self.errand.request;
+        let Lookup::Hit(entry) = shared.store.lookup(self.errand.key.as_ref(), &request.fields)
+        else {
+            return None;
+        };
+        let found = Found::Response { meta: &entry.meta, invalid: shared.store.is_invalid(&entry) };
+        (reuse(found, request, shared.clock.now()) == Reuse::Fresh).then_some(entry)
+    }
+
+    fn hit_after_all(&self, entry: Arc<Entry>) -> Answer {
+        let now = self.errand.core.shared.clock.now();
+        let cache = CacheStatus { hit: true, ..CacheStatus::default() };
+        Answer::stored(entry, &self.errand.request, Verdict::Hit, cache, now)
+    }
+
+    /// Looks whether the response that a fill brings is for this request.
+    fn fit(&self, head: Head, reader: Reader, leads: bool, took_over: bool) -> Fit {
+        let others_may = !reader.is_overtaken();
+        match head {
+            Head::Failed(_) if !leads && !took_over => Fit::TakeOver,
+            Head::Failed(error) => self.instead_of(error),
+            Head::Confirmed { entry, skipped } => {
+                if leads || (others_may && skipped.is_none() && self.may_share(&entry)) {
+                    self.confirmed(entry, skipped, !leads)
+                } else {
+                    Fit::Alone
+                }
+            }
+            Head::Flowing(flowing) => self.fit_flowing(flowing, reader, leads, others_may),
+        }
+    }
+
+    fn fit_flowing(
+        &self,
+        flowing: Arc<Flowing>,
+        reader: Reader,
+        leads: bool,
+        others_may: bool,
+    ) -> Fit {
+        let failure = Failure::Status(flowing.status);
+        if let Some(answer) = self.stand_in(failure, "stale-if-error") {
+            return Fit::Answer(Box::new(answer));
+        }
+        let request = &self.errand.request;
+        if !leads {
+            let Ok(meta) = &flowing.admission else { return Fit::Alone };
+            if !others_may || !admission::is_shareable(meta) {
+                return Fit::Alone;
+            }
+            if !meta.variant.answers(&request.fields) {
+                return Fit::Elsewhere(meta.variant.retold(&request.fields));
+            }
+            self.errand.core.counters_of(&self.errand.site).collapsed.one();
+        }
+        Fit::Answer(Box::new(Answer::flowing(flowing, reader, request, self.why, !leads)))
+    }
+
+    fn may_share(&self, entry: &Entry) -> bool {
+        admission::is_shareable(&entry.meta)
+            && entry.meta.variant.answers(&self.errand.request.fields)
+    }
+
+    /// The answer from what is stored, after the origin confirmed it.
+    fn confirmed(&self, entry: Arc<Entry>, skipped: Option<WhySkip>, collapsed: bool) -> Fit {
+        let now = self.errand.core.shared.clock.now();
+        let stored = skipped.map_or(Ok(()), Err);
+        let cache = fetched(self.why, 304, &stored, collapsed);
+        let request = &self.errand.request;
+        Fit::Answer(Box::new(Answer::stored(entry, request, Verdict::Revalidated, cache, now)))
+    }
+
+    /// The stored response that stands in for a failed origin, or the error.
+    fn instead_of(&self, error: Error) -> Fit {
+        let stale = error.failure().and_then(|failure| self.stand_in(failure, error.token()));
+        Fit::Answer(Box::new(stale.unwrap_or_else(|| Answer::own(error))))
+    }
+
+    fn stand_in(&self, failure: Failure, detail: &'static str) -> Option<Answer> {
+        let Errand { core, request, stored, site, .. } = &self.errand;
+        let entry = stored.as_ref()?;
+        let now = core.shared.clock.now();
+        if !stands_in(&entry.meta, self.invalid, request, failure, now) {
+            return None;
+        }
+        core.counters_of(site).stale.one();
+        let fwd_status = match failure {
+            Failure::Status(status) => Some(status),
+            Failure::Unreachable => None,
+        };
+        let cache = CacheStatus {
+            fwd: Some(self.why.fwd()),
+            fwd_status,
+            detail: Some(detail),
+            ..CacheStatus::default()
+        };
+        Some(Answer::stored(entry.clone(), request, Verdict::Stale, cache, now))
+    }
+
+    /// Asks the origin for this request only.
+    async fn alone(self, caller: &Caller) -> Answer {
+        let departure = self.errand.core.shared.store.depart(self.errand.key.as_ref());
+        let conditions = match &self.errand.stored {
+            Some(_) if self.errand.request.method == Method::Get => Conditions::Ours,
+            _ => Conditions::Clients,
+        };
+        let early = Some(caller.hints.sink());
+        match self.errand.ask(conditions, &departure, early).await {
+            Err(error) => match self.instead_of(error) {
+                Fit::Answer(answer) => *answer,
+                _ => Answer::own(Error::OriginDropped),
+            },
+            Ok(Arrival::Confirmed(entry, skipped)) => match self.confirmed(entry, skipped, false) {
+                Fit::Answer(answer) => *answer,
+                _ => Answer::own(Error::OriginDropped),
+            },
+            Ok(Arrival::Response(response)) => self.alone_with(*response, departure),
+        }
+    }
+
+    /// The answer that a request got for itself; stored on its way if it may be.
+    fn alone_with(self, response: Response, departure: store::Departure) -> Answer {
+        if let Some(answer) = self.stand_in(Failure::Status(response.status), "stale-if-error") {
+            return answer;
+        }
+        self.update_by_head(&response, &departure);
+        let Miss { errand, why, .. } = self;
+        let (decision, writer) = errand.admit(&response, &departure);
+        let cache =
+            fetched(why, response.status, &decision.as_ref().map(|_| ()).map_err(|w| *w), false);
+        let mut shown = reply::shown(&errand.site.settings.site, errand.rule(), &response.fields);
+        if !shown.has(Name::Date) {
+            shown.add(Name::Date, response.exchange.answered.to_http());
+        }
+        let tee = writer
+            .zip(decision.ok())
+            .map(|(writer, meta)| Box::new(Tee { errand, meta: *meta, writer, departure }));
+        let Response { status, length, body, .. } = response;
+        let content = Content::Passing { status, shown, length, body, tee };
+        Answer { verdict: Verdict::Miss, cache, content }
+    }
+
+    /// The answer to a HEAD updates what it describes, or makes it invalid (RFC 9111 §4.3.5).
+    fn update_by_head(&self, response: &Response, departure: &store::Departure) {
+        let Errand { core, request, stored, key, site, .. } = &self.errand;
+        let (Method::Head, 200, Some(entry)) = (&request.method, response.status, stored) else {
+            return;
+        };
+        if request.fields.has(Name::Authorization) {
+            return;
+        }
+        let store = &core.shared.store;
+        let offer = self.errand.offer(response, store.born());
+        match admission::head_update(&offer, &entry.meta) {
+            Some(meta) => {
+                let policy = &site.settings.site;
+                let rule = self.errand.rule();
+                let heads = crate::heads::prepared(policy, rule, &meta, meta.body_bytes);
+                store.refresh(key, entry, *meta, heads, departure);
+            }
+            None => {
+                store.invalidate(key.as_ref().url());
+            }
+        }
+    }
+}
+
+/// A place in a fill.
+struct Joined {
+    reader: Reader,
+    leads: bool,
+}

@@ -1,0 +1,309 @@
+//! The task that writes a fill: asks the origin, decides on the response, stores and hands on.
+
+use super::{Fill, Flowing, Head};
+use crate::core::{Core, SiteOnCore};
+use crate::error::Error;
+use crate::heads;
+use crate::upstream::request::{Client, outgoing};
+use crate::upstream::{Early, RequestBody, Response, ResponsePiece};
+use policy::admission::{self, Admission, Confirmation, Offer};
+use policy::conditional;
+use policy::key::Key;
+use policy::meta::Meta;
+use policy::name::Name;
+use policy::purge::Born;
+use policy::reason::WhySkip;
+use policy::reply;
+use policy::request::{Method, Request};
+use policy::rule::Rule;
+use policy::time::Seconds;
+use policy::vary::Variant;
+use std::rc::Rc;
+use std::sync::Arc;
+use store::{Departure, Entry, Writer};
+
+/// All that is needed to ask an origin for one thing and to keep the answer.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// The core that runs it.
+    pub core: Rc<Core>,
+    /// The site.
+    pub site: Rc<SiteOnCore>,
+    /// The client's request.
+    pub request: Request,
+    /// Who asks.
+    pub client: Client,
+    /// The key.
+    pub key: Key,
+    /// Where requests like this one find each other.
+    pub variant: Variant,
+    /// What is stored for such requests.
+    pub stored: Option<Arc<Entry>>,
+}
+
+/// Under which conditions the origin is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditions {
+    /// With the validators of what is stored; without any where nothing is.
+    Ours,
+    /// With those of the client, and its ranges.
+    Clients,
+}
+
+/// What came of asking.
+#[derive(Debug)]
+pub enum Arrival {
+    /// What is stored is good again.
+    Confirmed(Arc<Entry>, Option<WhySkip>),
+    /// A response.
+    Response(Box<Response>),
+}
+
+/// Leads a fill: runs it beside the request that began it.
+pub fn lead(mut errand: Errand, fill: Arc<Fill>) {
+    errand.request.method = Method::Get;
+    tokio::task::spawn_local(run(errand, fill));
+}
+
+/// Runs a fill for nobody in particular: no cookies, no credentials, none of the wishes of the
+/// request that gave the occasion.
+pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
+    errand.request.method = Method::Get;
+    conditional::remove_conditions(&mut errand.request.fields);
+    for name in [
+        Name::Authorization,
+        Name::CacheControl,
+        Name::Cookie,
+        Name::IfMatch,
+        Name::IfUnmodifiedSince,
+        Name::Pragma,
+        Name::Referer,
+    ] {
+        errand.request.fields.remove(name);
+    }
+    run(errand, fill).await;
+}
+
+async fn run(errand: Errand, fill: Arc<Fill>) {
+    let _end = EndOnDrop { errand: &errand, fill: &fill };
+    let hints = fill.clone();
+    let early: Early = Arc::new(move |status, fields| hints.push_early(status, fields.clone()));
+    let arrival = errand.ask(Conditions::Ours, fill.departure(), Some(early)).await;
+    match arrival {
+        Err(error) => fill.begin(Head::Failed(error), false, false),
+        Ok(Arrival::Confirmed(entry, skipped)) => {
+            fill.begin(Head::Confirmed { entry, skipped }, false, false);
+        }
+        Ok(Arrival::Response(response)) => flow(&errand, &fill, *response).await,
+    }
+}
+
+/// However the task ends, nobody goes on waiting for its fill.
+struct EndOnDrop<'f> {
+    errand: &'f Errand,
+    fill: &'f Arc<Fill>,
+}
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        let Errand { core, key, variant, .. } = self.errand;
+        core.shared.fills.leave(key.as_ref(), variant, self.fill);
+        if self.fill.state().end.is_none() {
+            self.fill.end(Err(()));
+        }
+    }
+}
+
+/// Decides on a response, says how it begins, and hands its body on.
+async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
+    let (decision, mut writer) = errand.admit(&response, fill.departure());
+    let is_shared = decision.as_ref().is_ok_and(|meta| admission::is_shareable(meta));
+    if !is_shared {
+        let Errand { core, key, variant, .. } = errand;
+        core.shared.fills.leave(key.as_ref(), variant, fill);
+    }
+    let meta = decision.clone().ok();
+    let shown = reply::shown(&errand.site.settings.site, errand.rule(), &response.fields);
+    let length = response.length;
+    let flowing = Flowing { status: response.status, shown, length, admission: decision };
+    fill.begin(Head::Flowing(Arc::new(flowing)), is_shared, writer.is_some());
+    let mut body = response.body;
+    loop {
+        match body.next().await {
+            Ok(ResponsePiece::Data(chunk)) => {
+                let refused = writer.as_mut().and_then(|writer| writer.push(chunk.clone()).err());
+                if let Some(why) = refused {
+                    writer = None;
+                    errand.skip(why);
+                    fill.keep_window_only();
+                }
+                if !fill.push(chunk, length).await {
+                    return;
+                }
+            }
+            Ok(ResponsePiece::End(trailers)) => {
+                if let (Some(writer), Some(meta)) = (writer, meta) {
+                    errand.keep(writer, *meta, fill.departure());
+                }
+                fill.end(Ok(trailers));
+                return;
+            }
+            Err(_) => {
+                if writer.is_some() {
+                    errand.skip(WhySkip::Incomplete);
+                }
+                fill.end(Err(()));
+                return;
+            }
+        }
+    }
+}
+
+impl Errand {
+    /// The rule for the request.
+    pub fn rule(&self) -> &Rule {
+        self.site.settings.site.rule_for(&self.request)
+    }
+
+    /// Asks the origin. A 304 to our own validators is turned into what it confirms; one that
+    /// speaks of something else is asked again without conditions (RFC 9111 §4.3.4).
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn ask(
+        &self,
+        conditions: Conditions,
+        departure: &Departure,
+        early: Option<Early>,
+    ) -> Result<Arrival, Error> {
+        let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
+        let validates = stored.filter(|entry| conditional::has_validator(&entry.meta.fields));
+        let counters = self.core.counters_of(&self.site);
+        let born = self.core.shared.store.born();
+        if validates.is_some() {
+            counters.revalidated.one();
+        }
+        let response = self.send(conditions, validates, early.clone()).await?;
+        let (Some(entry), 304) = (validates, response.status) else {
+            return Ok(Arrival::Response(Box::new(response)));
+        };
+        let mut response = response;
+        response.body.finish();
+        counters.unchanged.one();
+        match admission::confirmation(&self.offer(&response, born), &entry.meta) {
+            Confirmation::Update(meta) => {
+                let heads = self.heads(&meta);
+                let store = &self.core.shared.store;
+                let kept = store.refresh(&self.key, entry, *meta, heads, departure);
+                Ok(Arrival::Confirmed(kept, None))
+            }
+            Confirmation::ServeOnce(meta, why) => {
+                let heads = self.heads(&meta);
+                let store = &self.core.shared.store;
+                store.invalidate(self.key.as_ref().url());
+                self.skip(why);
+                Ok(Arrival::Confirmed(store.detached(entry, *meta, heads), Some(why)))
+            }
+            Confirmation::Mismatch => {
+                let response = self.send(conditions, None, early).await?;
+                Ok(Arrival::Response(Box::new(response)))
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        conditions: Conditions,
+        validates: Option<&Arc<Entry>>,
+        early: Option<Early>,
+    ) -> Result<Response, Error> {
+        let node = &self.core.shared.settings.node;
+        let mut out =
+            outgoing(&self.site.settings, self.rule(), &self.request, self.client, node, true);
+        match (conditions, validates) {
+            (Conditions::Ours, Some(entry)) => {
+                conditional::make_conditional(&mut out.fields, &entry.meta.fields);
+            }
+            (Conditions::Ours, None) => conditional::remove_conditions(&mut out.fields),
+            (Conditions::Clients, _) => {}
+        }
+        let shared = &self.core.shared;
+        let counters = self.core.counters_of(&self.site);
+        self.site.upstream.exchange(&out, RequestBody::Empty, early, &shared.clock, counters).await
+    }
+
+    /// Decides whether a response is stored, and begins to store it.
+    pub fn admit(
+        &self,
+        response: &Response,
+        departure: &Departure,
+    ) -> (Result<Box<Meta>, WhySkip>, Option<Writer>) {
+        let shared = &self.core.shared;
+        let decision = self.decide(response).and_then(|meta| {
+            let writer = shared.store.begin(response.length)?;
+            Ok((meta, writer))
+        });
+        match decision {
+            Ok((meta, writer)) => {
+                if !admission::is_shareable(&meta) {
+                    self.mark();
+                } else if !departure.is_overtaken() {
+                    shared.marks.clear(self.key.as_ref().bytes());
+                }
+                (Ok(meta), Some(writer))
+            }
+            Err(why) => {
+                self.skip(why);
+                (Err(why), None)
+            }
+        }
+    }
+
+    fn decide(&self, response: &Response) -> Result<Box<Meta>, WhySkip> {
+        if response.status >= 500 && self.stored.is_some() {
+            return Err(WhySkip::OlderKept);
+        }
+        match admission::admission(&self.offer(response, self.core.shared.store.born())) {
+            Admission::Store(meta) => Ok(meta),
+            Admission::Skip(why) => Err(why),
+        }
+    }
+
+    /// What `policy` is asked about a response.
+    pub fn offer<'a>(&'a self, response: &'a Response, born: Born) -> Offer<'a> {
+        Offer {
+            site: &self.site.settings.site,
+            rule: self.rule(),
+            request: &self.request,
+            status: response.status,
+            fields: &response.fields,
+            exchange: response.exchange,
+            born,
+        }
+    }
+
+    /// Makes a whole response visible.
+    pub fn keep(&self, writer: Writer, meta: Meta, departure: &Departure) -> Arc<Entry> {
+        let length = writer.length();
+        let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, length);
+        writer.finish(&self.key, meta, heads, departure, self.stored.as_ref())
+    }
+
+    /// Counts a response that is not stored, and remembers its URL if the next will not be either.
+    pub fn skip(&self, why: WhySkip) {
+        self.core.counters.skipped(why);
+        if why.is_lasting() {
+            self.mark();
+        }
+    }
+
+    fn mark(&self) {
+        let shared = &self.core.shared;
+        let ttl = Seconds::new(shared.settings.fill.uncacheable_ttl.as_secs());
+        shared.marks.set(self.key.as_ref().bytes(), shared.clock.now().plus(ttl));
+    }
+
+    fn heads(&self, meta: &Meta) -> store::Heads {
+        heads::prepared(&self.site.settings.site, self.rule(), meta, meta.body_bytes)
+    }
+}

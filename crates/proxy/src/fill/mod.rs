@@ -1,0 +1,361 @@
+//! A fill: one response on its way from an origin, read by all who wait for it.
+//!
+//! One task writes, any number of readers read from the first byte, each at its own pace. While
+//! the body is being stored all of it is kept, so nobody holds anybody up. A body that is not
+//! stored keeps a window only: the writer waits for the fastest reader, never for the slowest,
+//! and a reader that falls out of the window has to go on by its own means.
+
+mod filler;
+mod table;
+
+pub use filler::{Arrival, Conditions, Errand, fill_in_background, lead};
+pub use table::{Fills, Join};
+
+use crate::error::Error;
+use bytes::Bytes;
+use policy::fields::Fields;
+use policy::meta::Meta;
+use policy::reason::WhySkip;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::{Departure, Entry};
+use tokio::sync::Notify;
+
+/// A response on its way.
+#[derive(Debug)]
+pub struct Fill {
+    state: Mutex<State>,
+    /// Told to readers when anything comes.
+    changed: Notify,
+    /// Told to the writer when a reader takes something or leaves.
+    room: Notify,
+    /// When its request left: what was made invalid since must not be joined.
+    departure: Departure,
+    limits: Limits,
+}
+
+/// How much a fill keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes kept before and behind the fastest reader of a body that is not stored.
+    pub window_bytes: u64,
+    /// A fill that nobody reads goes on if no more than this is missing.
+    pub finish_bytes: u64,
+    /// Whether it goes on in any case, as a refresh in the background does.
+    pub unattended: bool,
+}
+
+/// How the response begins.
+#[derive(Clone, Debug)]
+pub enum Head {
+    /// It comes with a body.
+    Flowing(Arc<Flowing>),
+    /// What is stored is good again; `kept` if it may answer others too.
+    Confirmed {
+        /// The response, with its fields updated.
+        entry: Arc<Entry>,
+        /// Nothing if it is kept, or why it is not.
+        skipped: Option<WhySkip>,
+    },
+    /// There is none.
+    Failed(Error),
+}
+
+/// A response that comes with a body.
+#[derive(Debug)]
+pub struct Flowing {
+    /// Its status.
+    pub status: u16,
+    /// Its fields as clients get them.
+    pub shown: Fields,
+    /// The announced length of its body.
+    pub length: Option<u64>,
+    /// What it is stored as, or why it is not.
+    pub admission: Result<Box<Meta>, WhySkip>,
+}
+
+/// What a reader gets next.
+#[derive(Debug)]
+pub enum Next {
+    /// Bytes.
+    Data(Bytes),
+    /// The end, and the trailers.
+    End(Fields),
+    /// The response broke off: what was read is not the whole.
+    Broken,
+    /// The reader fell out of the window.
+    Lagged,
+}
+
+#[derive(Debug)]
+struct State {
+    head: Option<Head>,
+    early: Vec<(u16, Arc<Fields>)>,
+    /// Chunks that are kept, each with the offset of its first byte.
+    chunks: VecDeque<(u64, Bytes)>,
+    length: u64,
+    end: Option<Result<Fields, ()>>,
+    /// Whether all chunks are kept since the body is being stored.
+    keeps_all: bool,
+    /// Whether new readers may come.
+    is_open: bool,
+    readers: usize,
+    /// The greatest offset up to which a reader has read.
+    fastest: u64,
+    /// Where the body stood when the last reader left.
+    left_at: Option<u64>,
+}
+
+/// One reader of a fill.
+#[derive(Debug)]
+pub struct Reader {
+    fill: Arc<Fill>,
+    offset: u64,
+    early_seen: usize,
+}
+
+impl Fill {
+    /// A fill whose request leaves now.
+    pub fn new(departure: Departure, limits: Limits) -> Fill {
+        let state = State {
+            head: None,
+            early: Vec::new(),
+            chunks: VecDeque::new(),
+            length: 0,
+            end: None,
+            keeps_all: true,
+            is_open: true,
+            readers: 0,
+            fastest: 0,
+            left_at: None,
+        };
+        Fill {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            room: Notify::new(),
+            departure,
+            limits,
+        }
+    }
+
+    /// A reader from the first byte, unless it is too late for one.
+    pub fn reader(self: &Arc<Fill>) -> Option<Reader> {
+        let mut state = self.state();
+        let begins = state.chunks.front().is_none_or(|(start, _)| *start == 0);
+        if !state.is_open || !begins || self.departure.is_overtaken() {
+            return None;
+        }
+        state.readers += 1;
+        state.left_at = None;
+        drop(state);
+        Some(Reader { fill: self.clone(), offset: 0, early_seen: 0 })
+    }
+
+    /// The reader of whoever leads: there is always one, however late it is for others.
+    pub fn first_reader(self: &Arc<Fill>) -> Reader {
+        self.state().readers += 1;
+        Reader { fill: self.clone(), offset: 0, early_seen: 0 }
+    }
+
+    /// Ends a fill that nobody will write: those who joined meanwhile look elsewhere.
+    pub fn abandon(&self) {
+        self.begin(Head::Failed(Error::OriginDropped), false, false);
+        self.end(Err(()));
+    }
+
+    /// When its request left.
+    pub fn departure(&self) -> &Departure {
+        &self.departure
+    }
+
+    /// Hands an interim response on.
+    fn push_early(&self, status: u16, fields: Fields) {
+        const MOST_EARLY: usize = 16;
+        let mut state = self.state();
+        if state.early.len() < MOST_EARLY {
+            state.early.push((status, Arc::new(fields)));
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Says how the response begins, and whether new readers may still come.
+    fn begin(&self, head: Head, is_open: bool, keeps_all: bool) {
+        let mut state = self.state();
+        state.head = Some(head);
+        state.is_open = is_open;
+        state.keeps_all = keeps_all;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Notes that the body is not stored after all; from now on a window is kept.
+    fn keep_window_only(&self) {
+        let mut state = self.state();
+        state.keeps_all = false;
+        state.is_open = false;
+    }
+
+    /// Hands a chunk on and waits until a reader has room for more. `false`: nobody wants more.
+    async fn push(&self, chunk: Bytes, announced: Option<u64>) -> bool {
+        {
+            let mut state = self.state();
+            let start = state.length;
+            state.length += chunk.len() as u64;
+            state.chunks.push_back((start, chunk));
+        }
+        self.changed.notify_waiters();
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            match self.state().room(&self.limits, announced) {
+                Room::Some => return true,
+                Room::Abandoned => return false,
+                Room::None => {}
+            }
+            room.await;
+        }
+    }
+
+    /// Ends the body: whole, with its trailers, or broken off.
+    fn end(&self, end: Result<Fields, ()>) {
+        let mut state = self.state();
+        if state.head.is_none() {
+            state.head = Some(Head::Failed(Error::OriginDropped));
+        }
+        state.end = Some(end);
+        state.is_open = false;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Room {
+    Some,
+    None,
+    Abandoned,
+}
+
+impl State {
+    fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {
+        if self.readers == 0 && !limits.unattended {
+            let left_at = *self.left_at.get_or_insert(self.length);
+            let missing = match announced {
+                Some(announced) => announced.saturating_sub(self.length),
+                None => self.length - left_at,
+            };
+            let worth = self.keeps_all && missing <= limits.finish_bytes;
+            return if worth { Room::Some } else { Room::Abandoned };
+        }
+        if self.keeps_all {
+            return Room::Some;
+        }
+        self.forget_behind(limits.window_bytes);
+        let ahead = self.length - self.fastest;
+        if self.readers == 0 || ahead <= limits.window_bytes { Room::Some } else { Room::None }
+    }
+
+    fn forget_behind(&mut self, window: u64) {
+        let keep_from = self.fastest.saturating_sub(window);
+        while let Some((start, chunk)) = self.chunks.front() {
+            if start + chunk.len() as u64 > keep_from {
+                break;
+            }
+            self.chunks.pop_front();
+        }
+    }
+
+    fn chunk_at(&self, offset: u64) -> Option<Bytes> {
+        let at = self.chunks.partition_point(|(start, _)| *start <= offset).checked_sub(1)?;
+        let (start, chunk) = &self.chunks[at];
+        // The offset lies within the chunk, whose length is a usize.
+        let skipped = usize::try_from(offset - start).ok()?;
+        (skipped < chunk.len()).then(|| chunk.slice(skipped..))
+    }
+}
+
+impl Reader {
+    /// Waits for the head. Interim responses that come before it go to `early`.
+    pub async fn head(&mut self, mut early: impl FnMut(u16, &Fields)) -> Head {
+        loop {
+            let changed = self.fill.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let (news, head) = {
+                let state = self.fill.state();
+                let news: Vec<_> = state.early.get(self.early_seen..).unwrap_or_default().to_vec();
+                (news, state.head.clone())
+            };
+            self.early_seen += news.len();
+            for (status, fields) in &news {
+                early(*status, fields);
+            }
+            match head {
+                Some(head) => return head,
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Waits for the next bytes.
+    pub async fn next(&mut self) -> Next {
+        let fill = self.fill.clone();
+        loop {
+            let changed = fill.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(next) = self.look() {
+                return next;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether its URL was made invalid since the request left.
+    pub fn is_overtaken(&self) -> bool {
+        self.fill.departure.is_overtaken()
+    }
+
+    /// How many bytes it has read.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn look(&mut self) -> Option<Next> {
+        let mut state = self.fill.state();
+        if let Some(data) = state.chunk_at(self.offset) {
+            self.offset += data.len() as u64;
+            let is_fastest = self.offset > state.fastest;
+            state.fastest = state.fastest.max(self.offset);
+            let writer_may_wait = is_fastest && !state.keeps_all;
+            drop(state);
+            if writer_may_wait {
+                self.fill.room.notify_one();
+            }
+            return Some(Next::Data(data));
+        }
+        if self.offset < state.length {
+            return Some(Next::Lagged);
+        }
+        match &state.end {
+            None => None,
+            Some(Ok(trailers)) => Some(Next::End(trailers.clone())),
+            Some(Err(())) => Some(Next::Broken),
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.fill.state().readers -= 1;
+        self.fill.room.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;

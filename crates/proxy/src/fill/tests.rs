@@ -1,0 +1,126 @@
+//! Readers and the writer of a fill, without an origin.
+
+use super::*;
+use policy::key::KeyRef;
+use policy::request::Request;
+use policy::rule::Rule;
+use policy::vary::Variant;
+use store::Store;
+
+fn store() -> Arc<Store> {
+    let limits = store::Limits {
+        memory_bytes: 1 << 20,
+        max_object_bytes: 1 << 20,
+        in_flight_bytes: 1 << 20,
+        max_variants: 4,
+    };
+    Store::new(limits, 1)
+}
+
+fn fill(store: &Store) -> Arc<Fill> {
+    let mut buffer = Vec::new();
+    let request = Request { host: "h".into(), target: "/".into(), ..Request::default() };
+    let departure = store.depart(KeyRef::build(&request, &Rule::default(), &mut buffer));
+    let limits = Limits { window_bytes: 10, finish_bytes: 10, unattended: false };
+    Arc::new(Fill::new(departure, limits))
+}
+
+fn head() -> Head {
+    let admission = Err(WhySkip::NoStore);
+    Head::Flowing(Arc::new(Flowing { status: 200, shown: Fields::new(), length: None, admission }))
+}
+
+async fn read(reader: &mut Reader) -> String {
+    match reader.next().await {
+        Next::Data(data) => String::from_utf8_lossy(&data).into_owned(),
+        Next::End(_) => "END".into(),
+        Next::Broken => "BROKEN".into(),
+        Next::Lagged => "LAGGED".into(),
+    }
+}
+
+#[tokio::test]
+async fn readers_get_all_from_the_first_byte_whenever_they_come() {
+    let store = store();
+    let fill = fill(&store);
+    let mut early = fill.reader().expect("open");
+    fill.begin(head(), true, true);
+    assert!(fill.push(Bytes::from_static(b"one"), None).await);
+    assert_eq!(read(&mut early).await, "one");
+    let mut late = fill.reader().expect("open");
+    assert!(fill.push(Bytes::from_static(b"two"), None).await);
+    fill.end(Ok(Fields::new()));
+    for (reader, texts) in
+        [(&mut early, vec!["two", "END"]), (&mut late, vec!["one", "two", "END"])]
+    {
+        for text in texts {
+            assert_eq!(read(reader).await, text);
+        }
+    }
+    assert!(fill.reader().is_none(), "what is over is found in the store");
+}
+
+#[tokio::test]
+async fn the_writer_waits_for_the_fastest_reader_and_never_for_the_slowest() {
+    let store = store();
+    let fill = fill(&store);
+    let (mut fast, mut slow) = (fill.reader().expect("open"), fill.reader().expect("open"));
+    fill.begin(head(), true, false);
+    assert!(fill.push(Bytes::from_static(b"0123456789"), None).await);
+    let blocked = fill.push(Bytes::from_static(b"abcdefghij"), None);
+    tokio::pin!(blocked);
+    assert!(futures_poll(blocked.as_mut()).is_none(), "more than a window ahead of all");
+    assert_eq!(read(&mut fast).await, "0123456789");
+    assert_eq!(futures_poll(blocked.as_mut()), Some(true));
+    assert_eq!(read(&mut fast).await, "abcdefghij");
+    assert!(fill.push(Bytes::from_static(b"KLMNOPQRST"), None).await);
+    assert_eq!(read(&mut fast).await, "KLMNOPQRST");
+    assert!(fill.push(Bytes::from_static(b"x"), None).await);
+    assert_eq!(read(&mut slow).await, "LAGGED");
+}
+
+#[tokio::test]
+async fn a_fill_that_nobody_reads_ends_unless_little_is_missing() {
+    let store = store();
+    for (announced, goes_on) in [(Some(15), true), (Some(100), false), (None, true)] {
+        let fill = fill(&store);
+        drop(fill.reader());
+        fill.begin(head(), true, true);
+        let went_on = fill.push(Bytes::from_static(b"12345"), announced).await;
+        assert_eq!(went_on, goes_on, "{announced:?}");
+    }
+    let fill = fill(&store);
+    let reader = fill.reader().expect("open");
+    fill.begin(head(), false, false);
+    drop(reader);
+    assert!(!fill.push(Bytes::from_static(b"x"), Some(1)).await, "not stored: no use");
+}
+
+#[tokio::test]
+async fn requests_for_one_thing_find_each_other() {
+    let store = store();
+    let fills = Fills::default();
+    let mut buffer = Vec::new();
+    let request = Request { host: "h".into(), target: "/".into(), ..Request::default() };
+    let key = KeyRef::build(&request, &Rule::default(), &mut buffer);
+    let variant = Variant::default();
+    let limits = Limits { window_bytes: 10, finish_bytes: 10, unattended: false };
+    let make = || Fill::new(store.depart(key), limits);
+    let Join::Lead(first) = fills.join(key, &variant, make) else { panic!("the first leads") };
+    assert!(matches!(fills.join(key, &variant, make), Join::Follow(_)));
+    store.invalidate(key.url());
+    let Join::Lead(second) = fills.join(key, &variant, make) else { panic!("overtaken") };
+    fills.leave(key, &variant, &first);
+    assert_eq!(fills.len(), 1, "the first has been replaced already");
+    fills.leave(key, &variant, &second);
+    assert!(fills.is_empty());
+}
+
+/// Polls once.
+fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.poll(&mut cx) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! Writing response heads.
+//!
+//! What is the same for every hit is written once, when a response is stored; a hit appends what
+//! changes. Names go out in Title-Case, as people expect to read them.
+
+use crate::http1::status::{is_bodiless, reason};
+use bytes::Bytes;
+use policy::fields::Fields;
+use policy::meta::Meta;
+use policy::name::Name;
+use policy::reply;
+use policy::rule::{Rule, Site};
+use store::Heads;
+
+/// The heads of a response whose whole body has `length` bytes, for all its hits.
+pub fn prepared(site: &Site, rule: &Rule, meta: &Meta, length: u64) -> Heads {
+    let shown = reply::shown(site, rule, &meta.fields);
+    let mut full = status_line(meta.status);
+    write_fields(&mut full, &shown, |id| id != Name::ContentLength);
+    if !is_bodiless(meta.status) {
+        write_length(&mut full, length);
+    }
+    let mut not_modified = status_line(304);
+    write_fields(&mut not_modified, &shown, reply::belongs_in_304);
+    Heads { full: exact(&full), not_modified: exact(&not_modified) }
+}
+
+/// A status line.
+pub fn status_line(status: u16) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
+    out
+}
+
+/// Appends the fields for which `wanted` says so.
+pub fn write_fields(out: &mut Vec<u8>, fields: &Fields, wanted: impl Fn(Name) -> bool) {
+    for field in fields.iter().filter(|field| wanted(field.id)) {
+        write_field(out, field.name, field.value);
+    }
+}
+
+/// Appends one field, its name in Title-Case.
+pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    let mut at_start = true;
+    for byte in name.bytes() {
+        out.push(if at_start { byte.to_ascii_uppercase() } else { byte });
+        at_start = byte == b'-';
+    }
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `Content-Length`.
+pub fn write_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
+}
+
+fn exact(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_out_in_title_case_and_values_as_they_are() {
+        let mut out = Vec::new();
+        let fields: Fields =
+            [("x-a-b", "Q"), ("etag", "\"x\""), ("X-A-B", "r")].into_iter().collect();
+        write_fields(&mut out, &fields, |id| id != Name::Etag);
+        assert_eq!(out, b"X-A-B: Q\r\nX-A-B: r\r\n");
+    }
+}

@@ -1,0 +1,30 @@
+//! FLOW: the way of a request from a client's socket to an answer.
+//!
+//! `policy` decides, `store` keeps, and this crate does what they say: it opens sockets, reads
+//! requests, asks origins, brings those together who want the same, and writes answers. Each core
+//! runs by itself on one thread ([`serve_core`]) and shares with the others only what
+//! [`core::Shared`] holds.
+#![forbid(unsafe_code)]
+
+pub mod access_log;
+mod answer;
+mod background;
+mod cache_status;
+mod client;
+pub mod clock;
+pub mod core;
+mod diagnosis;
+mod error;
+mod fetch;
+mod fill;
+mod heads;
+mod hints;
+pub mod http1;
+mod marks;
+pub mod metrics;
+mod serve;
+pub mod settings;
+mod upstream;
+
+pub use client::{Drained, Listeners, serve_core};
+pub use error::Error;

@@ -1,0 +1,230 @@
+//! Counters of the data path, one set a core.
+//!
+//! Each set has one writer, its core, so counting is a plain load and store; a scrape adds the
+//! sets up. Counting never locks and never shares a cache line with another core.
+
+use std::array;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Fresh from the store.
+    Hit,
+    /// Stale from the store.
+    Stale,
+    /// From the store, after the origin said that it is unchanged.
+    Revalidated,
+    /// From the origin, by way of the cache.
+    Miss,
+    /// From another request's answer of the origin.
+    Collapsed,
+    /// Past the cache.
+    Pass,
+    /// With an answer of our own that says what failed.
+    Error,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Verdict; 7] = [
+        Verdict::Hit,
+        Verdict::Stale,
+        Verdict::Revalidated,
+        Verdict::Miss,
+        Verdict::Collapsed,
+        Verdict::Pass,
+        Verdict::Error,
+    ];
+
+    /// The word for it in logs and metrics.
+    pub fn token(self) -> &'static str {
+        match self {
+            Verdict::Hit => "hit",
+            Verdict::Stale => "stale",
+            Verdict::Revalidated => "revalidated",
+            Verdict::Miss => "miss",
+            Verdict::Collapsed => "collapsed",
+            Verdict::Pass => "pass",
+            Verdict::Error => "error",
+        }
+    }
+}
+
+/// A number that one core counts and others read.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds; only the core that owns the counter may.
+    pub fn add(&self, amount: u64) {
+        // One writer: no other store can come between.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    /// Adds one.
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// The number now.
+    pub fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the time histogram's buckets, in seconds; a last one has no bound.
+pub const TIME_BOUNDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// Times, counted by bucket.
+#[derive(Debug, Default)]
+pub struct Times {
+    buckets: [Counter; TIME_BOUNDS.len() + 1],
+    sum_micros: Counter,
+}
+
+impl Times {
+    /// Counts one.
+    pub fn record(&self, time: Duration) {
+        let seconds = time.as_secs_f64();
+        let at = TIME_BOUNDS.iter().position(|bound| seconds <= *bound);
+        self.buckets[at.unwrap_or(TIME_BOUNDS.len())].one();
+        // A time that overflows 2^64 µs has not been measured yet.
+        self.sum_micros.add(time.as_micros() as u64);
+    }
+
+    /// The count of each bucket, and the sum in seconds.
+    pub fn read(&self) -> ([u64; TIME_BOUNDS.len() + 1], f64) {
+        let counts = array::from_fn(|at| self.buckets[at].read());
+        (counts, self.sum_micros.read() as f64 / 1e6)
+    }
+}
+
+/// Statuses are counted one by one up to here.
+const STATUSES: usize = 600;
+
+/// What one site counts on one core.
+#[derive(Debug)]
+pub struct SiteCounters {
+    /// Requests by verdict and status.
+    requests: [Box<[Counter]>; Verdict::ALL.len()],
+    /// Bytes of bodies to clients.
+    pub body_bytes: Counter,
+    /// Requests to the origin.
+    pub origin_requests: Counter,
+    /// Requests to the origin that failed.
+    pub origin_failures: Counter,
+    /// Time to the origin's response heads.
+    pub origin_times: Times,
+    /// Requests answered from another's fetch.
+    pub collapsed: Counter,
+    /// Stale responses served.
+    pub stale: Counter,
+    /// Requests that found a response which was not fresh any more.
+    pub expired: Counter,
+    /// Requests to the origin with our validators.
+    pub revalidated: Counter,
+    /// Of these, how many the origin answered with 304.
+    pub unchanged: Counter,
+}
+
+impl SiteCounters {
+    fn new() -> SiteCounters {
+        let row = || (0..STATUSES).map(|_| Counter::default()).collect();
+        SiteCounters {
+            requests: array::from_fn(|_| row()),
+            body_bytes: Counter::default(),
+            origin_requests: Counter::default(),
+            origin_failures: Counter::default(),
+            origin_times: Times::default(),
+            collapsed: Counter::default(),
+            stale: Counter::default(),
+            expired: Counter::default(),
+            revalidated: Counter::default(),
+            unchanged: Counter::default(),
+        }
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, verdict: Verdict, status: u16) {
+        if let Some(counter) = self.requests[verdict as usize].get(usize::from(status)) {
+            counter.one();
+        }
+    }
+
+    /// Answers so far, those that there were: verdict, status, count.
+    pub fn answers(&self) -> impl Iterator<Item = (Verdict, u16, u64)> {
+        Verdict::ALL.into_iter().flat_map(|verdict| {
+            let row = self.requests[verdict as usize].iter().enumerate();
+            row.map(move |(status, count)| (verdict, status as u16, count.read()))
+                .filter(|(_, _, count)| *count > 0)
+        })
+    }
+}
+
+/// What one core counts.
+#[derive(Debug)]
+pub struct CoreCounters {
+    /// By site, in the order of the settings.
+    pub sites: Box<[SiteCounters]>,
+    /// Connections taken.
+    pub connections: Counter,
+    /// Connections refused since too many were open.
+    pub connections_refused: Counter,
+    /// Requests refused before any site was known.
+    pub bad_requests: Counter,
+    /// Responses not stored, by [`policy::reason::WhySkip`].
+    pub skipped: Box<[Counter]>,
+    /// Background refreshes left out since the queue was full.
+    pub refreshes_dropped: Counter,
+}
+
+impl CoreCounters {
+    /// Counters for so many sites.
+    pub fn new(sites: usize) -> CoreCounters {
+        CoreCounters {
+            sites: (0..sites).map(|_| SiteCounters::new()).collect(),
+            connections: Counter::default(),
+            connections_refused: Counter::default(),
+            bad_requests: Counter::default(),
+            skipped: policy::reason::WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
+            refreshes_dropped: Counter::default(),
+        }
+    }
+
+    /// Counts a response that is not stored.
+    pub fn skipped(&self, why: policy::reason::WhySkip) {
+        if let Some(at) = policy::reason::WhySkip::ALL.iter().position(|other| *other == why) {
+            self.skipped[at].one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_verdict_and_status() {
+        let counters = SiteCounters::new();
+        counters.answered(Verdict::Hit, 200);
+        counters.answered(Verdict::Hit, 200);
+        counters.answered(Verdict::Error, 502);
+        counters.answered(Verdict::Error, 999);
+        let found: Vec<_> = counters.answers().collect();
+        assert_eq!(found, [(Verdict::Hit, 200, 2), (Verdict::Error, 502, 1)]);
+    }
+
+    #[test]
+    fn times_fall_into_the_bucket_that_bounds_them() {
+        let times = Times::default();
+        for millis in [1, 2, 10, 11_000] {
+            times.record(Duration::from_millis(millis));
+        }
+        let (counts, sum) = times.read();
+        assert_eq!((counts[0], counts[1], counts[3], counts[12]), (1, 1, 1, 1));
+        assert!((sum - 11.013).abs() < 0.001);
+    }
+}

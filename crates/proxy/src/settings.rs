@@ -1,0 +1,230 @@
+//! What the data path is told: validated values that `larder` makes from the configuration.
+//!
+//! Every queue, buffer, pool, body and wait has a limit here, with a name of its own.
+
+use policy::rule::Site;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// All settings of the data path.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to serve on.
+    pub listen: Vec<SocketAddr>,
+    /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The name of this node in `CDN-Loop`, a token that no other node has.
+    pub node: String,
+    /// Sites in order; the first that answers for a host serves it. A site for every host is
+    /// the last resort wherever it stands.
+    pub sites: Vec<SiteSettings>,
+    /// Limits toward clients.
+    pub client: ClientLimits,
+    /// Limits toward origins.
+    pub origin: OriginLimits,
+    /// Limits of filling the cache.
+    pub fill: FillLimits,
+}
+
+/// One site and where its responses come from.
+#[derive(Clone, Debug)]
+pub struct SiteSettings {
+    /// Its hosts and rules.
+    pub site: Site,
+    /// Where its responses come from.
+    pub origin: OriginAddress,
+    /// The `Host` that the origin is sent.
+    pub origin_host: OriginHost,
+}
+
+/// An origin server spoken to by plain HTTP/1.1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OriginAddress {
+    /// Name or IP address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// Which `Host` the origin is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OriginHost {
+    /// The one that the client sent.
+    #[default]
+    Keep,
+    /// The origin's own name and port.
+    Origin,
+    /// This one.
+    Value(String),
+}
+
+/// An IP network in CIDR notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Any address of the network.
+    pub address: IpAddr,
+    /// How many leading bits count: at most 32 for IPv4, 128 for IPv6.
+    pub prefix: u8,
+}
+
+/// Limits toward clients.
+#[derive(Clone, Debug)]
+pub struct ClientLimits {
+    /// Connections at once; further ones get 503 with `Retry-After`.
+    pub max_connections: usize,
+    /// Bytes of the request line's target; more gets 414.
+    pub max_target_bytes: usize,
+    /// Bytes of a request head; more gets 431.
+    pub max_head_bytes: usize,
+    /// Header fields of a request; more gets 431.
+    pub max_fields: usize,
+    /// Bytes of a request body; more gets 413.
+    pub max_body_bytes: u64,
+    /// From a request's first byte to the end of its head; longer gets 408.
+    pub header_timeout: Duration,
+    /// Without a request on a kept connection; then it is closed.
+    pub idle_timeout: Duration,
+    /// Between two reads of a request body; longer gets 408.
+    pub body_timeout: Duration,
+    /// Without any byte of a response being taken; then the connection is cut.
+    pub send_timeout: Duration,
+    /// From the signal to stop until what still runs is cut.
+    pub drain_timeout: Duration,
+}
+
+/// Limits toward each origin.
+#[derive(Clone, Debug)]
+pub struct OriginLimits {
+    /// To connect, name look-up included.
+    pub connect_timeout: Duration,
+    /// From the request sent to the head of the response.
+    pub first_byte_timeout: Duration,
+    /// Between two reads of a response body.
+    pub between_bytes_timeout: Duration,
+    /// Requests under way at once to one origin.
+    pub concurrency: usize,
+    /// Requests that wait for their turn to one origin; further ones get 503.
+    pub queue: usize,
+    /// The longest wait for a turn; longer gets 503.
+    pub queue_timeout: Duration,
+    /// Idle connections kept to one origin, on each core.
+    pub max_idle_connections: usize,
+    /// How long an idle connection is kept: less than the 5 s after which Node closes its own.
+    pub idle_timeout: Duration,
+    /// Bytes of a response head; more gets 502. At least 8 KiB.
+    pub max_head_bytes: usize,
+    /// Header fields of a response; more gets 502.
+    pub max_fields: usize,
+    /// How long an address that a name resolved to is used before it is asked for again.
+    pub dns_ttl: Duration,
+}
+
+/// Limits of filling the cache.
+#[derive(Clone, Debug)]
+pub struct FillLimits {
+    /// The longest body that is stored, in bytes.
+    pub max_object_bytes: u64,
+    /// Bytes of bodies that are on their way into the cache, all together.
+    pub in_flight_bytes: u64,
+    /// How far, in bytes, a reader of a body that is not stored may lag behind the first.
+    pub window_bytes: u64,
+    /// A fill that nobody reads any more is ended only if more than this is missing, in bytes.
+    pub finish_bytes: u64,
+    /// How long an URL whose answer could not be shared is fetched without waiting for others.
+    pub uncacheable_ttl: Duration,
+    /// Refreshes in the background that may be under way or waiting.
+    pub background_queue: usize,
+}
+
+impl Network {
+    /// Whether the address lies within; IPv4 addresses mapped to IPv6 count as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |a: IpAddr| match a {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        let ((own, own_length), (other, other_length)) =
+            (bits(self.address.to_canonical()), bits(address.to_canonical()));
+        let shift = 128 - u32::from(self.prefix.min(own_length));
+        own_length == other_length && (shift == 128 || own >> shift == other >> shift)
+    }
+}
+
+impl OriginAddress {
+    /// Name and port as a `Host` field has them.
+    pub fn authority(&self) -> String {
+        let bracketed = self.host.contains(':');
+        let host = if bracketed { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl Default for ClientLimits {
+    fn default() -> ClientLimits {
+        ClientLimits {
+            max_connections: 16_384,
+            max_target_bytes: 8 << 10,
+            max_head_bytes: 32 << 10,
+            max_fields: 100,
+            max_body_bytes: 1 << 30,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(25),
+        }
+    }
+}
+
+impl Default for OriginLimits {
+    fn default() -> OriginLimits {
+        OriginLimits {
+            connect_timeout: Duration::from_secs(5),
+            first_byte_timeout: Duration::from_secs(60),
+            between_bytes_timeout: Duration::from_secs(30),
+            concurrency: 1024,
+            queue: 1024,
+            queue_timeout: Duration::from_secs(10),
+            max_idle_connections: 64,
+            idle_timeout: Duration::from_secs(4),
+            max_head_bytes: 64 << 10,
+            max_fields: 100,
+            dns_ttl: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for FillLimits {
+    fn default() -> FillLimits {
+        FillLimits {
+            max_object_bytes: 8 << 20,
+            in_flight_bytes: 64 << 20,
+            window_bytes: 1 << 20,
+            finish_bytes: 1 << 20,
+            uncacheable_ttl: Duration::from_secs(120),
+            background_queue: 1024,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        for (network, prefix, address, within) in [
+            ("10.0.0.0", 8, "10.255.0.1", true),
+            ("10.0.0.0", 8, "11.0.0.1", false),
+            ("127.0.0.1", 32, "127.0.0.1", true),
+            ("127.0.0.1", 32, "::ffff:127.0.0.1", true),
+            ("0.0.0.0", 0, "8.8.8.8", true),
+            ("0.0.0.0", 0, "::1", false),
+            ("fd00::", 8, "fd12::1", true),
+        ] {
+            let address: IpAddr = address.parse().expect("an address");
+            let network = Network { address: network.parse().expect("an address"), prefix };
+            assert_eq!(network.contains(address), within, "{network:?} {address}");
+        }
+    }
+}

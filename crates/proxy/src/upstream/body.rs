@@ -1,0 +1,190 @@
+//! Bodies toward an origin and from it.
+
+use super::gate::Turn;
+use super::pool::Pool;
+use crate::error::Error;
+use crate::settings::OriginLimits;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use policy::fields::Fields;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// Pieces of a request body that may wait for the origin.
+const UPLOAD_PIECES: usize = 4;
+
+/// The body of a request toward an origin.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// None.
+    Empty,
+    /// What the client sends, as it comes.
+    Upload {
+        /// The pieces.
+        pieces: mpsc::Receiver<Frame<Bytes>>,
+        /// How long the body will be, where that is known.
+        length: Option<u64>,
+        /// Whether the end has come; a channel that closes without it is a broken body.
+        ended: bool,
+    },
+}
+
+/// The client's end of [`RequestBody::Upload`]. Dropped without [`Upload::end`], the request
+/// breaks off, so that an origin never takes a part for the whole.
+#[derive(Debug)]
+pub struct Upload(mpsc::Sender<Frame<Bytes>>);
+
+/// The client went away within its request's body.
+#[derive(Debug)]
+pub struct BrokenOff;
+
+impl std::fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the client broke its request off")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+impl RequestBody {
+    /// A body that is fed as it comes.
+    pub fn upload(length: Option<u64>) -> (Upload, RequestBody) {
+        let (sender, pieces) = mpsc::channel(UPLOAD_PIECES);
+        (Upload(sender), RequestBody::Upload { pieces, length, ended: false })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, RequestBody::Empty)
+    }
+}
+
+impl Upload {
+    /// Waits until the origin wants more; `false`: it wants no more at all.
+    pub async fn is_wanted(&self) -> bool {
+        self.0.reserve().await.is_ok()
+    }
+
+    /// Hands a piece on; `false`: nobody takes it.
+    pub async fn send(&self, piece: Bytes) -> bool {
+        self.0.send(Frame::data(piece)).await.is_ok()
+    }
+
+    /// Ends the body, with its trailers.
+    pub async fn end(self, trailers: &Fields) {
+        // The frame of trailers, empty or not, is the sign of a whole body.
+        let _ = self.0.send(Frame::trailers(super::request::header_map(trailers))).await;
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let RequestBody::Upload { pieces, ended, .. } = self.get_mut() else {
+            return Poll::Ready(None);
+        };
+        if *ended {
+            return Poll::Ready(None);
+        }
+        match std::task::ready!(pieces.poll_recv(cx)) {
+            None => Poll::Ready(Some(Err(BrokenOff))),
+            Some(frame) => {
+                *ended = frame.is_trailers();
+                let empty = frame.trailers_ref().is_some_and(http::HeaderMap::is_empty);
+                Poll::Ready((!empty).then_some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            RequestBody::Empty => true,
+            RequestBody::Upload { ended, .. } => *ended,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            RequestBody::Empty => SizeHint::with_exact(0),
+            RequestBody::Upload { length: Some(length), .. } => SizeHint::with_exact(*length),
+            RequestBody::Upload { length: None, .. } => SizeHint::default(),
+        }
+    }
+}
+
+/// The body of a response as it comes from an origin. Dropped before its end, the connection is
+/// closed; at its end, the connection goes back to the pool.
+#[derive(Debug)]
+pub struct ResponseBody {
+    pub(super) incoming: Incoming,
+    pub(super) sender: Option<SendRequest<RequestBody>>,
+    pub(super) pool: Rc<Pool>,
+    pub(super) limits: Arc<OriginLimits>,
+    pub(super) turn: Option<Turn>,
+}
+
+/// A piece of a response body.
+#[derive(Debug)]
+pub enum ResponsePiece {
+    /// Bytes, at least one.
+    Data(Bytes),
+    /// The end, and the trailers, perhaps none.
+    End(Fields),
+}
+
+impl ResponseBody {
+    /// The next piece; after [`ResponsePiece::End`] there is none.
+    ///
+    /// # Errors
+    /// When the origin stalls, or drops the connection before the end.
+    pub async fn next(&mut self) -> Result<ResponsePiece, Error> {
+        loop {
+            let frame = poll_fn(|cx| Pin::new(&mut self.incoming).poll_frame(cx));
+            let frame = timeout(self.limits.between_bytes_timeout, frame);
+            match frame.await.map_err(|_| Error::OriginStalled)? {
+                None => return Ok(self.end(Fields::new())),
+                Some(Err(_)) => return Err(Error::OriginDropped),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Ok(ResponsePiece::Data(data)),
+                    Err(other) => {
+                        let trailers = other.into_trailers().unwrap_or_default();
+                        return Ok(self.end(super::request::fields(&trailers)));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Whether there is nothing to come.
+    pub fn is_over(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    /// Gives the connection back when the body is over before it was asked for.
+    pub fn finish(&mut self) {
+        if self.is_over() {
+            self.end(Fields::new());
+        }
+    }
+
+    fn end(&mut self, trailers: Fields) -> ResponsePiece {
+        self.turn = None;
+        if let Some(sender) = self.sender.take() {
+            self.pool.give(sender, &self.limits);
+        }
+        ResponsePiece::End(trailers)
+    }
+}

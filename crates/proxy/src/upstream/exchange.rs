@@ -1,0 +1,226 @@
+//! One request to an origin and its response head.
+
+use super::body::{RequestBody, ResponseBody};
+use super::connect::connect;
+use super::gate::Gate;
+use super::pool::Pool;
+use super::request::{Outgoing, fields};
+use super::resolve::Resolver;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::metrics::SiteCounters;
+use crate::settings::{OriginAddress, OriginLimits};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use policy::fields::Fields;
+use policy::freshness::Exchange;
+use policy::name::Name;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::time::timeout;
+
+/// Takes interim responses (1xx) as they come: status and fields.
+pub type Early = Arc<dyn Fn(u16, &Fields) + Send + Sync>;
+
+/// One origin, as all cores share it.
+#[derive(Debug)]
+pub struct UpstreamShared {
+    /// Its address.
+    pub address: OriginAddress,
+    limits: Arc<OriginLimits>,
+    gate: Gate,
+    resolver: Arc<Resolver>,
+}
+
+/// One origin, as one core has it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    shared: Arc<UpstreamShared>,
+    pool: Rc<Pool>,
+}
+
+/// A response whose body is still to come.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The fields, less those of the connection.
+    pub fields: Fields,
+    /// The announced length of the body.
+    pub length: Option<u64>,
+    /// When it was asked for and came.
+    pub exchange: Exchange,
+    /// The body.
+    pub body: ResponseBody,
+}
+
+impl UpstreamShared {
+    /// An origin with its limits.
+    pub fn new(address: OriginAddress, limits: Arc<OriginLimits>) -> UpstreamShared {
+        let gate = Gate::new(&limits);
+        UpstreamShared { address, limits, gate, resolver: Arc::default() }
+    }
+}
+
+impl Upstream {
+    /// A core's own view, with its own connections.
+    pub fn new(shared: Arc<UpstreamShared>) -> Upstream {
+        Upstream { shared, pool: Rc::default() }
+    }
+
+    /// Closes connections that have been idle too long.
+    pub fn sweep(&self) {
+        self.pool.sweep(&self.shared.limits);
+    }
+
+    /// Sends a request and waits for the head of its response. A request without a body that
+    /// meets a kept connection which the origin has just closed is sent once more on a new one.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        body: RequestBody,
+        early: Option<Early>,
+        clock: &Clock,
+        counters: &SiteCounters,
+    ) -> Result<Response, Error> {
+        counters.origin_requests.one();
+        let started = Instant::now();
+        let found = self.send(outgoing, body, early, clock).await;
+        match &found {
+            Ok(_) => counters.origin_times.record(started.elapsed()),
+            Err(_) => counters.origin_failures.one(),
+        }
+        found
+    }
+
+    async fn send(
+        &self,
+        outgoing: &Outgoing,
+        body: RequestBody,
+        early: Option<Early>,
+        clock: &Clock,
+    ) -> Result<Response, Error> {
+        let limits = &self.shared.limits;
+        let turn = self.shared.gate.enter(limits).await?;
+        let asked = clock.now();
+        let repeatable = body.is_empty();
+        let mut request = prepare(outgoing, body, &early)?;
+        if let Some(sender) = self.pool.take(limits) {
+            match self.try_send(sender, request).await? {
+                Sent::Answered(sender, response) => {
+                    return Ok(self.response(sender, response, turn, asked, clock));
+                }
+                Sent::Back(unsent) => request = *unsent,
+                Sent::Lost if repeatable => {
+                    request = prepare(outgoing, RequestBody::Empty, &early)?
+                }
+                Sent::Lost => return Err(Error::OriginDropped),
+            }
+        }
+        let sender = connect(&self.shared.address, limits, &self.shared.resolver).await?;
+        match self.try_send(sender, request).await? {
+            Sent::Answered(sender, response) => {
+                Ok(self.response(sender, response, turn, asked, clock))
+            }
+            Sent::Back(_) | Sent::Lost => Err(Error::OriginDropped),
+        }
+    }
+
+    /// Sends on one connection.
+    async fn try_send(
+        &self,
+        mut sender: SendRequest<RequestBody>,
+        request: http::Request<RequestBody>,
+    ) -> Result<Sent, Error> {
+        let answer =
+            timeout(self.shared.limits.first_byte_timeout, sender.try_send_request(request));
+        match answer.await {
+            Err(_) => Err(Error::OriginTimeout),
+            Ok(Ok(response)) => Ok(Sent::Answered(sender, response)),
+            Ok(Err(mut failed)) => match failed.take_message() {
+                Some(unsent) => Ok(Sent::Back(Box::new(unsent))),
+                None => lost(failed.into_error()),
+            },
+        }
+    }
+
+    fn response(
+        &self,
+        sender: SendRequest<RequestBody>,
+        response: http::Response<Incoming>,
+        turn: super::gate::Turn,
+        asked: policy::time::Timestamp,
+        clock: &Clock,
+    ) -> Response {
+        let (head, incoming) = response.into_parts();
+        let mut fields = fields(&head.headers);
+        let length = fields.text(Name::ContentLength).and_then(|text| text.parse().ok());
+        remove_connection_fields(&mut fields);
+        let limits = self.shared.limits.clone();
+        let body = ResponseBody {
+            incoming,
+            sender: Some(sender),
+            pool: self.pool.clone(),
+            limits,
+            turn: Some(turn),
+        };
+        Response {
+            status: head.status.as_u16(),
+            fields,
+            length,
+            exchange: Exchange { asked, answered: clock.now() },
+            body,
+        }
+    }
+}
+
+/// What became of a request on one connection.
+enum Sent {
+    Answered(SendRequest<RequestBody>, http::Response<Incoming>),
+    /// It never left.
+    Back(Box<http::Request<RequestBody>>),
+    /// The connection closed before the first byte of a response.
+    Lost,
+}
+
+fn lost(error: hyper::Error) -> Result<Sent, Error> {
+    if error.is_parse_too_large() {
+        return Err(Error::OriginHeadTooLarge);
+    }
+    if error.is_parse() {
+        return Err(Error::OriginMalformed(error.to_string()));
+    }
+    if error.is_user() {
+        // The only thing of ours that can fail is the client's body.
+        return Err(Error::ClientGone);
+    }
+    Ok(Sent::Lost)
+}
+
+fn prepare(
+    outgoing: &Outgoing,
+    body: RequestBody,
+    early: &Option<Early>,
+) -> Result<http::Request<RequestBody>, Error> {
+    let mut request = outgoing.to_http(body)?;
+    if let Some(early) = early.clone() {
+        hyper::ext::on_informational(&mut request, move |response| {
+            early(response.status().as_u16(), &fields(response.headers()));
+        });
+    }
+    Ok(request)
+}
+
+/// Removes the fields that speak of the connection to the origin (RFC 9110 §7.6.1).
+fn remove_connection_fields(headers: &mut Fields) {
+    let listed: Vec<String> = headers
+        .members(Name::Connection)
+        .map(|member| String::from_utf8_lossy(member).to_ascii_lowercase())
+        .collect();
+    headers
+        .retain(|field| !field.id.is_hop_by_hop() && !listed.iter().any(|name| name == field.name));
+}

@@ -1,0 +1,346 @@
+//! The request toward an origin: what of the client's request goes on, and what is added.
+
+use super::body::RequestBody;
+use crate::error::Error;
+use crate::settings::{Network, OriginHost, SiteSettings};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use policy::fields::Fields;
+use policy::key::forwarded_target;
+use policy::name::Name;
+use policy::negotiate;
+use policy::request::{Method, Request};
+use policy::rule::Rule;
+use std::net::IpAddr;
+
+/// A request on its way to an origin; it can be sent more than once.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// The fields, `Host` among them.
+    pub fields: Fields,
+}
+
+/// Who asked, as far as origins are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// The address of the peer.
+    pub address: IpAddr,
+    /// Whether the peer is one whose word on addresses counts.
+    pub is_trusted: bool,
+}
+
+/// Fields that change answers of some frameworks and are in no key; strangers may not send them.
+const NEVER_FORWARDED: [Name; 3] =
+    [Name::XOriginalUrl, Name::XRewriteUrl, Name::XMiddlewareSubrequest];
+
+/// Fields that tell who asks, which refreshes for nobody in particular do not bear.
+const ABOUT_THE_VISITOR: [Name; 9] = [
+    Name::Authorization,
+    Name::Cookie,
+    Name::Forwarded,
+    Name::Origin,
+    Name::Referer,
+    Name::XForwardedFor,
+    Name::XForwardedPort,
+    Name::XForwardedServer,
+    Name::XRealIp,
+];
+
+impl Client {
+    /// Looks whether the peer is among those trusted.
+    pub fn new(address: IpAddr, trusted: &[Network]) -> Client {
+        let address = address.to_canonical();
+        Client { address, is_trusted: trusted.iter().any(|network| network.contains(address)) }
+    }
+}
+
+/// Whether the request came by this node before (RFC 8586).
+pub fn is_loop(fields: &Fields, node: &str) -> bool {
+    fields.members(Name::CdnLoop).any(|member| {
+        let id = member.split(|b| *b == b';').next().unwrap_or_default();
+        id.trim_ascii() == node.as_bytes()
+    })
+}
+
+/// The request as it goes to the origin. `cached`: by way of the cache, so that what the key
+/// leaves out or spells in one way goes out so.
+pub fn outgoing(
+    settings: &SiteSettings,
+    rule: &Rule,
+    request: &Request,
+    client: Client,
+    node: &str,
+    cached: bool,
+) -> Outgoing {
+    let mut fields = request.fields.clone();
+    for name in NEVER_FORWARDED {
+        fields.remove(name);
+    }
+    if cached {
+        fields.remove(Name::XHttpMethodOverride);
+        normalise(&mut fields, rule);
+    }
+    tell_client(&mut fields, request, client);
+    fields.add(Name::Via, "1.1 larder");
+    fields.add(Name::CdnLoop, node);
+    rule.request_fields.apply(&mut fields);
+    let host = match &settings.origin_host {
+        OriginHost::Keep if !request.host.is_empty() => request.host.clone(),
+        OriginHost::Value(value) => value.clone(),
+        OriginHost::Keep | OriginHost::Origin => settings.origin.authority(),
+    };
+    fields.set(Name::Host, host);
+    let target = if cached {
+        forwarded_target(&rule.key.query, &request.target).into_owned()
+    } else {
+        request.target.clone()
+    };
+    Outgoing { method: request.method.clone(), target, fields }
+}
+
+/// Brings the fields that count in keys to the spelling in which they count.
+fn normalise(fields: &mut Fields, rule: &Rule) {
+    if fields.has(Name::AcceptEncoding) {
+        let value = negotiate::accept_encoding(fields);
+        fields.remove(Name::AcceptEncoding);
+        if !value.is_empty() {
+            fields.add(Name::AcceptEncoding, value);
+        }
+    }
+    if let Some(language) = negotiate::language(fields, &rule.key.languages) {
+        fields.set(Name::AcceptLanguage, language);
+    }
+    if rule.key.device {
+        let class = negotiate::device(fields);
+        fields.set(Name::XDevice, class);
+    }
+}
+
+/// Tells the origin who asked and how (RFC 7239 and the older fields). What the peer says of it
+/// is believed only from trusted peers.
+fn tell_client(fields: &mut Fields, request: &Request, client: Client) {
+    let address = client.address.to_string();
+    let host = &request.host;
+    let scheme = request.scheme.as_str();
+    let node = if client.address.is_ipv6() { format!("\"[{address}]\"") } else { address.clone() };
+    let element = format!("for={node};host=\"{host}\";proto={scheme}");
+    if !client.is_trusted {
+        for name in [
+            Name::Forwarded,
+            Name::XForwardedFor,
+            Name::XForwardedHost,
+            Name::XForwardedPort,
+            Name::XForwardedProto,
+            Name::XForwardedServer,
+            Name::XRealIp,
+        ] {
+            fields.remove(name);
+        }
+    }
+    append(fields, Name::XForwardedFor, &address);
+    append(fields, Name::Forwarded, &element);
+    for (name, value) in [(Name::XForwardedHost, host.as_str()), (Name::XForwardedProto, scheme)] {
+        if !fields.has(name) && !value.is_empty() {
+            fields.add(name, value);
+        }
+    }
+}
+
+/// Appends a member to a list in one line.
+fn append(fields: &mut Fields, name: Name, member: &str) {
+    let mut value = fields.all(name).collect::<Vec<_>>().join(&b", "[..]);
+    if !value.is_empty() {
+        value.extend_from_slice(b", ");
+    }
+    value.extend_from_slice(member.as_bytes());
+    fields.set(name, value);
+}
+
+impl Outgoing {
+    /// The same request on nobody's behalf, for refreshes in the background.
+    pub fn anonymous(mut self) -> Outgoing {
+        for name in ABOUT_THE_VISITOR {
+            self.fields.remove(name);
+        }
+        self
+    }
+
+    /// The request as hyper sends it.
+    ///
+    /// # Errors
+    /// When the target has a character that no URL may have.
+    pub fn to_http(&self, body: RequestBody) -> Result<http::Request<RequestBody>, Error> {
+        const TARGET: Error = Error::Malformed("a character in the target");
+        let uri: http::Uri = self.target.parse().map_err(|_| TARGET)?;
+        let method = http::Method::from_bytes(self.method.as_str().as_bytes())
+            .map_err(|_| Error::Malformed("the method"))?;
+        let mut request = http::Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = header_map(&self.fields);
+        Ok(request)
+    }
+}
+
+/// Fields as hyper has them; those that it would refuse were refused at the door.
+pub fn header_map(fields: &Fields) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(fields.len() + 2);
+    for field in fields.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(field.value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+/// Fields of a response from hyper; repeated ones keep their order.
+pub fn fields(map: &HeaderMap) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in map {
+        fields.push(name.as_str().as_bytes(), value.as_bytes());
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::OriginAddress;
+    use policy::rule::{KeyParts, QueryRule, Site, SiteId};
+    use policy::time::Seconds;
+
+    fn settings(origin_host: OriginHost) -> SiteSettings {
+        let site = Site {
+            id: SiteId(0),
+            name: "default".into(),
+            hosts: Vec::new(),
+            rules: Vec::new(),
+            default_rule: Rule::default(),
+            session_cookies: Vec::new(),
+            ignored_cookies: Vec::new(),
+            heuristic_max: Seconds::ZERO,
+            show_tags: false,
+        };
+        SiteSettings { site, origin: OriginAddress { host: "o".into(), port: 81 }, origin_host }
+    }
+
+    fn request(pairs: &[(&str, &str)]) -> Request {
+        Request {
+            host: "a.b".into(),
+            target: "/p?utm_x=1&q=2".into(),
+            fields: pairs.iter().copied().collect(),
+            ..Request::default()
+        }
+    }
+
+    fn sent(pairs: &[(&str, &str)], trusted: bool, cached: bool, rule: &Rule) -> Outgoing {
+        let client =
+            Client { address: "192.0.2.1".parse().expect("an address"), is_trusted: trusted };
+        outgoing(&settings(OriginHost::Keep), rule, &request(pairs), client, "n1", cached)
+    }
+
+    #[test]
+    fn strangers_are_not_believed_about_addresses() {
+        let said = [
+            ("X-Forwarded-For", "9.9.9.9"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Real-IP", "9.9.9.9"),
+            ("Forwarded", "for=x"),
+        ];
+        let stranger = sent(&said, false, true, &Rule::default()).fields;
+        assert_eq!(stranger.text(Name::XForwardedFor), Some("192.0.2.1"));
+        assert_eq!(stranger.text(Name::XForwardedProto), Some("http"));
+        assert_eq!(stranger.text(Name::Forwarded), Some("for=192.0.2.1;host=\"a.b\";proto=http"));
+        assert!(!stranger.has(Name::XRealIp));
+        let trusted = sent(&said, true, true, &Rule::default()).fields;
+        assert_eq!(trusted.text(Name::XForwardedFor), Some("9.9.9.9, 192.0.2.1"));
+        assert_eq!(trusted.text(Name::XForwardedProto), Some("https"));
+        assert_eq!(trusted.text(Name::XForwardedHost), Some("a.b"));
+    }
+
+    #[test]
+    fn what_is_in_no_key_does_not_reach_the_origin() {
+        let said = [
+            ("X-Original-URL", "/admin"),
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("X-Middleware-Subrequest", "1"),
+        ];
+        let fields = sent(&said, true, true, &Rule::default()).fields;
+        for (name, _) in said {
+            assert_eq!(fields.all_named(&name.to_ascii_lowercase()).count(), 0, "{name}");
+        }
+        let passed = sent(&said, false, false, &Rule::default()).fields;
+        assert!(passed.has(Name::XHttpMethodOverride), "what passes by keeps it");
+    }
+
+    #[test]
+    fn what_is_keyed_is_what_is_sent() {
+        let query =
+            QueryRule { drop: vec![policy::glob::Glob::new("utm_*")], ..QueryRule::default() };
+        let key = KeyParts {
+            query,
+            device: true,
+            languages: vec!["en".into(), "de".into()],
+            ..KeyParts::default()
+        };
+        let rule = Rule { key, ..Rule::default() };
+        let said = [
+            ("Accept-Encoding", "deflate, gzip;q=0.5, br"),
+            ("Accept-Language", "de-AT"),
+            ("X-Device", "fridge"),
+            ("User-Agent", "iPhone"),
+        ];
+        let out = sent(&said, false, true, &rule);
+        assert_eq!(out.target, "/p?q=2");
+        assert_eq!(out.fields.text(Name::AcceptEncoding), Some("br, gzip"));
+        assert_eq!(out.fields.text(Name::AcceptLanguage), Some("de"));
+        assert_eq!(out.fields.text(Name::XDevice), Some("mobile"));
+        let passed = sent(&said, false, false, &rule);
+        assert_eq!(passed.target, "/p?utm_x=1&q=2");
+        assert_eq!(passed.fields.text(Name::AcceptEncoding), Some("deflate, gzip;q=0.5, br"));
+    }
+
+    #[test]
+    fn hosts_are_kept_or_set_as_told() {
+        for (kind, host) in [
+            (OriginHost::Keep, "a.b"),
+            (OriginHost::Origin, "o:81"),
+            (OriginHost::Value("x.y".into()), "x.y"),
+        ] {
+            let client = Client { address: "::1".parse().expect("an address"), is_trusted: false };
+            let out =
+                outgoing(&settings(kind), &Rule::default(), &request(&[]), client, "n1", true);
+            assert_eq!(out.fields.text(Name::Host), Some(host));
+            assert_eq!(
+                out.fields.text(Name::Forwarded),
+                Some("for=\"[::1]\";host=\"a.b\";proto=http")
+            );
+        }
+    }
+
+    #[test]
+    fn a_loop_is_seen_by_the_nodes_own_id() {
+        for (value, looped) in
+            [("n1", true), ("other; x=y, n1; a=b", true), ("n11", false), ("", false)]
+        {
+            let fields: Fields = [("CDN-Loop", value)].into_iter().collect();
+            assert_eq!(is_loop(&fields, "n1"), looped, "{value}");
+        }
+        let out = sent(&[("CDN-Loop", "other")], false, true, &Rule::default());
+        assert!(is_loop(&out.fields, "n1") && is_loop(&out.fields, "other"));
+    }
+
+    #[test]
+    fn refreshes_in_the_background_are_anonymous() {
+        let said = [("Cookie", "a=1"), ("Authorization", "x"), ("Referer", "r"), ("Accept", "y")];
+        let out = sent(&said, true, true, &Rule::default()).anonymous();
+        for name in ABOUT_THE_VISITOR {
+            assert!(!out.fields.has(name), "{name:?}");
+        }
+        assert!(out.fields.has(Name::Accept) && out.fields.has(Name::Host));
+    }
+}
