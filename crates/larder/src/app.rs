@@ -1,0 +1,129 @@
+//! The wiring: all parts of the process are made and joined here, and nowhere else.
+
+use crate::admin::{self, Admin};
+use crate::config::meant::Meant;
+use crate::config::written::AccessLog;
+use crate::telemetry::Telemetry;
+use crate::workers::Workers;
+use crate::{admin_token, random, workers};
+use anyhow::Context;
+use proxy::Listeners;
+use proxy::access_log::{self, Format};
+use proxy::core::Shared;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+use store::{Limits, Store};
+use tokio::sync::watch;
+
+/// How long the start waits to see whether an origin is there.
+const REACH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Serves until told to stop by SIGTERM or SIGINT, then finishes what runs.
+///
+/// # Errors
+/// When an address cannot be bound, or a thread cannot be had.
+pub fn run(meant: Meant) -> anyhow::Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let listeners = Listeners::open(&meant.settings.listen, cores)
+        .map_err(|(address, error)| in_use(error, address, "--listen ADDR"))?;
+    let admin_listener = std::net::TcpListener::bind(meant.admin_listen)
+        .map_err(|error| in_use(error, meant.admin_listen, "--admin ADDR"))?;
+    let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
+    let admin_address = admin_listener.local_addr()?;
+    // What the token opens comes with the first door that needs one; the file is made from the
+    // first start on, so that it is there when the binary is replaced.
+    let token = admin_token::prepare(&meant.data);
+
+    let store = Store::new(limits(&meant), log_id());
+    let shared = Shared::new(meant.settings.clone(), store, access_log(&meant)?, cores);
+    let (stop, stopping) = watch::channel(false);
+    let telemetry = Telemetry::new(shared.clone());
+    admin::start(
+        admin_listener,
+        Admin { telemetry, shared: shared.clone(), stopping: stopping.clone() },
+    )?;
+    let workers = Workers::start(&shared, listeners, &stopping)?;
+    announce(&meant, &addresses, admin_address, token.is_some());
+
+    let signal = workers::wait_for_signal()?;
+    tracing::info!(
+        "{signal}: no new requests; what runs has {:?}",
+        meant.settings.client.drain_timeout
+    );
+    // It fails only when nobody listens any more, which is what is wanted.
+    let _ = stop.send(true);
+    let cut = workers.finish()?;
+    match cut {
+        0 => tracing::info!("stopped; everything was finished"),
+        cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
+    }
+    Ok(())
+}
+
+fn limits(meant: &Meant) -> Limits {
+    let fill = &meant.settings.fill;
+    Limits {
+        memory_bytes: usize::try_from(meant.memory_bytes).unwrap_or(usize::MAX),
+        max_object_bytes: fill.max_object_bytes,
+        in_flight_bytes: fill.in_flight_bytes,
+        max_variants: meant.max_variants,
+    }
+}
+
+/// The name of this run's purge log.
+fn log_id() -> u64 {
+    u64::from_str_radix(&random::hex::<8>(), 16).unwrap_or_default()
+}
+
+fn access_log(meant: &Meant) -> anyhow::Result<Option<access_log::AccessLog>> {
+    let format = match meant.access_log {
+        AccessLog::Off => return Ok(None),
+        AccessLog::Json => Format::Json,
+        AccessLog::Common => Format::Common,
+    };
+    let log = access_log::AccessLog::start(format, std::io::stdout());
+    log.map(Some).context("the thread of the access log")
+}
+
+fn in_use(error: std::io::Error, address: SocketAddr, flag: &str) -> anyhow::Error {
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        return anyhow::anyhow!(
+            "another process listens on {address} already: end it, or choose another address \
+             with {flag}"
+        );
+    }
+    anyhow::anyhow!("cannot listen on {address}: {error}; choose another address with {flag}")
+}
+
+/// Says what was started, and whether the origins are there. They need not be: it starts anyway.
+fn announce(meant: &Meant, addresses: &[SocketAddr], admin: SocketAddr, has_token: bool) {
+    let listening: Vec<String> = addresses.iter().map(|a| format!("http://{a}")).collect();
+    let origins: Vec<String> =
+        meant.settings.sites.iter().map(|site| reach(&site.origin)).collect();
+    let folder = match has_token {
+        true => format!("folder {}", meant.data.display()),
+        false => "no folder".to_owned(),
+    };
+    tracing::info!(
+        "larder {} listens on {}, admin on http://{admin}; origin {}; {folder}; memory {} MiB",
+        env!("CARGO_PKG_VERSION"),
+        listening.join(", "),
+        origins.join(", "),
+        meant.memory_bytes >> 20,
+    );
+}
+
+fn reach(origin: &proxy::settings::OriginAddress) -> String {
+    use std::net::ToSocketAddrs;
+    let name = format!("http://{}", origin.authority());
+    let found = (origin.host.as_str(), origin.port).to_socket_addrs();
+    let address = match found.map(|mut addresses| addresses.next()) {
+        Ok(Some(address)) => address,
+        Ok(None) => return format!("{name} (its name has no address yet)"),
+        Err(error) => return format!("{name} (its name does not resolve yet: {error})"),
+    };
+    match TcpStream::connect_timeout(&address, REACH_TIMEOUT) {
+        Ok(_) => format!("{name} (reachable)"),
+        Err(error) => format!("{name} (not reachable yet: {error})"),
+    }
+}

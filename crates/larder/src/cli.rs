@@ -1,0 +1,140 @@
+//! The command line, as `larder --help` tells it.
+
+use crate::config::Flags;
+use crate::config::address::{Listener, Origin};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// An HTTP cache in front of your site.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Try it: larder serve --origin http://127.0.0.1:4321
+        curl -I http://127.0.0.1:8080/
+
+Exit codes: 0 done, 1 what was asked for failed, 2 wrong usage.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve sites through the cache
+    Serve(Serve),
+    /// Find all mistakes of a configuration file
+    Check(Check),
+    /// Write a commented larder.toml into this folder
+    Init(Init),
+    /// Show what can be configured
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask a running Larder whether it is ready (for containers)
+    Health(Health),
+}
+
+/// `larder serve`
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// Configuration file; not needed where --origin is given
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the site's responses come from, such as http://127.0.0.1:4321
+    #[arg(long, value_name = "URL")]
+    pub origin: Option<Origin>,
+    /// Address to serve on; may be given several times [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<Listener>,
+    /// Address of the admin listener, on loopback [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<Listener>,
+    /// Folder for what outlives the process [default: $XDG_STATE_HOME/larder, or
+    /// ~/.local/state/larder; as root /var/lib/larder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// `larder check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The file to check
+    #[arg(default_value = "larder.toml")]
+    pub file: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where the site's responses come from
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4321")]
+    pub origin: Origin,
+}
+
+/// `larder config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting with its default and its reason
+    Default,
+    /// Print the JSON Schema of the file, for editors
+    Schema,
+}
+
+/// `larder health`
+#[derive(Debug, Args)]
+pub struct Health {
+    /// The admin listener to ask
+    #[arg(long, value_name = "URL", env = "LARDER_ADMIN", default_value = "http://127.0.0.1:9090")]
+    pub admin: Origin,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Serve {
+    /// What the flags say about the configuration.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            origin: self.origin.clone(),
+            listen: self.listen.clone(),
+            admin: self.admin,
+            data: self.data.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_taken_as_they_are_given() {
+        let line = ["larder", "serve", "--origin", "http://a:1", "--listen", "0.0.0.0:1"];
+        let more = ["--listen", "[::]:1", "--admin", "127.0.0.1:2", "--data", "/d"];
+        let cli = Cli::try_parse_from(line.iter().chain(&more)).expect("a right command line");
+        let Command::Serve(serve) = cli.command else { panic!("not serve: {cli:?}") };
+        let flags = serve.flags();
+        assert_eq!(flags.listen.len(), 2);
+        assert_eq!(flags.origin.map(|origin| origin.to_string()), Some("http://a:1".into()));
+        assert_eq!((flags.admin.is_some(), flags.data.is_some()), (true, true));
+    }
+
+    #[test]
+    fn a_wrong_origin_is_wrong_usage_and_says_what_to_write() {
+        let line = ["larder", "serve", "--origin", "localhost:4321"];
+        let error = Cli::try_parse_from(line).expect_err("the scheme is missing");
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("http://localhost:4321"), "{error}");
+    }
+}

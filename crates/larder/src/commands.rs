@@ -1,0 +1,74 @@
+//! What each command does, and how it ends.
+
+pub mod check;
+pub mod config;
+pub mod health;
+pub mod init;
+pub mod serve;
+
+use crate::cli::Cli;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub enum Failure {
+    /// It failed: exit code 1.
+    Failed(anyhow::Error),
+    /// It failed and has said so already: exit code 1.
+    Reported,
+    /// It was not said what to serve: exit code 2.
+    Usage(String),
+}
+
+impl Failure {
+    /// Says what went wrong, and how the process ends.
+    pub fn report(self) -> ExitCode {
+        match self {
+            Failure::Failed(error) => {
+                say_aside(&format!("larder: {error:#}\n"));
+                ExitCode::from(1)
+            }
+            Failure::Reported => ExitCode::from(1),
+            Failure::Usage(what) => {
+                say_aside(&usage_of_serve(&what));
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// What is said where `larder serve` was not given what it needs.
+fn usage_of_serve(what: &str) -> String {
+    let mut all = Cli::command();
+    all.build();
+    let serve = all.find_subcommand_mut("serve").expect("`Command` has a variant Serve");
+    serve.error(ErrorKind::MissingRequiredArgument, what).to_string()
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Failure {
+        Failure::Failed(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Failed(error.into())
+    }
+}
+
+/// Prints what was asked for. That nobody reads it any more (`| head`) is no failure.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints to standard error. Where that is closed, nobody is left to tell.
+pub(crate) fn say_aside(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,195 @@
+//! From an error of serde to what a person is told: what is wrong, and what to write instead.
+
+use super::fault::Fault;
+use super::place::Place;
+use super::settings;
+
+/// Keys that a later version knows.
+const NOT_YET: [(&str, &str); 17] = [
+    ("tls", "put a TLS-terminating proxy in front and name it in server.trusted_proxies"),
+    ("listen_plain", "every listener is plain: use server.listen"),
+    ("tokens", "leave it out: the admin listener is on loopback only"),
+    ("insecure", "leave it out: the admin listener is on loopback only"),
+    ("disk", "leave it out: responses are kept in memory, see storage.memory"),
+    ("shared", "leave it out: responses are kept in memory, see storage.memory"),
+    ("cluster", "leave it out: each node stands alone"),
+    ("hook", "leave it out: changes show when their lifetime ends"),
+    ("feed", "leave it out"),
+    ("alert", "leave it out: watch /metrics on the admin listener"),
+    ("preset", "leave it out: write [[site.rule]]s of your own"),
+    ("images", "leave it out: pictures pass as the origin sends them"),
+    ("revalidate", "use ttl with stale_while_revalidate in a rule"),
+    ("regenerate", "leave it out"),
+    ("purge_method", "leave it out"),
+    ("cors", "use a rule's headers.set"),
+    ("shield", "name the other Larder as origin by http://"),
+];
+
+/// Explains an error that deserializing met at `place`.
+pub fn explain(message: &str, place: &Place) -> Fault {
+    if let Some((unknown, known)) = unknown_word(message, "unknown field ") {
+        return explain_key(unknown, &known, place);
+    }
+    if let Some((unknown, known)) = unknown_word(message, "unknown variant ") {
+        let mend = nearest(unknown, &known).map(|word| format!("did you mean \"{word}\"?"));
+        let mend = mend.unwrap_or_else(|| format!("write one of: {}", known.join(", ")));
+        return Fault::new(format!("\"{unknown}\" is not known here"), mend);
+    }
+    if let Some((found, expected)) = message.split_once(", expected ") {
+        return explain_type(found, expected, place);
+    }
+    Fault::unpack(message)
+}
+
+/// Takes apart "unknown field `a`, expected one of `b`, `c`".
+fn unknown_word<'m>(message: &'m str, kind: &str) -> Option<(&'m str, Vec<&'m str>)> {
+    let mut words = message.strip_prefix(kind)?.split('`').skip(1).step_by(2);
+    Some((words.next()?, words.collect()))
+}
+
+fn explain_key(unknown: &str, known: &[&str], place: &Place) -> Fault {
+    if let Some((_, instead)) = NOT_YET.iter().find(|(name, _)| *name == unknown) {
+        return Fault::new(format!("`{unknown}` is not in this version"), *instead);
+    }
+    let what = format!("unknown key `{unknown}`");
+    if let Some(meant) = nearest(unknown, known) {
+        return Fault::new(what, format!("did you mean `{meant}`?"));
+    }
+    let here = place.parent().and_then(|parent| parent.name().map(str::to_owned));
+    let elsewhere = sections_with(unknown);
+    if !elsewhere.is_empty() && !elsewhere.iter().any(|section| Some(section) == here.as_ref()) {
+        return Fault::new(what, format!("it belongs in {}", elsewhere.join(" or ")));
+    }
+    Fault::new(what, format!("known here: {}", known.join(", ")))
+}
+
+/// The headers of the sections that know a key of that name.
+fn sections_with(name: &str) -> Vec<String> {
+    let sections = settings::sections();
+    let knows = |section: &&settings::Section| {
+        section.settings.iter().any(|setting| setting.name.split('.').next() == Some(name))
+    };
+    let header = |section: &settings::Section| match section.repeated {
+        true => format!("[[{}]]", section.name),
+        false => format!("[{}]", section.name),
+    };
+    sections.iter().filter(knows).map(header).collect()
+}
+
+fn explain_type(found: &str, expected: &str, place: &Place) -> Fault {
+    let found = found.strip_prefix("invalid type: ").unwrap_or(found);
+    let many = found.starts_with("sequence") || found.starts_with("map");
+    if many && place.name() == Some("origin") && place.steps().len() > 1 {
+        let mend = "write one origin, such as \"http://127.0.0.1:4321\"";
+        return Fault::new("several origins, or tables of them, are not in this version", mend);
+    }
+    let found = match found {
+        "map" => "a table",
+        "sequence" => "a list",
+        other => other,
+    };
+    Fault::new(format!("{found} does not belong here"), format!("write {expected}"))
+}
+
+/// The known word that is most like the unknown one, if any is much like it.
+fn nearest<'k>(unknown: &str, known: &[&'k str]) -> Option<&'k str> {
+    let tolerated = (unknown.len() / 3).max(1);
+    let distance = |word: &&'k str| distance(&unknown.to_ascii_lowercase(), word);
+    let begins = |word: &&&str| unknown.len() > 3 && word.starts_with(unknown);
+    let best = known.iter().copied().min_by_key(distance).filter(|w| distance(w) <= tolerated);
+    best.or_else(|| known.iter().find(begins).copied())
+}
+
+/// How many letters must be changed, added, left out or swapped with their neighbour.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let changed = rows[i][j] + usize::from(a != b);
+            let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_serde_become_advice() {
+        let site = Place::top().key("site").index(0);
+        for (message, place, what, mend) in [
+            (
+                "unknown field `tll`, expected one of `match`, `ttl`, `cache`",
+                site.key("rule").index(0).key("tll"),
+                "unknown key `tll`",
+                "did you mean `ttl`?",
+            ),
+            (
+                "unknown field `ttl`, expected one of `hosts`, `origin_host`",
+                site.key("ttl"),
+                "unknown key `ttl`",
+                "it belongs in [[site.rule]]",
+            ),
+            (
+                "unknown field `zzzzzz`, expected `listen` or `node`",
+                Place::top().key("server").key("zzzzzz"),
+                "unknown key `zzzzzz`",
+                "known here: listen, node",
+            ),
+            (
+                "unknown field `tls`, expected one of `listen`, `node`",
+                Place::top().key("server").key("tls"),
+                "`tls` is not in this version",
+                NOT_YET[0].1,
+            ),
+            (
+                "unknown variant `jsn`, expected one of `off`, `json`",
+                Place::top().key("log").key("access"),
+                "\"jsn\" is not known here",
+                "did you mean \"json\"?",
+            ),
+            (
+                "invalid type: integer `30`, expected a length",
+                Place::top().key("storage").key("memory"),
+                "integer `30` does not belong here",
+                "write a length",
+            ),
+            (
+                "invalid type: sequence, expected an URL",
+                site.key("origin"),
+                "several origins, or tables of them, are not in this version",
+                "write one origin, such as \"http://127.0.0.1:4321\"",
+            ),
+            ("a\nb", Place::top(), "a", "b"),
+        ] {
+            assert_eq!(explain(message, &place), Fault::new(what, mend), "{message}");
+        }
+    }
+
+    #[test]
+    fn words_are_near_when_few_letters_differ() {
+        for (one, other, steps) in [
+            ("ttl", "tll", 1),
+            ("hsots", "hosts", 1),
+            ("", "ab", 2),
+            ("listen", "listen", 0),
+            ("max_age", "memory", 6),
+        ] {
+            assert_eq!(distance(one, other), steps, "{one} {other}");
+        }
+        assert_eq!(
+            nearest("stale_while", &["stale_while_revalidate", "ttl"]),
+            Some("stale_while_revalidate")
+        );
+        assert_eq!(nearest("x", &["ttl"]), None);
+    }
+}

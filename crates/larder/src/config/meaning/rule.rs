@@ -1,0 +1,133 @@
+//! What one rule means.
+
+use super::Notes;
+use super::edits::{Of, edits};
+use crate::config::place::Place;
+use crate::config::quantity::Lifetime;
+use crate::config::words::NamePattern;
+use crate::config::written;
+use crate::config::written::Cache;
+use policy::glob::Glob;
+use policy::rule::{CacheMode, KeyParts, Match, QueryRule, Rule};
+
+/// Works out a rule.
+pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -> Rule {
+    check_cache(written, place, notes);
+    check_paths(&written.matching, &place.key("match"), notes);
+    check_key(&written.key, &place.key("key"), notes);
+    let seconds = |lifetime: Option<Lifetime>| lifetime.map(|lifetime| lifetime.0);
+    Rule {
+        matches: matches(&written.matching),
+        ttl: seconds(written.ttl),
+        negative_ttl: seconds(written.negative_ttl),
+        stale_while_revalidate: seconds(written.stale_while_revalidate),
+        stale_if_error: seconds(written.stale_if_error),
+        browser_ttl: seconds(written.browser_ttl),
+        cache: cache_mode(written.cache),
+        key: key(&written.key),
+        response_fields: edits(&written.headers, Of::Responses, &place.key("headers"), notes),
+        request_fields: edits(
+            &written.request_headers,
+            Of::Requests,
+            &place.key("request_headers"),
+            notes,
+        ),
+        tags: written.tags.iter().map(|tag| tag.0.clone()).collect(),
+    }
+}
+
+fn matches(written: &written::Matching) -> Match {
+    let pattern = |wanted: &written::Wanted| wanted.pattern();
+    Match {
+        paths: written.path.0.iter().map(|path| path.glob()).collect(),
+        methods: written.method.0.iter().map(|name| name.method()).collect(),
+        headers: written.header.iter().map(|(name, w)| (name.0.clone(), pattern(w))).collect(),
+        cookies: written.cookie.iter().map(|(name, w)| (name.0.clone(), pattern(w))).collect(),
+    }
+}
+
+fn cache_mode(written: Cache) -> CacheMode {
+    match written {
+        Cache::Auto => CacheMode::Auto,
+        Cache::Off => CacheMode::Off,
+        Cache::Force => CacheMode::Force,
+    }
+}
+
+fn key(written: &written::Key) -> KeyParts {
+    let query = &written.query;
+    KeyParts {
+        query: QueryRule {
+            drop: globs(&query.drop),
+            only: query.only.as_deref().map(globs),
+            sort: query.sort,
+            forward: globs(&query.forward),
+        },
+        headers: written.headers.iter().map(|name| name.0.clone()).collect(),
+        cookies: written.cookies.iter().map(|name| name.0.clone()).collect(),
+        device: written.device,
+        languages: written.languages.iter().map(|language| language.0.clone()).collect(),
+        version: written.version.as_ref().map(|version| version.0.clone()).unwrap_or_default(),
+    }
+}
+
+/// Patterns of names, ready to match.
+pub fn globs(patterns: &[NamePattern]) -> Vec<Glob> {
+    patterns.iter().map(NamePattern::glob).collect()
+}
+
+fn check_cache(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) {
+    let lost_ttl = notes.document.has_lost(&place.key("ttl"));
+    if written.cache == Cache::Force && written.ttl.is_none() && !lost_ttl {
+        let mend = "add a ttl, such as ttl = \"5m\"";
+        notes.error(&place.key("cache"), "cache = \"force\" needs a ttl", mend);
+    }
+    if written.cache != Cache::Off {
+        return;
+    }
+    for (name, set) in [
+        ("ttl", written.ttl),
+        ("negative_ttl", written.negative_ttl),
+        ("stale_while_revalidate", written.stale_while_revalidate),
+        ("stale_if_error", written.stale_if_error),
+    ] {
+        if set.is_some() {
+            let what = format!("{name} does nothing where cache = \"off\"");
+            notes.warn(&place.key(name), what, "leave out one of both");
+        }
+    }
+}
+
+fn check_paths(matching: &written::Matching, place: &Place, notes: &mut Notes<'_, '_>) {
+    let place = place.key("path");
+    for (i, pattern) in matching.path.0.iter().enumerate() {
+        let element = place.index(i);
+        let place = if notes.document.has(&element) { &element } else { &place };
+        if pattern.0.contains('%') {
+            let mend = "write the characters themselves: paths are matched decoded";
+            notes.warn(place, "this pattern has a % and hardly matches any path", mend);
+        }
+        if pattern.0.contains("?") && pattern.0.contains('=') {
+            let mend = "leave out the query: `?` stands for any one character of the path";
+            notes.warn(place, "patterns are held against the path, never the query", mend);
+        }
+    }
+}
+
+fn check_key(key: &written::Key, place: &Place, notes: &mut Notes<'_, '_>) {
+    for (i, name) in key.query.forward.iter().enumerate() {
+        let what = format!("`{name}` reaches the origin but does not tell responses apart");
+        let mend = "make sure that no answer depends on it, or drop it";
+        notes.warn(&place.key("query").key("forward").index(i), what, mend);
+    }
+    for (i, name) in key.headers.iter().enumerate() {
+        let mend = match name.0.as_str() {
+            "cookie" => "name the cookies that matter in key.cookies",
+            "user-agent" => "use key.device = true",
+            "accept-language" => "name the languages in key.languages",
+            _ => continue,
+        };
+        let what = format!("hardly two clients send the same {name}: little would be shared");
+        notes.warn(&place.key("headers").index(i), what, mend);
+    }
+}

@@ -1,0 +1,207 @@
+//! What the sites mean, and that no two of them want the same host.
+
+use super::Notes;
+use super::rule::{globs, rule};
+use super::shadow::{covers, glob_covers};
+use crate::config::Flags;
+use crate::config::address::Origin;
+use crate::config::place::Place;
+use crate::config::words::HostPattern;
+use crate::config::written;
+use crate::config::written::Written;
+use policy::rule::{Rule, Site, SiteId};
+use proxy::settings::{OriginAddress, SiteSettings};
+use std::net::{IpAddr, SocketAddr};
+
+/// The most sites that are taken.
+const MAX_SITES: usize = 4096;
+
+/// Works out the sites; `None` if one of them has no meaning.
+pub fn sites(
+    written: &Written,
+    flags: &Flags,
+    listen: &[SocketAddr],
+    notes: &mut Notes<'_, '_>,
+) -> Option<Vec<SiteSettings>> {
+    let top = Place::top().key("site");
+    if written.site.len() > MAX_SITES {
+        let mend = format!("write at most {MAX_SITES}");
+        notes.error(&top.index(MAX_SITES), "there are too many sites", mend);
+        return None;
+    }
+    let written_sites = with_flag(written, flags, notes)?;
+    check_hosts(&written_sites, &top, notes);
+    let work_out = |(i, site): (usize, &written::Site)| {
+        let place = top.index(i);
+        let origin = origin(site, listen, &place, notes);
+        let meant = one(site, i, written, &place, notes);
+        origin.map(|origin| SiteSettings {
+            site: meant,
+            origin,
+            origin_host: site.origin_host.0.clone(),
+        })
+    };
+    // All are worked out before any is given up, so that each mistake is noted.
+    let sites: Vec<Option<SiteSettings>> = written_sites.iter().enumerate().map(work_out).collect();
+    sites.into_iter().collect()
+}
+
+/// The sites as written, with the origin that the command line says.
+fn with_flag(
+    written: &Written,
+    flags: &Flags,
+    notes: &mut Notes<'_, '_>,
+) -> Option<Vec<written::Site>> {
+    let mut sites = written.site.clone();
+    let place = Place::top().key("site");
+    match (&flags.origin, sites.len()) {
+        (Some(_), 0) => sites.push(written::Site::default()),
+        (None, 0) if notes.document.has_lost_below(&place) => return None,
+        (None, 0) => {
+            let mend = "write [[site]] and below it origin = \"http://127.0.0.1:4321\", or give \
+                        --origin URL";
+            notes.error(&place, "there is no site to serve", mend);
+            return None;
+        }
+        (Some(_), 2..) => {
+            let mend = "leave --origin out, or name a file with one site";
+            let what = "--origin is for one site, and here are several";
+            notes.error(&place.index(1), what, mend);
+            return None;
+        }
+        _ => {}
+    }
+    if let (Some(origin), Some(site)) = (&flags.origin, sites.first_mut()) {
+        site.origin = Some(origin.clone());
+    }
+    Some(sites)
+}
+
+fn one(
+    written: &written::Site,
+    index: usize,
+    all: &Written,
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Site {
+    let rules = rules(&written.rule, &place.key("rule"), notes);
+    check_cookies(written, place, notes);
+    let everywhere = is_for_every_host(written);
+    let name = written.hosts.first().map_or("default", |host| host.0.as_str());
+    Site {
+        id: SiteId(u16::try_from(index).unwrap_or(u16::MAX)),
+        name: if everywhere { "default".to_owned() } else { name.to_owned() },
+        hosts: if everywhere {
+            Vec::new()
+        } else {
+            written.hosts.iter().map(HostPattern::glob).collect()
+        },
+        rules,
+        default_rule: Rule::default(),
+        session_cookies: globs(&written.session_cookies),
+        ignored_cookies: globs(&written.ignored_cookies),
+        heuristic_max: all.storage.heuristic_max.0,
+        show_tags: written.show_tags,
+    }
+}
+
+fn is_for_every_host(site: &written::Site) -> bool {
+    site.hosts.is_empty() || site.hosts.iter().any(|host| host.0 == "*")
+}
+
+fn rules(written: &[written::Rule], place: &Place, notes: &mut Notes<'_, '_>) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for (i, written) in written.iter().enumerate() {
+        let here = place.index(i);
+        let rule = rule(written, &here, notes);
+        let before = rules.iter().position(|before| covers(&before.matches, &rule.matches));
+        if let Some(before) = before {
+            let line = notes.line(&place.index(before));
+            let what =
+                format!("this rule is never reached: the one of {line} takes all it matches");
+            notes.warn(&here, what, "put it before that one");
+        }
+        rules.push(rule);
+    }
+    rules
+}
+
+fn origin(
+    site: &written::Site,
+    listen: &[SocketAddr],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<OriginAddress> {
+    let place = place.key("origin");
+    let Some(Origin(origin)) = &site.origin else {
+        if !notes.document.has_lost(&place) {
+            let mend = "add origin = \"http://127.0.0.1:4321\", with host and port of your server";
+            notes.error(&place, "this site has no origin", mend);
+        }
+        return None;
+    };
+    if listen.iter().any(|own| is_own_listener(origin, *own)) {
+        let mend = "name the address of the server behind Larder, or give Larder another --listen";
+        notes.error(&place, "this origin is Larder itself", mend);
+        return None;
+    }
+    Some(origin.clone())
+}
+
+/// Whether an origin on this machine is what listens on `own`.
+fn is_own_listener(origin: &OriginAddress, own: SocketAddr) -> bool {
+    let address: Option<IpAddr> = origin.host.parse().ok();
+    let here = origin.host == "localhost" || address.is_some_and(|ip| ip.is_loopback());
+    let same = address == Some(own.ip()) || here && own.ip().is_unspecified();
+    origin.port == own.port() && (same || origin.host == "localhost" && own.ip().is_loopback())
+}
+
+fn check_cookies(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) {
+    for (i, name) in site.session_cookies.iter().enumerate() {
+        if site.ignored_cookies.iter().any(|ignored| glob_covers(&ignored.glob(), &name.glob())) {
+            let what = format!("the cookie {name} is ignored and a session's at once");
+            let mend = "take it out of session_cookies or of ignored_cookies";
+            notes.error(&place.key("session_cookies").index(i), what, mend);
+        }
+    }
+}
+
+/// Notes hosts that are named twice, or that a site before takes.
+fn check_hosts(sites: &[written::Site], top: &Place, notes: &mut Notes<'_, '_>) {
+    let mut known: Vec<(&HostPattern, Place)> = Vec::new();
+    let mut everywhere: Option<Place> = None;
+    for (i, site) in sites.iter().enumerate() {
+        let here = top.index(i);
+        if is_for_every_host(site) {
+            if let Some(before) = &everywhere {
+                let what = format!("the site of {} is for every host already", notes.line(before));
+                notes.error(&here, what, "name this one's hosts: hosts = [\"example.com\"]");
+            }
+            everywhere.get_or_insert_with(|| here.clone());
+        }
+        for (j, host) in site.hosts.iter().enumerate().filter(|(_, host)| host.0 != "*") {
+            let place = here.key("hosts").index(j);
+            check_host(host, &place, &known, notes);
+            known.push((host, place));
+        }
+    }
+}
+
+fn check_host(
+    host: &HostPattern,
+    place: &Place,
+    known: &[(&HostPattern, Place)],
+    notes: &mut Notes<'_, '_>,
+) {
+    if let Some((_, before)) = known.iter().find(|(other, _)| *other == host) {
+        let what = format!("the host {host} is named already in {}", notes.line(before));
+        return notes.error(place, what, "name each host once");
+    }
+    let taken = known.iter().find(|(other, before)| {
+        before.steps().get(1) != place.steps().get(1) && glob_covers(&other.glob(), &host.glob())
+    });
+    if let Some((other, before)) = taken {
+        let what = format!("{host} is served by the site of {other} ({})", notes.line(before));
+        notes.warn(place, what, "put this site before that one");
+    }
+}

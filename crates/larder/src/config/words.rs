@@ -1,0 +1,258 @@
+//! Names and patterns of HTTP, each checked against its grammar as it is read.
+
+use super::fault::Fault;
+use super::reading::read_from_text;
+use policy::glob::Glob;
+use policy::request::Method;
+use std::fmt;
+use std::str::FromStr;
+
+/// Defines types that hold checked text.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident, $title:literal, $what:literal, $read:path;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+            pub struct $name(pub String);
+
+            impl FromStr for $name {
+                type Err = Fault;
+
+                fn from_str(text: &str) -> Result<$name, Fault> {
+                    $read(text).map($name)
+                }
+            }
+
+            impl fmt::Display for $name {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str(&self.0)
+                }
+            }
+        )*
+        read_from_text! { $($title, $what: [] $name;)* }
+    };
+}
+
+words! {
+    /// A host, or a pattern of hosts, in lower case and without port.
+    HostPattern, "HostPattern", "a host in quotes, such as \"example.com\"", read_host;
+    /// A pattern of paths.
+    PathPattern, "PathPattern", "a path pattern in quotes, such as \"/api/*\"", read_path;
+    /// A pattern of names of cookies or of parameters of a query.
+    NamePattern, "NamePattern", "a name or pattern in quotes, such as \"utm_*\"", read_name;
+    /// The name of a cookie.
+    CookieName, "CookieName", "a cookie's name in quotes", read_token;
+    /// The name of a header field, in lower case.
+    FieldName, "FieldName", "a header's name in quotes", read_field_name;
+    /// The value of a header field.
+    FieldValue, "FieldValue", "a header's value in quotes", read_field_value;
+    /// A request method.
+    MethodName, "MethodName", "a method in quotes, such as \"GET\"", read_method;
+    /// The tag of a language.
+    Language, "Language", "a language in quotes, such as \"en\" or \"pt-BR\"", read_language;
+    /// A tag of responses.
+    Tag, "Tag", "a tag in quotes", read_tag;
+    /// The name of a node.
+    NodeName, "NodeName", "a name in quotes, such as \"edge-1\"", read_token;
+    /// A word that is part of keys.
+    Version, "Version", "a word in quotes, such as \"v2\"", read_version;
+}
+
+/// The longest name, pattern or value that is taken, in bytes.
+const MAX_BYTES: usize = 4096;
+
+impl HostPattern {
+    /// The pattern ready to match.
+    pub fn glob(&self) -> Glob {
+        Glob::new(&self.0)
+    }
+}
+
+impl PathPattern {
+    /// The pattern ready to match.
+    pub fn glob(&self) -> Glob {
+        Glob::new(&self.0)
+    }
+}
+
+impl NamePattern {
+    /// The pattern ready to match.
+    pub fn glob(&self) -> Glob {
+        Glob::new(&self.0)
+    }
+}
+
+impl MethodName {
+    /// The method of that name.
+    pub fn method(&self) -> Method {
+        Method::of(&self.0)
+    }
+}
+
+fn read_host(text: &str) -> Result<String, Fault> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        return Err(Fault::new("a host has no scheme", format!("write \"{host}\"")));
+    }
+    if !text.is_ascii() {
+        return Err(Fault::new("this host is not ASCII", "write it in Punycode, as in \"xn--…\""));
+    }
+    let v6 = text.starts_with('[') && text.ends_with(']');
+    let port = |(_, port): &(&str, &str)| !v6 && port.bytes().all(|b| b.is_ascii_digit());
+    if let Some((host, _)) = text.rsplit_once(':').filter(port) {
+        let mend = format!("write \"{host}\": every port is meant");
+        return Err(Fault::new("a host has no port here", mend));
+    }
+    let fits = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'_' | b'*' | b'?')
+            || v6 && matches!(b, b'[' | b']' | b':')
+    };
+    if text.is_empty() || !text.bytes().all(fits) {
+        let mend = "write a name such as \"example.com\" or a pattern such as \"*.example.com\"";
+        return Err(Fault::new("this is no host", mend));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn read_path(text: &str) -> Result<String, Fault> {
+    if text.len() > MAX_BYTES {
+        return Err(too_long());
+    }
+    if !text.starts_with(['/', '*']) {
+        let mend = format!("write \"/{text}\", or \"*{text}\" for any path that ends so");
+        return Err(Fault::new("a path pattern begins with / or *", mend));
+    }
+    Ok(text.to_owned())
+}
+
+fn read_name(text: &str) -> Result<String, Fault> {
+    let odd = |b: u8| b.is_ascii_control() || matches!(b, b' ' | b';' | b'=' | b'&' | b',');
+    if text.is_empty() || text.bytes().any(odd) {
+        let mend = "write only the name, such as \"sid\", or a pattern, such as \"utm_*\"";
+        return Err(Fault::new("this is no name", mend));
+    }
+    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
+}
+
+/// A token of RFC 9110 §5.6.2.
+fn read_token(text: &str) -> Result<String, Fault> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if text.is_empty() || !text.bytes().all(fits) {
+        return Err(Fault::new("this is no name", "write letters, digits, - and _ only"));
+    }
+    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
+}
+
+fn read_field_name(text: &str) -> Result<String, Fault> {
+    read_token(text).map(|name| name.to_ascii_lowercase()).map_err(|_| {
+        let trimmed = text.trim().trim_end_matches(':');
+        let name = read_token(trimmed).unwrap_or_else(|_| "X-Header".to_owned());
+        Fault::new("this is no header's name", format!("write the name alone, as in \"{name}\""))
+    })
+}
+
+/// A field value of RFC 9110 §5.5.
+fn read_field_value(text: &str) -> Result<String, Fault> {
+    if text.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        return Err(Fault::new("a header's value has no control characters", "write one line"));
+    }
+    if text.trim_matches([' ', '\t']) != text {
+        let mend = "leave out the spaces at the ends";
+        return Err(Fault::new("a header's value neither begins nor ends with a space", mend));
+    }
+    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
+}
+
+fn read_method(text: &str) -> Result<String, Fault> {
+    let upper = text.to_ascii_uppercase();
+    let known = !matches!(Method::of(&upper), Method::Other(_));
+    if known && text != upper {
+        let mend = format!("write \"{upper}\"");
+        return Err(Fault::new("methods are written in capitals", mend));
+    }
+    read_token(text).map_err(|_| Fault::new("this is no method", "write one such as \"GET\""))
+}
+
+fn read_language(text: &str) -> Result<String, Fault> {
+    let fits = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    if !text.split('-').all(fits) {
+        let mend = "write a tag such as \"en\", \"de\" or \"pt-BR\"";
+        return Err(Fault::new("this is no language", mend));
+    }
+    Ok(text.to_owned())
+}
+
+fn read_tag(text: &str) -> Result<String, Fault> {
+    let fits = |b: u8| b.is_ascii_graphic() && b != b',';
+    if text.is_empty() || !text.bytes().all(fits) {
+        let mend = "write visible ASCII characters without spaces and commas";
+        return Err(Fault::new("this is no tag", mend));
+    }
+    if text.len() > 1024 { Err(too_long()) } else { Ok(text.to_owned()) }
+}
+
+fn read_version(text: &str) -> Result<String, Fault> {
+    if text.bytes().any(|b| b.is_ascii_control()) {
+        return Err(Fault::new("this has control characters", "write a word such as \"v2\""));
+    }
+    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
+}
+
+fn too_long() -> Fault {
+    Fault::new("this is too long", format!("write at most {MAX_BYTES} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_patterns_in_lower_case() {
+        for (text, host) in [
+            ("Example.COM", Some("example.com")),
+            ("*.example.com", Some("*.example.com")),
+            ("[::1]", Some("[::1]")),
+            ("example.com:80", None),
+            ("http://example.com/", None),
+            ("bücher.example", None),
+            ("a b", None),
+            ("", None),
+        ] {
+            let read = text.parse::<HostPattern>().ok();
+            assert_eq!(read.as_ref().map(|host| host.0.as_str()), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn methods_are_in_capitals_and_may_be_unknown() {
+        for (text, fits) in
+            [("GET", true), ("PURGE", true), ("get", false), ("Post", false), ("A B", false)]
+        {
+            assert_eq!(text.parse::<MethodName>().is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_values_keep_to_their_grammars() {
+        assert_eq!("X-A".parse::<FieldName>().map(|name| name.0), Ok("x-a".into()));
+        assert!("X-A:".parse::<FieldName>().is_err_and(|fault| fault.mend.contains("\"X-A\"")));
+        for text in ["a\r\nb: c", " a", "a\0"] {
+            assert!(text.parse::<FieldValue>().is_err(), "{text:?}");
+        }
+        for (text, fits) in [("/api/*", true), ("*.css", true), ("api/*", false), ("", false)] {
+            assert_eq!(text.parse::<PathPattern>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [("en", true), ("pt-BR", true), ("", false), ("en_US", false)] {
+            assert_eq!(text.parse::<Language>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [("post:7", true), ("a b", false), ("a,b", false), ("", false)] {
+            assert_eq!(text.parse::<Tag>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [("utm_*", true), ("a=b", false), ("", false)] {
+            assert_eq!(text.parse::<NamePattern>().is_ok(), fits, "{text}");
+        }
+    }
+}

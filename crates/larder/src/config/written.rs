@@ -1,0 +1,128 @@
+//! What the configuration file says, section by section.
+//!
+//! Everything is optional; unknown keys are refused. The doc comment of a field is its help: the
+//! JSON Schema and `larder.example.toml` show it with the field's name and its default, which
+//! the `Default` of its section holds. What it all means is worked out in
+//! [`meant`](super::meant).
+
+mod limits;
+mod rule;
+mod site;
+
+pub use limits::{Limits, Origins, Storage};
+pub use rule::{Cache, Headers, Key, Matching, Query, Rule, Wanted};
+pub use site::Site;
+
+use super::address::{Listener, Peers};
+use super::words::NodeName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// The configuration of Larder.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "larder.toml")]
+pub struct Written {
+    /// Toward clients.
+    pub server: Server,
+    /// The listener for operators: `/health`, `/ready`, `/metrics`.
+    pub admin: Admin,
+    /// What is kept, and how much of it.
+    pub storage: Storage,
+    /// Limits toward each origin.
+    pub origin: Origins,
+    /// What is logged. All goes to standard error.
+    pub log: Log,
+    /// Sites, each with its hosts, its origin and its rules. The first that answers for a host
+    /// serves it; one without hosts serves what no other does.
+    pub site: Vec<Site>,
+}
+
+/// `[server]`: toward clients.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Addresses to serve on. `--listen` wins over this.
+    pub listen: Vec<Listener>,
+    /// Proxies in front of Larder, as addresses or networks. Only their `X-Forwarded-*` and
+    /// `Forwarded` are believed: from anybody else these headers would be a way to pretend.
+    #[schemars(example = ["10.0.0.0/8"])]
+    pub trusted_proxies: Vec<Peers>,
+    /// The name of this node in `CDN-Loop`, by which a request that comes back to it is
+    /// recognised and refused. No two nodes may share one. Not set: a new random name at each
+    /// start.
+    #[schemars(example = "edge-1")]
+    pub node: Option<NodeName>,
+    /// Limits toward clients.
+    pub limits: Limits,
+}
+
+/// `[admin]`: the listener for operators.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Address of the listener; loopback only, since in this version it asks for no token.
+    /// `--admin` wins over this.
+    pub listen: Listener,
+}
+
+/// `[log]`: what is logged.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// One line a request: "off", "json", or "common" (the format of old that many tools read).
+    /// Off by default: at thousands of requests a second the log costs more than the hits.
+    pub access: AccessLog,
+    /// The least grave messages shown: "error", "warn", "info", "debug" or "trace".
+    pub level: Level,
+}
+
+/// The form of the access log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum AccessLog {
+    /// None.
+    #[default]
+    Off,
+    /// One JSON object a line.
+    Json,
+    /// The Common Log Format.
+    Common,
+}
+
+/// The least grave messages that are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Level {
+    /// What needs a person.
+    Error,
+    /// What may need a person.
+    Warn,
+    /// What an operator wants to know.
+    #[default]
+    Info,
+    /// What helps to find a mistake.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            listen: vec![Listener(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))],
+            trusted_proxies: Vec::new(),
+            node: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Admin {
+        Admin { listen: Listener(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))) }
+    }
+}

@@ -1,0 +1,210 @@
+//! Limits: of clients, of origins, of what is kept. Their defaults are those of the data path.
+
+use crate::config::quantity::{Count, Length, Lifetime, Size};
+use policy::time::Seconds;
+use proxy::settings::{ClientLimits, FillLimits, OriginLimits};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `server.limits`: limits toward clients.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections at once; further ones get 503 with `Retry-After`. Each costs a file
+    /// descriptor and some kilobytes.
+    pub max_connections: Count<1>,
+    /// The longest request target (path and query); a longer one gets 414.
+    pub max_target: Size<64>,
+    /// The longest request head; a longer one gets 431.
+    pub max_head: Size<1024>,
+    /// Header fields of a request; more get 431.
+    pub max_fields: Count<1>,
+    /// The longest request body; a longer one gets 413. Bodies are streamed, never held.
+    pub max_body: Size<0>,
+    /// From the first byte of a request to the end of its head; longer gets 408. It ends those
+    /// who send one byte at a time to keep a connection busy.
+    pub header_timeout: Length<1>,
+    /// How long a connection without a request is kept.
+    pub idle_timeout: Length<1>,
+    /// The longest pause within a request body; longer gets 408.
+    pub body_timeout: Length<1>,
+    /// How long a client may take nothing of its response before it is cut.
+    pub send_timeout: Length<1>,
+    /// From the signal to stop until what still runs is cut. A little less than the 30 s after
+    /// which container platforms kill.
+    pub drain_timeout: Length<0>,
+}
+
+/// `[origin]`: limits toward each origin.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Origins {
+    /// To connect, name look-up included; longer gets 504.
+    pub connect_timeout: Length<1>,
+    /// From the request sent to the head of the response; longer gets 504.
+    pub first_byte_timeout: Length<1>,
+    /// The longest pause within a response body; then the fill is given up.
+    pub between_bytes_timeout: Length<1>,
+    /// Requests under way at once to one origin. It shields the origin from a rush.
+    pub concurrency: Count<1>,
+    /// Requests that wait for their turn to one origin; further ones get 503.
+    pub queue: Count<0>,
+    /// The longest wait for a turn; longer gets 503.
+    pub queue_timeout: Length<1>,
+    /// Idle connections kept to one origin, on each core.
+    pub max_idle_connections: Count<0>,
+    /// How long an idle connection is kept. Less than the 5 s after which Node.js closes its
+    /// own, or a request could meet a connection that is being closed.
+    pub idle_timeout: Length<1>,
+    /// The longest response head; a longer one gets 502.
+    pub max_head: Size<8192>,
+    /// Header fields of a response; more get 502.
+    pub max_fields: Count<1>,
+    /// How long an address is used before its name is looked up again.
+    pub dns_ttl: Length<1>,
+}
+
+/// `[storage]`: what is kept.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// Memory for stored responses: keys, headers, bodies and bookkeeping together.
+    pub memory: Size<{ 1 << 20 }>,
+    /// The longest body that is stored; longer ones pass through.
+    pub max_object: Size<0>,
+    /// Bytes of bodies on their way into the cache, all together.
+    pub in_flight_bytes: Size<0>,
+    /// How far a client may lag behind the fastest reader of the same fill before it goes on by
+    /// its own means: the slowest client never slows the others.
+    pub fill_window: Size<1024>,
+    /// A fill whose clients have all left is ended only if more than this is missing.
+    pub finish_fill: Size<0>,
+    /// How long an URL whose answer could not be shared is remembered as such, so that its
+    /// clients do not wait for each other.
+    pub uncacheable_ttl: Length<0>,
+    /// Refreshes in the background that may be under way or waiting.
+    pub background_queue: Count<0>,
+    /// The longest lifetime guessed from `Last-Modified` where the origin names none (RFC 9111
+    /// §4.2.2). "0s" switches guessing off.
+    pub heuristic_max: Lifetime,
+    /// Variants kept of one URL, as `Vary` tells them apart; beyond it the oldest goes.
+    pub max_variants: Count<1>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let default = ClientLimits::default();
+        Limits {
+            max_connections: Count(default.max_connections),
+            max_target: Size(default.max_target_bytes as u64),
+            max_head: Size(default.max_head_bytes as u64),
+            max_fields: Count(default.max_fields),
+            max_body: Size(default.max_body_bytes),
+            header_timeout: Length(default.header_timeout),
+            idle_timeout: Length(default.idle_timeout),
+            body_timeout: Length(default.body_timeout),
+            send_timeout: Length(default.send_timeout),
+            drain_timeout: Length(default.drain_timeout),
+        }
+    }
+}
+
+impl Default for Origins {
+    fn default() -> Origins {
+        let default = OriginLimits::default();
+        Origins {
+            connect_timeout: Length(default.connect_timeout),
+            first_byte_timeout: Length(default.first_byte_timeout),
+            between_bytes_timeout: Length(default.between_bytes_timeout),
+            concurrency: Count(default.concurrency),
+            queue: Count(default.queue),
+            queue_timeout: Length(default.queue_timeout),
+            max_idle_connections: Count(default.max_idle_connections),
+            idle_timeout: Length(default.idle_timeout),
+            max_head: Size(default.max_head_bytes as u64),
+            max_fields: Count(default.max_fields),
+            dns_ttl: Length(default.dns_ttl),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Storage {
+        let default = FillLimits::default();
+        Storage {
+            memory: Size(64 << 20),
+            max_object: Size(default.max_object_bytes),
+            in_flight_bytes: Size(default.in_flight_bytes),
+            fill_window: Size(default.window_bytes),
+            finish_fill: Size(default.finish_bytes),
+            uncacheable_ttl: Length(default.uncacheable_ttl),
+            background_queue: Count(default.background_queue),
+            heuristic_max: Lifetime(Seconds::new(3600)),
+            max_variants: Count(64),
+        }
+    }
+}
+
+impl From<&Limits> for ClientLimits {
+    fn from(written: &Limits) -> ClientLimits {
+        ClientLimits {
+            max_connections: written.max_connections.0,
+            max_target_bytes: written.max_target.in_memory(),
+            max_head_bytes: written.max_head.in_memory(),
+            max_fields: written.max_fields.0,
+            max_body_bytes: written.max_body.0,
+            header_timeout: written.header_timeout.0,
+            idle_timeout: written.idle_timeout.0,
+            body_timeout: written.body_timeout.0,
+            send_timeout: written.send_timeout.0,
+            drain_timeout: written.drain_timeout.0,
+        }
+    }
+}
+
+impl From<&Origins> for OriginLimits {
+    fn from(written: &Origins) -> OriginLimits {
+        OriginLimits {
+            connect_timeout: written.connect_timeout.0,
+            first_byte_timeout: written.first_byte_timeout.0,
+            between_bytes_timeout: written.between_bytes_timeout.0,
+            concurrency: written.concurrency.0,
+            queue: written.queue.0,
+            queue_timeout: written.queue_timeout.0,
+            max_idle_connections: written.max_idle_connections.0,
+            idle_timeout: written.idle_timeout.0,
+            max_head_bytes: written.max_head.in_memory(),
+            max_fields: written.max_fields.0,
+            dns_ttl: written.dns_ttl.0,
+        }
+    }
+}
+
+impl From<&Storage> for FillLimits {
+    fn from(written: &Storage) -> FillLimits {
+        FillLimits {
+            max_object_bytes: written.max_object.0,
+            in_flight_bytes: written.in_flight_bytes.0,
+            window_bytes: written.fill_window.0,
+            finish_bytes: written.finish_fill.0,
+            uncacheable_ttl: written.uncacheable_ttl.0,
+            background_queue: written.background_queue.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_written_means_the_defaults_of_the_data_path() {
+        let same = |written: String, default: String| assert_eq!(written, default);
+        let limits = ClientLimits::from(&Limits::default());
+        same(format!("{limits:?}"), format!("{:?}", ClientLimits::default()));
+        let origins = OriginLimits::from(&Origins::default());
+        same(format!("{origins:?}"), format!("{:?}", OriginLimits::default()));
+        let fill = FillLimits::from(&Storage::default());
+        same(format!("{fill:?}"), format!("{:?}", FillLimits::default()));
+    }
+}

@@ -1,0 +1,80 @@
+//! `[[site]]`: a site, its hosts and its origin.
+
+use super::Rule;
+use crate::config::address::{HostSent, Origin};
+use crate::config::words::{HostPattern, NamePattern};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[[site]]`: a site.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Site {
+    /// Hosts that the site answers for, without ports; `*` stands for any characters. Empty:
+    /// every host.
+    #[schemars(example = ["example.com", "*.example.com"])]
+    pub hosts: Vec<HostPattern>,
+    /// Where its responses come from, spoken to by plain HTTP/1.1. Each site needs one; where
+    /// there is only one site, `--origin` wins over this.
+    #[schemars(example = "http://127.0.0.1:4321")]
+    pub origin: Option<Origin>,
+    /// The `Host` that the origin is sent: "keep" the client's, "origin" for the origin's own
+    /// name, or a host to send. Keep is what frameworks expect that build absolute URLs.
+    pub origin_host: HostSent,
+    /// Names of cookies that make a request a session's; `*` stands for any characters. Such
+    /// requests pass by the cache.
+    #[schemars(example = ["session", "wordpress_logged_in_*"])]
+    pub session_cookies: Vec<NamePattern>,
+    /// Names of cookies that only scripts in the browser read. A request that has no others
+    /// counts as one without cookies. The default is what well-known analytics set.
+    pub ignored_cookies: Vec<NamePattern>,
+    /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
+    pub show_tags: bool,
+    /// Rules; the first that matches wins. No rule at all is right for most sites: the origin's
+    /// headers decide.
+    pub rule: Vec<Rule>,
+}
+
+/// Cookies that well-known analytics and advertising scripts set for themselves. Cookies that a
+/// server may well read (experiments, customer data platforms, forms) are left out.
+const COOKIES_OF_SCRIPTS: [&str; 25] = [
+    "_ga*",          // Google Analytics
+    "_gid",          // Google Analytics
+    "_gac_*",        // Google Ads
+    "_gcl_*",        // Google Ads
+    "__gads",        // Google Ad Manager
+    "__gpi",         // Google Ad Manager
+    "__eoi",         // Google Ad Manager
+    "__utm*",        // Google Analytics of old
+    "_fbp",          // Meta
+    "_fbc",          // Meta
+    "_hj*",          // Hotjar
+    "_clck",         // Microsoft Clarity
+    "_clsk",         // Microsoft Clarity
+    "_uetsid",       // Microsoft Advertising
+    "_uetvid",       // Microsoft Advertising
+    "_pk_*",         // Matomo
+    "_ym_*",         // Yandex Metrica
+    "_ttp",          // TikTok
+    "_pin_unauth",   // Pinterest
+    "_scid*",        // Snapchat
+    "_rdt_uuid",     // Reddit
+    "_hp2_*",        // Heap
+    "mp_*_mixpanel", // Mixpanel
+    "__hs*",         // HubSpot
+    "_dd_s",         // Datadog
+];
+
+impl Default for Site {
+    fn default() -> Site {
+        Site {
+            hosts: Vec::new(),
+            origin: None,
+            origin_host: HostSent::default(),
+            session_cookies: Vec::new(),
+            ignored_cookies: COOKIES_OF_SCRIPTS.map(|name| NamePattern(name.to_owned())).into(),
+            show_tags: false,
+            rule: Vec::new(),
+        }
+    }
+}

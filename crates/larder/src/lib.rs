@@ -1,0 +1,16 @@
+//! PROCESS: the command line, the configuration, the wiring and the admin listener.
+//!
+//! The binary is a thin `main` over this library. Only this crate reads configuration and the
+//! environment; only [`app`] wires the parts together.
+#![forbid(unsafe_code)]
+
+mod admin;
+pub mod admin_token;
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod log;
+pub mod random;
+mod telemetry;
+mod workers;

@@ -1,0 +1,21 @@
+//! The `larder` command.
+
+use clap::Parser;
+use larder::cli::{Cli, Command, ConfigCommand};
+use larder::commands::{self, Failure};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Init(arguments) => commands::init::run(&arguments),
+        Command::Config(ConfigCommand::Default) => commands::config::print_example(),
+        Command::Config(ConfigCommand::Schema) => commands::config::print_schema(),
+        Command::Health(arguments) => commands::health::run(&arguments),
+    };
+    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+}

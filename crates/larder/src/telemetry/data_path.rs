@@ -1,0 +1,162 @@
+//! What the data path counts, added up over its cores.
+
+use policy::reason::WhySkip;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use proxy::core::Shared;
+use proxy::metrics::{CoreCounters, Counter, SiteCounters, TIME_BOUNDS, Verdict};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Tells of a data path.
+#[derive(Debug)]
+pub struct DataPath(pub Arc<Shared>);
+
+/// A counter that every site has.
+type OfSite = fn(&SiteCounters) -> &Counter;
+/// A counter that every core has.
+type OfCore = fn(&CoreCounters) -> &Counter;
+
+const OF_SITES: [(&str, &str, OfSite); 8] = [
+    ("larder_body_bytes", "Bytes of bodies to clients", |site| &site.body_bytes),
+    ("larder_origin_requests", "Requests to origins", |site| &site.origin_requests),
+    ("larder_origin_failures", "Requests to origins that failed", |site| &site.origin_failures),
+    ("larder_collapsed", "Requests answered by another's fetch", |site| &site.collapsed),
+    ("larder_stale", "Stale responses served", |site| &site.stale),
+    ("larder_expired", "Requests that found a response not fresh any more", |site| &site.expired),
+    ("larder_revalidated", "Requests to origins with validators", |site| &site.revalidated),
+    ("larder_unchanged", "Of these, those answered with 304", |site| &site.unchanged),
+];
+
+const OF_CORES: [(&str, &str, OfCore); 4] = [
+    ("larder_connections_accepted", "Connections taken", |core| &core.connections),
+    ("larder_connections_refused", "Connections refused: too many", |core| {
+        &core.connections_refused
+    }),
+    ("larder_bad_requests", "Requests refused before a site was known", |core| &core.bad_requests),
+    ("larder_refreshes_dropped", "Background refreshes left out: queue full", |core| {
+        &core.refreshes_dropped
+    }),
+];
+
+impl Collector for DataPath {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        self.requests(&mut encoder)?;
+        for (name, help, counter) in OF_SITES {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (index, site) in self.sites() {
+                let sum = self.sum(|core| counter(&core.sites[index]).read());
+                count(&mut metric, &[("site", site)], sum)?;
+            }
+        }
+        for (name, help, counter) in OF_CORES {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(self.sum(|core| counter(core).read())).encode(metric)?;
+        }
+        self.origin_times(&mut encoder)?;
+        self.not_stored(&mut encoder)?;
+        self.sizes(&mut encoder)
+    }
+}
+
+impl DataPath {
+    fn requests(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help = "Requests, by how they were answered";
+        let mut metric =
+            encoder.encode_descriptor("larder_requests", help, None, MetricType::Counter)?;
+        for (index, site) in self.sites() {
+            let mut answers: BTreeMap<(u8, u16), (Verdict, u64)> = BTreeMap::new();
+            for core in &self.0.counters {
+                for (verdict, status, count) in core.sites[index].answers() {
+                    answers.entry((verdict as u8, status)).or_insert((verdict, 0)).1 += count;
+                }
+            }
+            for ((_, status), (verdict, sum)) in answers {
+                let status = status.to_string();
+                let labels = [("site", site), ("verdict", verdict.token()), ("status", &status)];
+                count(&mut metric, &labels, sum)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn origin_times(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help = "Seconds from a request to the head of the origin's response";
+        let name = "larder_origin_seconds";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (index, site) in self.sites() {
+            let mut counts = [0; TIME_BOUNDS.len() + 1];
+            let mut sum = 0.0;
+            for core in &self.0.counters {
+                let (own, seconds) = core.sites[index].origin_times.read();
+                counts.iter_mut().zip(own).for_each(|(all, own)| *all += own);
+                sum += seconds;
+            }
+            let bounds = TIME_BOUNDS.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
+            let labels = [("site", site)];
+            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
+                sum,
+                counts.iter().sum(),
+                &buckets,
+                None,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn not_stored(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help = "Responses not stored, by reason";
+        let mut metric =
+            encoder.encode_descriptor("larder_not_stored", help, None, MetricType::Counter)?;
+        for (at, why) in WhySkip::ALL.iter().enumerate() {
+            let sum = self.sum(|core| core.skipped[at].read());
+            count(&mut metric, &[("reason", why.token())], sum)?;
+        }
+        Ok(())
+    }
+
+    fn sizes(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let stats = self.0.store.stats();
+        let connections = self.0.connections.load(Ordering::Relaxed) as u64;
+        let refreshes = self.0.refreshes.load(Ordering::Relaxed) as u64;
+        let fills = self.0.fills.len() as u64;
+        for (name, help, value) in [
+            ("larder_memory_entries", "Responses in memory", stats.entries),
+            ("larder_memory_bytes", "Bytes they hold, everything counted", stats.bytes),
+            ("larder_in_flight_bytes", "Bytes of bodies on their way in", stats.in_flight_bytes),
+            ("larder_connections", "Open connections of clients", connections),
+            ("larder_fills", "Responses on their way into the cache", fills),
+            ("larder_refreshes", "Background refreshes under way", refreshes),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            // None of them reaches 2^63.
+            ConstGauge::new(value as i64).encode(metric)?;
+        }
+        let help = "Responses given up for room";
+        let metric =
+            encoder.encode_descriptor("larder_evictions", help, None, MetricType::Counter)?;
+        ConstCounter::new(stats.evictions).encode(metric)
+    }
+
+    fn sites(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.0.settings.sites.iter().map(|site| site.site.name.as_str()).enumerate()
+    }
+
+    fn sum(&self, read: impl Fn(&CoreCounters) -> u64) -> u64 {
+        self.0.counters.iter().map(|core| read(core)).sum()
+    }
+}
+
+fn count<const LABELS: usize>(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); LABELS],
+    value: u64,
+) -> Result<(), fmt::Error> {
+    ConstCounter::new(value).encode(metric.encode_family(labels)?)
+}
