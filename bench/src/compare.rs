@@ -1,0 +1,200 @@
+//! The side-by-side run: for each row all peers are started and warmed up, then measured in
+//! alternation (A B C A B C …), so that what disturbs the machine disturbs them alike.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+
+use crate::cli::CompareArgs;
+use crate::load::{self, Order, Plan, Until};
+use crate::peers::{Kind, Peer, PinnedProcess, Running};
+use crate::report::{LoadSample, Measured, Report, Sample, StormSample};
+use crate::rows::{LoadWork, Row, StormWork, Work};
+use crate::{cpu, get, machine, report, rows, storm};
+
+const ORIGIN_READY_WITHIN: Duration = Duration::from_secs(5);
+/// The seed of the URLs' order; each round goes on from another one.
+const SEED: u64 = 20_260_801;
+
+/// `bench compare`.
+pub fn command(args: &CompareArgs) -> anyhow::Result<()> {
+    let rows = chosen_rows(&args.rows)?;
+    machine::pin_to(args.load_core).with_context(|| {
+        format!("keeping to core {}: the bench needs two cores", args.load_core)
+    })?;
+    let mut report = Report::default();
+    let peers = present_peers(args, &mut report);
+    let origin = OriginProcess::start(args.load_core)?;
+    let bench = Bench { args, origin: origin.address };
+    for row in &rows {
+        eprintln!("{}", row.title);
+        bench.measure_row(row, &peers, &mut report);
+    }
+    print!("{}", report::markdown(&report, &rows));
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, json).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn chosen_rows(names: &[String]) -> anyhow::Result<Vec<Row>> {
+    let all = rows::all();
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|row| row.name != **name)) {
+        let known: Vec<_> = all.iter().map(|row| row.name).collect();
+        bail!("there is no row `{unknown}`; the rows are {}", known.join(", "));
+    }
+    let wanted = |row: &Row| names.is_empty() || names.iter().any(|name| row.name == name);
+    Ok(all.into_iter().filter(wanted).collect())
+}
+
+fn present_peers(args: &CompareArgs, report: &mut Report) -> Vec<Peer> {
+    let mut present = Vec::new();
+    for &kind in &args.peers {
+        match Peer::find(kind, &args.larder) {
+            Ok(peer) => {
+                report.versions.push((kind, peer.version()));
+                present.push(peer);
+            }
+            Err(error) => report.left_out(kind, "all rows", &error),
+        }
+    }
+    present
+}
+
+/// The origin, on the load generator's core.
+struct OriginProcess {
+    address: SocketAddr,
+    _process: PinnedProcess,
+    _folder: TempDir,
+}
+
+impl OriginProcess {
+    fn start(core: usize) -> anyhow::Result<Self> {
+        let address = machine::free_address()?;
+        let folder = tempfile::tempdir().context("making a temporary folder")?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["origin", "--listen", &address.to_string()]);
+        let process = PinnedProcess::start(command, core, &folder.path().join("origin.log"))?;
+        let deadline = Instant::now() + ORIGIN_READY_WITHIN;
+        while get::origin_requests(address, "/").is_err() {
+            if Instant::now() > deadline {
+                bail!("the bench's own origin does not answer on {address}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Self { address, _process: process, _folder: folder })
+    }
+}
+
+struct Bench<'a> {
+    args: &'a CompareArgs,
+    origin: SocketAddr,
+}
+
+impl Bench<'_> {
+    /// A peer that fails is left out of this row, and the report says why.
+    fn measure_row(&self, row: &Row, peers: &[Peer], report: &mut Report) {
+        let mut running = Vec::new();
+        for peer in peers {
+            match self.start(row, peer) {
+                Ok(peer) => running.push(peer),
+                Err(error) => report.left_out(peer.kind, row.title, &error),
+            }
+        }
+        for round in 0..self.args.rounds {
+            running.retain(|peer| match self.measure(row, peer, round) {
+                Ok(sample) => {
+                    report.samples.push(sample);
+                    true
+                }
+                Err(error) => {
+                    report.left_out(peer.kind, row.title, &error);
+                    false
+                }
+            });
+        }
+    }
+
+    fn start(&self, row: &Row, peer: &Peer) -> anyhow::Result<Running> {
+        let running = peer.start(self.origin, row.setup, self.args.server_core)?;
+        if let Work::Load(work) = &row.work {
+            self.warm_up(work, &running)?;
+        }
+        Ok(running)
+    }
+
+    fn warm_up(&self, work: &LoadWork, peer: &Running) -> anyhow::Result<()> {
+        let outcome = load::run(&Plan {
+            until: Until::Requests(work.warm_up),
+            order: Order::Sequential,
+            header: None,
+            status: 200,
+            ..plan(work, peer)?
+        })?;
+        if outcome.answered < work.warm_up {
+            let (answered, errors) = (outcome.answered, outcome.errors);
+            bail!("the warm-up got {answered} good answers of {}: {errors:?}", work.warm_up);
+        }
+        Ok(())
+    }
+
+    fn measure(&self, row: &Row, peer: &Running, round: u32) -> anyhow::Result<Sample> {
+        let cpu_before = cpu::cpu_time(peer.pid())?;
+        let origin_before = get::origin_requests(self.origin, "/")?;
+        let mut measured = match &row.work {
+            Work::Load(work) => Measured::Load(self.load(work, peer, round)?),
+            Work::Storm(work) => Measured::Storm(storm_on(work, peer, round)?),
+        };
+        let cpu = cpu::cpu_time(peer.pid())?.saturating_sub(cpu_before);
+        let origin_requests = get::origin_requests(self.origin, "/")? - origin_before;
+        let memory = cpu::memory(peer.pid())?;
+        measured.set_cpu(cpu);
+        eprintln!("  round {round} {:8} {measured}", peer.kind);
+        let (row, peer) = (row.name, peer.kind);
+        Ok(Sample {
+            row,
+            peer,
+            round,
+            origin_requests,
+            rss_bytes: memory.rss,
+            pss_bytes: memory.pss,
+            measured,
+        })
+    }
+
+    fn load(&self, work: &LoadWork, peer: &Running, round: u32) -> anyhow::Result<LoadSample> {
+        let outcome = load::run(&Plan {
+            until: Until::Elapsed(Duration::from_secs(self.args.seconds)),
+            order: Order::Random(SEED + u64::from(round)),
+            ..plan(work, peer)?
+        })?;
+        if outcome.answered == 0 {
+            bail!("no good answer at all: {:?}", outcome.errors);
+        }
+        Ok(LoadSample::from(&outcome))
+    }
+}
+
+fn plan(work: &LoadWork, peer: &Running) -> anyhow::Result<Plan> {
+    Ok(Plan {
+        server: peer.address,
+        connections: work.connections,
+        until: Until::Requests(0),
+        pattern: work.pattern.parse().map_err(anyhow::Error::msg)?,
+        order: Order::Sequential,
+        header: work.header.clone(),
+        status: work.status,
+    })
+}
+
+fn storm_on(work: &StormWork, peer: &Running, round: u32) -> anyhow::Result<StormSample> {
+    let path = format!("{}{}-{round}", work.path, peer.kind);
+    Ok(StormSample::from(&storm::run(peer.address, &path, work.clients)?))
+}
+
+/// Whose CPU time the others' is divided by.
+pub const MEASURE: Kind = Kind::Nginx;

@@ -1,0 +1,41 @@
+//! The bench: measures Larder beside other HTTP caches on one machine.
+//!
+//! `compare` starts each peer pinned to one core, drives it from the other and prints the table;
+//! `load`, `storm`, `origin` and `bare` are its parts, each usable alone.
+#![allow(clippy::print_stdout, reason = "a command-line tool: results go to standard output")]
+#![allow(clippy::print_stderr, reason = "a command-line tool: progress goes to standard error")]
+
+mod bare;
+mod cli;
+mod client;
+mod compare;
+mod cpu;
+mod get;
+mod histogram;
+mod load;
+mod machine;
+mod origin;
+mod pattern;
+mod peers;
+mod relay;
+mod report;
+mod response;
+mod rng;
+mod rows;
+mod serve;
+mod stats;
+mod storm;
+mod tcp;
+
+use clap::Parser as _;
+
+fn main() -> anyhow::Result<()> {
+    machine::raise_open_files_limit()?;
+    match cli::Cli::parse().command {
+        cli::Command::Compare(args) => compare::command(&args),
+        cli::Command::Load(args) => load::command(&args),
+        cli::Command::Storm(args) => storm::command(&args),
+        cli::Command::Origin(args) => origin::command(&args),
+        cli::Command::Bare(args) => bare::command(&args),
+    }
+}

@@ -1,0 +1,105 @@
+//! The rows of the table: what is asked of every peer, in which setup.
+
+use crate::origin::etag;
+use crate::peers::{Cache, Setup};
+
+/// One row.
+pub struct Row {
+    /// How the command line names it.
+    pub name: &'static str,
+    /// How the table names it.
+    pub title: &'static str,
+    /// How the peers are set up for it.
+    pub setup: Setup,
+    /// What is asked of them.
+    pub work: Work,
+}
+
+/// What a row asks.
+pub enum Work {
+    /// Load, after each URL was asked for once.
+    Load(LoadWork),
+    /// A storm on an URL that is new in every round.
+    Storm(StormWork),
+}
+
+/// Steady load.
+pub struct LoadWork {
+    /// The URLs.
+    pub pattern: &'static str,
+    /// How many requests warm the peer up, in order of the URLs.
+    pub warm_up: u64,
+    /// How many connections are kept busy.
+    pub connections: u32,
+    /// One more header line.
+    pub header: Option<String>,
+    /// The status that is expected.
+    pub status: u16,
+}
+
+/// Many clients at once.
+pub struct StormWork {
+    /// The path, to which each round adds a name.
+    pub path: &'static str,
+    /// How many clients.
+    pub clients: u32,
+}
+
+const HITS: Setup = Setup { cache: Cache::Default, reaches_origin: false };
+const LARGE_HITS: Setup = Setup { cache: Cache::Large, reaches_origin: false };
+const PASS: Setup = Setup { cache: Cache::Off, reaches_origin: true };
+const THROUGH: Setup = Setup { cache: Cache::Default, reaches_origin: true };
+
+/// All rows, in the table's order.
+pub fn all() -> Vec<Row> {
+    let thousand = "/size/1024/{0..10000}";
+    vec![
+        load("1k-c32", "hit 1K c32 (10,000 URLs)", HITS, work(thousand, 10_000, 32)),
+        load("1k-c256", "hit 1K c256 (10,000 URLs)", HITS, work(thousand, 10_000, 256)),
+        load(
+            "16k",
+            "hit 16K c32 (2,000 URLs)",
+            LARGE_HITS,
+            work("/size/16384/{0..2000}", 2_000, 32),
+        ),
+        load("128k", "hit 128K c32 (200 URLs)", LARGE_HITS, work("/size/131072/{0..200}", 200, 32)),
+        load("1m", "hit 1M c32 (20 URLs)", LARGE_HITS, work("/size/1048576/{0..20}", 20, 32)),
+        load("304", "304 c32 (10,000 URLs)", HITS, not_modified(thousand)),
+        load("pass-through", "pass-through 1K c32", PASS, work("/size/1024/{0..100}", 1_000, 32)),
+        load("no-store", "no-store learnt 1K c64", THROUGH, work("/nostore/1024/one", 1_000, 64)),
+        storm("storm", "500 at once, cacheable", "/slow/500/1024/"),
+        storm("storm-no-store", "500 at once, no-store", "/slownostore/500/1024/"),
+    ]
+}
+
+fn load(name: &'static str, title: &'static str, setup: Setup, work: LoadWork) -> Row {
+    Row { name, title, setup, work: Work::Load(work) }
+}
+
+fn work(pattern: &'static str, warm_up: u64, connections: u32) -> LoadWork {
+    LoadWork { pattern, warm_up, connections, header: None, status: 200 }
+}
+
+fn not_modified(pattern: &'static str) -> LoadWork {
+    let header = Some(format!("If-None-Match: {}", etag(1024)));
+    LoadWork { header, status: 304, ..work(pattern, 10_000, 32) }
+}
+
+fn storm(name: &'static str, title: &'static str, path: &'static str) -> Row {
+    Row { name, title, setup: THROUGH, work: Work::Storm(StormWork { path, clients: 500 }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::UrlPattern;
+
+    #[test]
+    fn every_warm_up_asks_for_every_url() {
+        for row in all() {
+            let Work::Load(work) = row.work else { continue };
+            let pattern: UrlPattern = work.pattern.parse().expect("the rows' patterns are good");
+            assert!(work.warm_up >= pattern.len(), "{}", row.name);
+        }
+    }
+}
