@@ -65,7 +65,7 @@ pub fn all() -> Vec<Row> {
         load("128k", "hit 128K c32 (200 URLs)", LARGE_HITS, work("/size/131072/{0..200}", 200, 32)),
         load("1m", "hit 1M c32 (20 URLs)", LARGE_HITS, work("/size/1048576/{0..20}", 20, 32)),
         load("304", "304 c32 (10,000 URLs)", HITS, not_modified(thousand)),
-        load("pass-through", "pass-through 1K c32", PASS, work("/size/1024/{0..100}", 1_000, 32)),
+        load("pass-through", "pass-through 1K c64", PASS, work("/size/1024/{0..100}", 1_000, 64)),
         load("no-store", "no-store learnt 1K c64", THROUGH, work("/nostore/1024/one", 1_000, 64)),
         storm("storm", "500 at once, cacheable", "/slow/500/1024/"),
         storm("storm-no-store", "500 at once, no-store", "/slownostore/500/1024/"),

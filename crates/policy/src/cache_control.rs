@@ -6,6 +6,7 @@
 
 use crate::fields::list_members;
 use crate::time::Seconds;
+use std::borrow::Cow;
 
 /// What the winning freshness field of a response says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,26 +150,31 @@ fn window(argument: Option<&str>) -> Option<Seconds> {
     argument.and_then(|text| Seconds::parse(text.as_bytes()))
 }
 
-/// Parts `name=argument`, lowers the name and takes a quoted argument out of its quotes.
-fn split(member: &[u8]) -> (String, Option<String>) {
-    let text = String::from_utf8_lossy(member);
-    match text.split_once('=') {
-        None => (text.to_ascii_lowercase(), None),
-        Some((name, argument)) => (name.to_ascii_lowercase(), Some(unquote(argument))),
+/// Parts `name=argument`, lowers the name and takes a quoted argument out of its quotes. What is
+/// in lower case and unquoted already, as nearly always, is not copied.
+fn split(member: &[u8]) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
+    let equals = member.iter().position(|&b| b == b'=');
+    let (name, argument) = match equals {
+        None => (member, None),
+        Some(at) => (&member[..at], Some(&member[at + 1..])),
+    };
+    let mut name = String::from_utf8_lossy(name);
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        name.to_mut().make_ascii_lowercase();
     }
+    (name, argument.map(unquote))
 }
 
-fn unquote(argument: &str) -> String {
+fn unquote(argument: &[u8]) -> Cow<'_, str> {
+    let argument = String::from_utf8_lossy(argument);
     let inner = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let Some(inner) = inner else { return argument.to_owned() };
+    let Some(inner) = inner else { return argument };
     let mut escaped = false;
-    inner
-        .chars()
-        .filter(|&c| {
-            escaped = c == '\\' && !escaped;
-            !escaped
-        })
-        .collect()
+    let kept = inner.chars().filter(|&c| {
+        escaped = c == '\\' && !escaped;
+        !escaped
+    });
+    Cow::Owned(kept.collect())
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct Caller {
 pub async fn serve(
     core: &Rc<Core>,
     caller: &Caller,
-    request: &Request,
+    request: &Rc<Request>,
     body: RequestBody,
     key: &mut Vec<u8>,
     now: Timestamp,

@@ -33,7 +33,7 @@ pub struct Connection<R, W> {
     caller: Caller,
     reader: Reader<R>,
     writer: Writer<W>,
-    request: Request,
+    request: Rc<Request>,
     key: Vec<u8>,
     stopping: watch::Receiver<bool>,
 }
@@ -42,7 +42,7 @@ pub struct Connection<R, W> {
 struct Job<'c> {
     core: &'c Rc<Core>,
     caller: &'c Caller,
-    request: &'c Request,
+    request: &'c Rc<Request>,
     manner: Manner,
     now: Timestamp,
     started: Instant,
@@ -63,7 +63,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             caller: Caller { client, hints: Arc::new(Hints::default()) },
             reader: Reader::new(read),
             writer: Writer::new(write, stall),
-            request: Request::default(),
+            request: Rc::default(),
             key: Vec::with_capacity(128),
             core,
             stopping,
@@ -102,11 +102,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let core = self.core.clone();
         let limits = &core.shared.settings.client;
         if !self.reader.is_empty() {
-            return self.reader.head(limits, &mut self.request).await;
+            return self.reader.head(limits, own(&mut self.request)).await;
         }
         tokio::select! {
             biased;
-            head = self.reader.head(limits, &mut self.request) => head,
+            head = self.reader.head(limits, own(&mut self.request)) => head,
             _ = self.stopping.wait_for(|stopping| *stopping) => Err(NoRequest::Over),
         }
     }
@@ -271,6 +271,15 @@ impl Job<'_> {
         }
         written
     }
+}
+
+/// The request to overwrite: the last one's buffers, unless something still reads that.
+fn own(request: &mut Rc<Request>) -> &mut Request {
+    if Rc::get_mut(request).is_none() {
+        *request = Rc::default();
+    }
+    // It is this connection's alone now, so nothing is copied.
+    Rc::make_mut(request)
 }
 
 /// Hands a body on as the origin takes it. What is wrong with it is left in `fault`.

@@ -30,7 +30,7 @@ pub struct Errand {
     /// The site.
     pub site: Rc<SiteOnCore>,
     /// The client's request.
-    pub request: Request,
+    pub request: Rc<Request>,
     /// Who asks.
     pub client: Client,
     /// The key.
@@ -61,15 +61,18 @@ pub enum Arrival {
 
 /// Leads a fill: runs it beside the request that began it.
 pub fn lead(mut errand: Errand, fill: Arc<Fill>) {
-    errand.request.method = Method::Get;
+    if errand.request.method != Method::Get {
+        Rc::make_mut(&mut errand.request).method = Method::Get;
+    }
     tokio::task::spawn_local(run(errand, fill));
 }
 
 /// Runs a fill for nobody in particular: no cookies, no credentials, none of the wishes of the
 /// request that gave the occasion.
 pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
-    errand.request.method = Method::Get;
-    conditional::remove_conditions(&mut errand.request.fields);
+    let request = Rc::make_mut(&mut errand.request);
+    request.method = Method::Get;
+    conditional::remove_conditions(&mut request.fields);
     for name in [
         Name::Authorization,
         Name::CacheControl,
@@ -79,7 +82,7 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
         Name::Pragma,
         Name::Referer,
     ] {
-        errand.request.fields.remove(name);
+        request.fields.remove(name);
     }
     run(errand, fill).await;
 }
