@@ -54,6 +54,33 @@ pub enum Error {
 }
 
 impl Error {
+    /// All words of [`Error::token`].
+    pub const TOKENS: &'static [&'static str] = &[
+        "malformed-request",
+        "target-too-long",
+        "head-too-large",
+        "body-too-large",
+        "client-too-slow",
+        "client-gone",
+        "expectation",
+        "transfer-coding",
+        "connect",
+        "unknown-host",
+        "loop",
+        "too-many-connections",
+        "origin-queue-full",
+        "origin-queue-timeout",
+        "only-if-cached",
+        "origin-unknown",
+        "origin-unreachable",
+        "origin-connect-timeout",
+        "origin-timeout",
+        "origin-stalled",
+        "origin-dropped",
+        "origin-malformed",
+        "origin-head-too-large",
+    ];
+
     /// The status that the client gets.
     pub fn status(&self) -> u16 {
         use Error::*;

@@ -3,6 +3,8 @@
 //! Each set has one writer, its core, so counting is a plain load and store; a scrape adds the
 //! sets up. Counting never locks and never shares a cache line with another core.
 
+use crate::error::Error;
+use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -164,6 +166,16 @@ impl SiteCounters {
     }
 }
 
+/// Every reason that an answer can give in `Cache-Status`, each once.
+pub fn reasons() -> impl Iterator<Item = &'static str> {
+    let skips = WhySkip::ALL.iter().map(|why| why.token());
+    let passes = WhyPass::ALL.iter().map(|why| why.token());
+    // One of them is the same word for the same thing.
+    let fetches = WhyFetch::ALL.iter().map(|why| why.token()).filter(|t| *t != "authorization");
+    let stale = ["stale-while-revalidate", "stale-if-error", "max-stale"];
+    skips.chain(passes).chain(fetches).chain(stale).chain(Error::TOKENS.iter().copied())
+}
+
 /// What one core counts.
 #[derive(Debug)]
 pub struct CoreCounters {
@@ -175,8 +187,10 @@ pub struct CoreCounters {
     pub connections_refused: Counter,
     /// Requests refused before any site was known.
     pub bad_requests: Counter,
-    /// Responses not stored, by [`policy::reason::WhySkip`].
+    /// Responses not stored, by [`WhySkip`].
     pub skipped: Box<[Counter]>,
+    /// Answers that were no plain hit, by [`reasons`].
+    reasons: Box<[Counter]>,
     /// Background refreshes left out since the queue was full.
     pub refreshes_dropped: Counter,
 }
@@ -189,16 +203,29 @@ impl CoreCounters {
             connections: Counter::default(),
             connections_refused: Counter::default(),
             bad_requests: Counter::default(),
-            skipped: policy::reason::WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
+            skipped: WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
+            reasons: reasons().map(|_| Counter::default()).collect(),
             refreshes_dropped: Counter::default(),
         }
     }
 
     /// Counts a response that is not stored.
-    pub fn skipped(&self, why: policy::reason::WhySkip) {
-        if let Some(at) = policy::reason::WhySkip::ALL.iter().position(|other| *other == why) {
+    pub fn skipped(&self, why: WhySkip) {
+        if let Some(at) = WhySkip::ALL.iter().position(|other| *other == why) {
             self.skipped[at].one();
         }
+    }
+
+    /// Counts the reason that an answer gave.
+    pub fn gave_reason(&self, reason: &str) {
+        if let Some(at) = reasons().position(|other| other == reason) {
+            self.reasons[at].one();
+        }
+    }
+
+    /// How often each reason was given, in the order of [`reasons`].
+    pub fn reasons_given(&self) -> impl Iterator<Item = u64> {
+        self.reasons.iter().map(Counter::read)
     }
 }
 
@@ -215,6 +242,15 @@ mod tests {
         counters.answered(Verdict::Error, 999);
         let found: Vec<_> = counters.answers().collect();
         assert_eq!(found, [(Verdict::Hit, 200, 2), (Verdict::Error, 502, 1)]);
+    }
+
+    #[test]
+    fn every_reason_is_there_once() {
+        let mut all: Vec<_> = reasons().collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use proxy::core::Shared;
-use proxy::metrics::{CoreCounters, Counter, SiteCounters, TIME_BOUNDS, Verdict};
+use proxy::metrics::{CoreCounters, Counter, SiteCounters, TIME_BOUNDS, Verdict, reasons};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl Collector for DataPath {
             ConstCounter::new(self.sum(|core| counter(core).read())).encode(metric)?;
         }
         self.origin_times(&mut encoder)?;
+        self.reasons(&mut encoder)?;
         self.not_stored(&mut encoder)?;
         self.sizes(&mut encoder)
     }
@@ -106,6 +107,20 @@ impl DataPath {
                 &buckets,
                 None,
             )?;
+        }
+        Ok(())
+    }
+
+    fn reasons(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help = "Answers that were no plain hit, by the reason given in Cache-Status";
+        let mut metric =
+            encoder.encode_descriptor("larder_reasons", help, None, MetricType::Counter)?;
+        let mut sums: Vec<u64> = vec![0; reasons().count()];
+        for core in &self.0.counters {
+            sums.iter_mut().zip(core.reasons_given()).for_each(|(sum, given)| *sum += given);
+        }
+        for (reason, sum) in reasons().zip(sums).filter(|(_, sum)| *sum > 0) {
+            count(&mut metric, &[("reason", reason)], sum)?;
         }
         Ok(())
     }

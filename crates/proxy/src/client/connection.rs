@@ -245,6 +245,9 @@ impl Job<'_> {
         let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
         let shared = &self.core.shared;
         shared.diagnosis.look(verdict, cache.detail);
+        if let Some(reason) = cache.detail {
+            self.core.counters.gave_reason(reason);
+        }
         let written = writer.answer(answer, manner).await;
         let told = written.as_ref().copied().unwrap_or(Written { cut: true, ..Written::default() });
         match &site {
