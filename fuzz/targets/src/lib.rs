@@ -1,1 +1,12 @@
-//! One function a parser.
+//! One function for each parser that reads what strangers send: `fuzz/fuzz_targets` hands them to
+//! the fuzzer, and plain tests run them over the corpus in `fuzz/corpus` and its mutations.
+//!
+//! A target panics when something that must always hold does not.
+#![forbid(unsafe_code)]
+
+mod configuration;
+mod fields;
+mod message;
+mod targets;
+
+pub use targets::{TARGETS, Target, target};
