@@ -5,7 +5,7 @@ use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
-use crate::{admin_token, random, workers};
+use crate::{admin_token, open_files, random, workers};
 use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
@@ -23,6 +23,7 @@ const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 /// # Errors
 /// When an address cannot be bound, or a thread cannot be had.
 pub fn run(meant: Meant) -> anyhow::Result<()> {
+    open_files::raise_limit(meant.settings.client.max_connections);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::open(&meant.settings.listen, cores)
         .map_err(|(address, error)| in_use(error, address, "--listen ADDR"))?;

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod log;
+mod open_files;
 pub mod random;
 mod telemetry;
 mod workers;

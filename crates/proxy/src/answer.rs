@@ -45,6 +45,8 @@ pub enum Content {
         reader: Reader,
         /// Whether the client has it already: 304.
         not_modified: bool,
+        /// What it goes on by should it fall out of the fill's window.
+        errand: Box<Errand>,
     },
     /// What this request's own exchange brings.
     Passing {
@@ -94,9 +96,9 @@ impl Answer {
 
     /// What a fill brings.
     pub fn flowing(
+        errand: &Errand,
         head: Arc<Flowing>,
         reader: Reader,
-        request: &Request,
         why: WhyFetch,
         collapsed: bool,
     ) -> Answer {
@@ -108,9 +110,10 @@ impl Answer {
             collapsed,
         );
         let not_modified = head.admission.as_ref().is_ok_and(|meta| {
-            reply::reply(request, head.status, &meta.fields, None) == Reply::NotModified
+            reply::reply(&errand.request, head.status, &meta.fields, None) == Reply::NotModified
         });
-        Answer { verdict, cache, content: Content::Flowing { head, reader, not_modified } }
+        let errand = Box::new(errand.clone());
+        Answer { verdict, cache, content: Content::Flowing { head, reader, not_modified, errand } }
     }
 
     /// An answer of our own that says what failed.

@@ -146,9 +146,13 @@ impl Miss {
             if !meta.variant.answers(&request.fields) {
                 return Fit::Elsewhere(meta.variant.retold(&request.fields));
             }
-            self.errand.core.counters_of(&self.errand.site).collapsed.one();
+            self.count_collapsed();
         }
-        Fit::Answer(Box::new(Answer::flowing(flowing, reader, request, self.why, !leads)))
+        Fit::Answer(Box::new(Answer::flowing(&self.errand, flowing, reader, self.why, !leads)))
+    }
+
+    fn count_collapsed(&self) {
+        self.errand.core.counters_of(&self.errand.site).collapsed.one();
     }
 
     fn may_share(&self, entry: &Entry) -> bool {
@@ -158,6 +162,9 @@ impl Miss {
 
     /// The answer from what is stored, after the origin confirmed it.
     fn confirmed(&self, entry: Arc<Entry>, skipped: Option<WhySkip>, collapsed: bool) -> Fit {
+        if collapsed {
+            self.count_collapsed();
+        }
         let now = self.errand.core.shared.clock.now();
         let stored = skipped.map_or(Ok(()), Err);
         let cache = fetched(self.why, 304, &stored, collapsed);
@@ -223,10 +230,7 @@ impl Miss {
         let (decision, writer) = errand.admit(&response, &departure);
         let cache =
             fetched(why, response.status, &decision.as_ref().map(|_| ()).map_err(|w| *w), false);
-        let mut shown = reply::shown(&errand.site.settings.site, errand.rule(), &response.fields);
-        if !shown.has(Name::Date) {
-            shown.add(Name::Date, response.exchange.answered.to_http());
-        }
+        let shown = reply::shown(&errand.site.settings.site, errand.rule(), &response.fields);
         let tee = writer
             .zip(decision.ok())
             .map(|(writer, meta)| Box::new(Tee { errand, meta: *meta, writer, departure }));

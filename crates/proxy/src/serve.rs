@@ -14,7 +14,6 @@ use crate::hints::Hints;
 use crate::metrics::Verdict;
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop, outgoing};
-use policy::name::Name;
 use policy::purge;
 use policy::reason::WhyPass;
 use policy::reply;
@@ -151,10 +150,7 @@ async fn pass(
     for url in purge::invalidated(request, rule, response.status, &response.fields) {
         shared.store.invalidate(&url);
     }
-    let mut shown = reply::shown(&site.settings.site, rule, &response.fields);
-    if !shown.has(Name::Date) {
-        shown.add(Name::Date, response.exchange.answered.to_http());
-    }
+    let shown = reply::shown(&site.settings.site, rule, &response.fields);
     Answer {
         verdict: Verdict::Pass,
         cache: passed(why, response.status),

@@ -15,9 +15,11 @@ use crate::upstream::{RequestBody, Upload};
 use policy::request::{Method, Request};
 use policy::time::Timestamp;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -220,6 +222,12 @@ impl Job<'_> {
         writer: &mut Writer<W>,
     ) -> Result<T, Gone> {
         tokio::pin!(answering);
+        // A hit is there at once. Whoever has to wait must not hold up what waits to go out.
+        let at_once = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
+        if let Poll::Ready(answer) = at_once {
+            return Ok(answer);
+        }
+        writer.flush().await?;
         loop {
             tokio::select! {
                 biased;

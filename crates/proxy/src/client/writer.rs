@@ -4,9 +4,10 @@ use super::patience::Patience;
 use crate::answer::{Answer, Content, Tee};
 use crate::cache_status::number;
 use crate::error::Error;
-use crate::fill::{Flowing, Next, Reader};
+use crate::fill::{Errand, Flowing, Next, Reader};
 use crate::heads::{status_line, write_field, write_fields, write_length};
 use crate::http1::status::{is_bodiless, reason};
+use crate::resume::Rest;
 use crate::upstream::{ResponseBody, ResponsePiece};
 use bytes::Bytes;
 use policy::fields::Fields;
@@ -55,6 +56,12 @@ pub struct Written {
     pub cut: bool,
 }
 
+impl Written {
+    fn broken_off(self) -> Written {
+        Written { keep_alive: false, cut: true, ..self }
+    }
+}
+
 /// The client took nothing for too long, or went away.
 #[derive(Debug)]
 pub struct Gone;
@@ -89,11 +96,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 self.end_head(manner);
                 self.stored_body(&entry, &reply, manner).await
             }
-            Content::Flowing { head, reader, not_modified } => {
+            Content::Flowing { head, mut reader, not_modified, errand } => {
                 let delimiter = self.begin_flowing(&head, not_modified, manner);
                 cache.write(&mut self.out);
                 self.end_flowing_head(delimiter, manner);
-                self.flowing_body(reader, delimiter, manner).await
+                let written = self.flowing_body(&mut reader, delimiter, manner).await?;
+                match reader.is_left_behind() {
+                    false => Ok(written),
+                    true => self.rest(written, &errand, &head, delimiter, manner).await,
+                }
             }
             Content::Passing { status, shown, length, body, tee } => {
                 let delimiter = self.begin_passing(status, &shown, length, manner);
@@ -254,7 +265,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     async fn flowing_body(
         &mut self,
-        mut reader: Reader,
+        reader: &mut Reader,
         delimiter: Delimiter,
         manner: Manner,
     ) -> Result<Written, Gone> {
@@ -270,9 +281,32 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     written.body_bytes += data.len() as u64;
                 }
                 Next::End(trailers) => return Ok(self.end_body(written, delimiter, &trailers)),
-                Next::Broken | Next::Lagged => {
-                    return Ok(Written { keep_alive: false, cut: true, ..written });
+                Next::Broken | Next::Lagged => return Ok(written.broken_off()),
+            }
+        }
+    }
+
+    /// Goes on with a response whose fill has gone on without this client.
+    async fn rest(
+        &mut self,
+        written: Written,
+        errand: &Errand,
+        head: &Flowing,
+        delimiter: Delimiter,
+        manner: Manner,
+    ) -> Result<Written, Gone> {
+        let Some(mut rest) = Rest::ask(errand, head, written.body_bytes).await else {
+            return Ok(written);
+        };
+        let mut written = Written { keep_alive: manner.keep_alive, cut: false, ..written };
+        loop {
+            match rest.next().await {
+                Ok(Some(data)) => {
+                    self.piece(&data, delimiter).await?;
+                    written.body_bytes += data.len() as u64;
                 }
+                Ok(None) => return Ok(self.end_body(written, delimiter, &Fields::new())),
+                Err(_) => return Ok(written.broken_off()),
             }
         }
     }
@@ -311,7 +345,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     }
                     return Ok(self.end_body(written, delimiter, &trailers));
                 }
-                Err(_) => return Ok(Written { keep_alive: false, cut: true, ..written }),
+                Err(_) => return Ok(written.broken_off()),
             }
         }
     }

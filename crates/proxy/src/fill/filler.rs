@@ -4,7 +4,8 @@ use super::{Fill, Flowing, Head};
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::heads;
-use crate::upstream::request::{Client, outgoing};
+use crate::resume;
+use crate::upstream::request::{Client, Outgoing, outgoing};
 use crate::upstream::{Early, RequestBody, Response, ResponsePiece};
 use policy::admission::{self, Admission, Confirmation, Offer};
 use policy::conditional;
@@ -186,7 +187,7 @@ impl Errand {
         if validates.is_some() {
             counters.revalidated.one();
         }
-        let response = self.send(conditions, validates, early.clone()).await?;
+        let response = self.ask_under(conditions, validates, early.clone()).await?;
         let (Some(entry), 304) = (validates, response.status) else {
             return Ok(Arrival::Response(Box::new(response)));
         };
@@ -208,21 +209,30 @@ impl Errand {
                 Ok(Arrival::Confirmed(store.detached(entry, *meta, heads), Some(why)))
             }
             Confirmation::Mismatch => {
-                let response = self.send(conditions, None, early).await?;
+                let response = self.ask_under(conditions, None, early).await?;
                 Ok(Arrival::Response(Box::new(response)))
             }
         }
     }
 
-    async fn send(
+    /// Asks for the rest of a response of which `offset` bytes were sent, under its validator.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn ask_rest(&self, offset: u64, tag: &[u8]) -> Result<Response, Error> {
+        let mut out = self.outgoing();
+        conditional::remove_conditions(&mut out.fields);
+        resume::conditions(&mut out.fields, offset, tag);
+        self.send(&out, None).await
+    }
+
+    async fn ask_under(
         &self,
         conditions: Conditions,
         validates: Option<&Arc<Entry>>,
         early: Option<Early>,
     ) -> Result<Response, Error> {
-        let node = &self.core.shared.settings.node;
-        let mut out =
-            outgoing(&self.site.settings, self.rule(), &self.request, self.client, node, true);
+        let mut out = self.outgoing();
         match (conditions, validates) {
             (Conditions::Ours, Some(entry)) => {
                 conditional::make_conditional(&mut out.fields, &entry.meta.fields);
@@ -230,9 +240,18 @@ impl Errand {
             (Conditions::Ours, None) => conditional::remove_conditions(&mut out.fields),
             (Conditions::Clients, _) => {}
         }
+        self.send(&out, early).await
+    }
+
+    fn outgoing(&self) -> Outgoing {
+        let node = &self.core.shared.settings.node;
+        outgoing(&self.site.settings, self.rule(), &self.request, self.client, node, true)
+    }
+
+    async fn send(&self, out: &Outgoing, early: Option<Early>) -> Result<Response, Error> {
         let shared = &self.core.shared;
         let counters = self.core.counters_of(&self.site);
-        self.site.upstream.exchange(&out, RequestBody::Empty, early, &shared.clock, counters).await
+        self.site.upstream.exchange(out, RequestBody::Empty, early, &shared.clock, counters).await
     }
 
     /// Decides whether a response is stored, and begins to store it.

@@ -321,9 +321,10 @@ impl Reader {
         self.fill.departure.is_overtaken()
     }
 
-    /// How many bytes it has read.
-    pub fn offset(&self) -> u64 {
-        self.offset
+    /// Whether what it would read next is not kept any more.
+    pub fn is_left_behind(&self) -> bool {
+        let state = self.fill.state();
+        self.offset < state.length && state.chunk_at(self.offset).is_none()
     }
 
     fn look(&mut self) -> Option<Next> {

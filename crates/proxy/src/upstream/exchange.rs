@@ -160,6 +160,11 @@ impl Upstream {
         let mut fields = fields(&head.headers);
         let length = fields.text(Name::ContentLength).and_then(|text| text.parse().ok());
         remove_connection_fields(&mut fields);
+        let answered = clock.now();
+        if !fields.has(Name::Date) {
+            // Whoever passes a response on without one adds when it came (RFC 9110 §6.6.1).
+            fields.add(Name::Date, answered.to_http());
+        }
         let limits = self.shared.limits.clone();
         let body = ResponseBody {
             incoming,
@@ -172,7 +177,7 @@ impl Upstream {
             status: head.status.as_u16(),
             fields,
             length,
-            exchange: Exchange { asked, answered: clock.now() },
+            exchange: Exchange { asked, answered },
             body,
         }
     }

@@ -177,10 +177,15 @@ impl Outgoing {
         let uri: http::Uri = self.target.parse().map_err(|_| TARGET)?;
         let method = http::Method::from_bytes(self.method.as_str().as_bytes())
             .map_err(|_| Error::Malformed("the method"))?;
+        let mut headers = header_map(&self.fields);
+        if body.is_empty() && matches!(self.method, Method::Post | Method::Put | Method::Patch) {
+            // These anticipate content, so that there is none must be said (RFC 9110 §8.6).
+            headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut request = http::Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
-        *request.headers_mut() = header_map(&self.fields);
+        *request.headers_mut() = headers;
         Ok(request)
     }
 }
@@ -332,6 +337,15 @@ mod tests {
         }
         let out = sent(&[("CDN-Loop", "other")], false, true, &Rule::default());
         assert!(is_loop(&out.fields, "n1") && is_loop(&out.fields, "other"));
+    }
+
+    #[test]
+    fn methods_that_anticipate_content_say_that_there_is_none() {
+        for (method, says) in [(Method::Post, true), (Method::Put, true), (Method::Get, false)] {
+            let out = Outgoing { method, ..sent(&[], false, false, &Rule::default()) };
+            let request = out.to_http(RequestBody::Empty).expect("a good target");
+            assert_eq!(request.headers().contains_key("content-length"), says);
+        }
     }
 
     #[test]
