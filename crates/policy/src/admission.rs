@@ -89,8 +89,12 @@ pub fn confirmation(offer: &Offer<'_>, stored: &Meta) -> Confirmation {
     match admission(&whole) {
         Admission::Store(meta) => Confirmation::Update(kept(*meta)),
         Admission::Skip(why) => {
-            let life = Life { answered: offer.exchange.answered, ..Life::default() };
-            let meta = Meta { fields, life, ..stored.clone() };
+            let answered = offer.exchange.answered;
+            let initial_age = freshness::initial_age(&fields, offer.exchange);
+            let life = Life { answered, initial_age, ..Life::default() };
+            let mut meta = Meta { fields, life, ..stored.clone() };
+            // What goes out tells its age anew.
+            meta.fields.remove(Name::Age);
             Confirmation::ServeOnce(kept(meta), why)
         }
     }

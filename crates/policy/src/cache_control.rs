@@ -5,6 +5,7 @@
 //! number counts as 0, which makes the response stale at once, as §4.2.1 encourages.
 
 use crate::fields::list_members;
+use crate::name::Name;
 use crate::time::Seconds;
 use std::borrow::Cow;
 
@@ -97,18 +98,37 @@ impl ResponseDirectives {
     }
 
     /// The qualified form names fields, the plain form concerns the whole response. A qualified
-    /// form that names nothing is read as the plain one, which is the safe way.
+    /// form that names nothing, or a field without which what is stored would be used by other
+    /// rules than its own, is read as the plain one, which is the safe way.
     fn withhold(&mut self, argument: Option<&str>, whole: impl FnOnce(&mut Self)) {
-        let names = argument.unwrap_or_default();
-        let mut named = false;
-        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            named = true;
-            self.withheld.push(name.to_ascii_lowercase());
-        }
-        if !named {
+        let names = argument.unwrap_or_default().split(',').map(str::trim);
+        let names: Vec<String> =
+            names.filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect();
+        if names.is_empty() || names.iter().any(|name| is_needed(name)) {
             whole(self);
         }
+        self.withheld.extend(names.into_iter().filter(|name| !is_needed(name)));
     }
+}
+
+/// Whether a stored response cannot do without the field of that name.
+fn is_needed(name: &str) -> bool {
+    matches!(
+        Name::of(name.as_bytes()),
+        Name::Age
+            | Name::CacheControl
+            | Name::CdnCacheControl
+            | Name::ContentEncoding
+            | Name::ContentLength
+            | Name::ContentType
+            | Name::Date
+            | Name::Etag
+            | Name::Expires
+            | Name::LarderCacheControl
+            | Name::LastModified
+            | Name::SurrogateControl
+            | Name::Vary
+    )
 }
 
 impl RequestDirectives {
@@ -216,6 +236,7 @@ mod tests {
         assert!(!found.private && !found.no_cache && found.public);
         assert_eq!(found.withheld, ["set-cookie", "x-a", "x-b"]);
         assert!(response("private=\"\"").private);
+        assert!(response("private=\"X-A, Vary\"").private, "stored without it, it fits all");
         assert!(response("no-cache").no_cache);
     }
 

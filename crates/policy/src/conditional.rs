@@ -97,12 +97,13 @@ pub fn has_validator(fields: &Fields) -> bool {
 }
 
 /// Whether a 304 speaks of what is stored (RFC 9111 §4.3.4): a validator that it bears must be
-/// the stored one.
+/// the stored one. Tags are compared weakly, since the 304 answers the one tag that was sent, and
+/// servers that weaken the tag of a compressed body send the strong form with a 304.
 pub fn speaks_of(not_modified: &Fields, stored: &Fields) -> bool {
     match (not_modified.get(Name::Etag), stored.get(Name::Etag)) {
         (Some(new), Some(old)) => weakly_equal(new, old),
-        (Some(new), None) => is_weak(new),
-        (None, _) => match (not_modified.get(Name::LastModified), stored.get(Name::LastModified)) {
+        (Some(new), None) if !is_weak(new) => false,
+        _ => match (not_modified.get(Name::LastModified), stored.get(Name::LastModified)) {
             (Some(new), Some(old)) => new == old,
             _ => true,
         },
@@ -111,9 +112,11 @@ pub fn speaks_of(not_modified: &Fields, stored: &Fields) -> bool {
 
 /// The stored fields as a 304, or the answer to a HEAD, updates them (RFC 9111 §3.2): each field
 /// it bears replaces the stored ones of that name, but none that describes the stored body, and
-/// `Vary` never shrinks.
+/// `Vary` never shrinks. Nor does a weak tag grow strong: parts may be cut by a strong one.
 pub fn updated(stored: &Fields, update: &Fields) -> Fields {
-    let counts = |id: Name| !NOT_UPDATED.contains(&id) && !id.is_hop_by_hop();
+    let weak = stored.get(Name::Etag).is_some_and(is_weak);
+    let stays = |id: Name| NOT_UPDATED.contains(&id) || (weak && id == Name::Etag);
+    let counts = |id: Name| !stays(id) && !id.is_hop_by_hop();
     let mut fields = stored.clone();
     // An `Age` belongs to the answer that brought it.
     fields.remove(Name::Age);

@@ -86,9 +86,10 @@ impl Life {
         (self.lifetime.millis() as i64).saturating_sub(age).div_euclid(1000)
     }
 
-    /// For how long it has been stale, in milliseconds.
+    /// For how long it has been stale, in milliseconds; at most 2^31 s, which stands for any
+    /// length (§1.2.2).
     pub fn staleness(&self, now: Timestamp) -> u64 {
-        self.age(now).saturating_sub(self.lifetime.millis())
+        self.age(now).saturating_sub(self.lifetime.millis()).min(Seconds::MAX.millis())
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::fields::Fields;
 use crate::key::url_scope;
 use crate::name::Name;
+use crate::path::resolve_dots;
 use crate::request::{Request, hostname};
 use crate::rule::{Rule, SiteId};
 
@@ -41,7 +42,8 @@ pub fn invalidated(request: &Request, rule: &Rule, status: u16, fields: &Fields)
     scopes
 }
 
-/// Resolves a URI reference to a target, if it stays on the request's host and scheme.
+/// Resolves a URI reference to a target (RFC 3986 §5.2.2), if it stays on the request's host and
+/// scheme.
 fn target_on_same_host(request: &Request, reference: &str) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default();
     let rest = match reference.split_once("://") {
@@ -54,14 +56,24 @@ fn target_on_same_host(request: &Request, reference: &str) -> Option<String> {
         let (authority, target) = rest.split_at(end);
         let same = hostname(authority).eq_ignore_ascii_case(request.hostname());
         let slash = if target.starts_with('/') { "" } else { "/" };
-        return same.then(|| format!("{slash}{target}"));
+        return same.then(|| without_dots(&format!("{slash}{target}")));
     }
-    if reference.starts_with('/') {
-        return Some(reference.to_owned());
+    let path = request.path();
+    match reference.bytes().next()? {
+        b'/' => Some(without_dots(reference)),
+        b'?' => Some(format!("{path}{reference}")),
+        _ => {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            Some(without_dots(&format!("{folder}/{reference}")))
+        }
     }
-    // Relative to the folder of the request's path (RFC 3986 §5.2.3).
-    let folder = request.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-    (!reference.is_empty()).then(|| format!("{folder}/{reference}"))
+}
+
+/// A target as clients ask for it: without dot segments (RFC 3986 §5.2.4).
+fn without_dots(target: &str) -> String {
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let resolved = resolve_dots(path.as_bytes());
+    format!("{}{query}", String::from_utf8_lossy(&resolved))
 }
 
 #[cfg(test)]
@@ -108,6 +120,9 @@ mod tests {
             ("//A.B/new", Some("a.b/new")),
             ("http://a.b:81", Some("a.b/")),
             ("sibling", Some("a.b/x/sibling")),
+            ("../new?q", Some("a.b/new?q")),
+            ("/x/./../new", Some("a.b/new")),
+            ("?q", Some("a.b/x/y?q")),
             ("http://other/new", None),
             ("https://a.b/new", None),
             ("mailto://x", None),

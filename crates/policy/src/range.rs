@@ -71,9 +71,12 @@ fn range(spec: &str, length: u64) -> Result<Option<ByteRange>, Malformed> {
     let (first, last) = spec.split_once('-').ok_or(Malformed)?;
     if first.is_empty() {
         let suffix = number(last)?;
-        let within = suffix > 0 && length > 0;
+        if suffix > 0 && length == 0 {
+            // Satisfiable (§14.1.2), yet no part can say so: the whole is sent.
+            return Err(Malformed);
+        }
         let first = length.saturating_sub(suffix);
-        return Ok(within.then(|| ByteRange { first, last: length - 1 }));
+        return Ok((suffix > 0).then(|| ByteRange { first, last: length - 1 }));
     }
     let first = number(first)?;
     let last = if last.is_empty() { u64::MAX } else { number(last)? };
@@ -113,6 +116,7 @@ mod tests {
             ("bytes=10-", 10, Ranges::Unsatisfiable),
             ("bytes=-0", 10, Ranges::Unsatisfiable),
             ("bytes=0-", 0, Ranges::Unsatisfiable),
+            ("bytes=-5", 0, Ranges::Ignore),
             ("bytes=4-2", 10, Ranges::Ignore),
             ("bytes=a-b", 10, Ranges::Ignore),
             ("bytes=", 10, Ranges::Ignore),

@@ -1,11 +1,12 @@
 //! The second decision: may what is stored answer this request (RFC 9111 §4)?
 
+use crate::cache_control::RequestDirectives;
 use crate::freshness::Staleness;
 use crate::meta::Meta;
 use crate::name::Name;
 use crate::reason::WhyFetch;
 use crate::request::Request;
-use crate::time::Timestamp;
+use crate::time::{Seconds, Timestamp};
 
 /// The verdict on what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,21 +84,25 @@ fn judge(meta: &Meta, invalid: bool, request: &Request, now: Timestamp) -> Reuse
     }
     let asks = request.directives();
     let life = &meta.life;
-    let fresh_for = life.lifetime.millis().saturating_sub(life.age(now));
     let too_old = asks.max_age.is_some_and(|max| life.age(now) > max.millis());
-    let too_short = asks.min_fresh.is_some_and(|min| fresh_for < min.millis());
+    let lives_until = |min: Seconds| life.age(now).saturating_add(min.millis());
+    let too_short = asks.min_fresh.is_some_and(|min| life.lifetime.millis() < lives_until(min));
     if asks.no_cache || too_old || too_short {
         return Reuse::Revalidate(WhyFetch::Request);
     }
     if life.is_fresh(now) {
         return Reuse::Fresh;
     }
-    stale(meta, asks.max_stale.map(|max| max.millis()), now)
+    stale(meta, asks, now)
 }
 
 /// What is to be done with a stale response that nothing else speaks against.
-fn stale(meta: &Meta, accepted: Option<u64>, now: Timestamp) -> Reuse {
+fn stale(meta: &Meta, asks: RequestDirectives, now: Timestamp) -> Reuse {
     let staleness = meta.life.staleness(now);
+    // §5.2.1.1: with `max-age` and without `max-stale` the client wants nothing stale.
+    if asks.max_age.is_some() && asks.max_stale.is_none() {
+        return Reuse::Revalidate(WhyFetch::Request);
+    }
     match meta.life.stale {
         // A response chosen by who asks cannot be refreshed for nobody in particular.
         Staleness::Windows { revalidate, .. }
@@ -105,8 +110,13 @@ fn stale(meta: &Meta, accepted: Option<u64>, now: Timestamp) -> Reuse {
         {
             Reuse::Stale(Refresh::InBackground)
         }
-        Staleness::Forbidden => Reuse::Revalidate(WhyFetch::Stale),
-        _ if accepted.is_some_and(|accepted| staleness <= accepted) => Reuse::Stale(Refresh::Not),
+        // Where windows are named they say all: `s-maxage` may stand behind them, which forbids
+        // more whatever the client accepts.
+        Staleness::WhenUnreachable
+            if asks.max_stale.is_some_and(|accepted| staleness <= accepted.millis()) =>
+        {
+            Reuse::Stale(Refresh::Not)
+        }
         _ => Reuse::Revalidate(WhyFetch::Stale),
     }
 }
@@ -148,7 +158,6 @@ pub(crate) mod tests {
     use crate::freshness::Life;
     use crate::purge::Born;
     use crate::rule::SiteId;
-    use crate::time::Seconds;
     use crate::vary::Variant;
 
     /// A response that came at 0 and is fresh for 60 s, for tests.
@@ -190,6 +199,9 @@ pub(crate) mod tests {
             (away, "max-stale", 600, Stale(Refresh::Not)),
             (away, "max-stale=5", 65, Stale(Refresh::Not)),
             (away, "max-stale=5", 66, Revalidate(Old)),
+            (windows(5, 0), "max-stale", 65, Revalidate(Old)),
+            (windows(5, 0), "max-age=99", 61, Revalidate(Asked)),
+            (windows(5, 0), "min-fresh=0", 61, Revalidate(Asked)),
             (Staleness::Forbidden, "max-stale", 61, Revalidate(Old)),
             (windows(5, 0), "", 64, Stale(Refresh::InBackground)),
             (windows(5, 0), "", 65, Revalidate(Old)),

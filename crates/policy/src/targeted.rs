@@ -41,7 +41,7 @@ pub fn winner(fields: &Fields) -> (Speaker, ResponseDirectives) {
             return (speaker, directives);
         }
     }
-    if fields.members(Name::SurrogateControl).next().is_some() {
+    if fields.members(Name::SurrogateControl).any(speaks_of_caching) {
         let directives = ResponseDirectives::parse(fields.all(Name::SurrogateControl));
         return (Speaker::Surrogate, directives);
     }
@@ -80,6 +80,13 @@ fn take(found: &mut ResponseDirectives, key: &str, value: &BareItem) -> Option<(
         _ => {}
     }
     Some(())
+}
+
+/// Whether a member of `Surrogate-Control` has a say here: `content="ESI/1.0"` alone must not
+/// silence a `Cache-Control: private`.
+fn speaks_of_caching(member: &[u8]) -> bool {
+    let name = member.split(|&b| b == b'=').next().unwrap_or_default();
+    is_known(&String::from_utf8_lossy(name).to_ascii_lowercase())
 }
 
 fn is_known(key: &str) -> bool {

@@ -7,6 +7,25 @@ use crate::negotiate;
 /// More nominated fields than this and a response is not stored.
 pub const MAX_NOMINATED: usize = 16;
 
+/// Fields that the origin gets from us, with the address of the client: what the client's own
+/// request has of them does not tell one client from another.
+const TOLD_BY_US: [&str; 2] = ["forwarded", "x-forwarded-for"];
+
+/// Fields that a refresh on nobody's behalf leaves out.
+const LEFT_OUT_OF_REFRESHES: [Name; 11] = [
+    Name::Authorization,
+    Name::CacheControl,
+    Name::Cookie,
+    Name::IfMatch,
+    Name::IfModifiedSince,
+    Name::IfNoneMatch,
+    Name::IfRange,
+    Name::IfUnmodifiedSince,
+    Name::Pragma,
+    Name::Range,
+    Name::Referer,
+];
+
 /// The request fields that a response was chosen by, with their values in one spelling.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Variant(Box<[Nominated]>);
@@ -17,7 +36,8 @@ type Nominated = (Box<str>, Box<[u8]>);
 /// Why a `Vary` cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unkeepable {
-    /// It has a member `*`: no other request is known to match.
+    /// It has a member `*`, or one that is the client's address: no other request is known to
+    /// match.
     Star,
     /// It nominates more than [`MAX_NOMINATED`] fields.
     TooWide,
@@ -33,6 +53,9 @@ impl Variant {
                 return Err(Unkeepable::Star);
             }
             names.push(String::from_utf8_lossy(member).to_ascii_lowercase());
+        }
+        if names.iter().any(|name| TOLD_BY_US.contains(&name.as_str())) {
+            return Err(Unkeepable::Star);
         }
         names.sort();
         names.dedup();
@@ -60,7 +83,7 @@ impl Variant {
 
     /// Whether the response is chosen by who asks, so that nobody else can ask for it.
     pub fn depends_on_visitor(&self) -> bool {
-        self.names().any(|name| matches!(name, "cookie" | "authorization"))
+        self.names().any(|name| LEFT_OUT_OF_REFRESHES.iter().any(|left| left.as_str() == name))
     }
 
     /// The bytes it holds in memory beyond its own size.
@@ -73,10 +96,13 @@ impl Variant {
     }
 }
 
-/// A request field in the spelling in which it is compared.
+/// A request field in the spelling in which it is compared. One that is absent is told from one
+/// that is empty by a byte that no value holds.
 fn spelled(name: &str, request: &Fields) -> Vec<u8> {
+    const ABSENT: &[u8] = &[0];
     match name {
         "accept-encoding" => negotiate::accept_encoding(request),
+        _ if request.all_named(name).next().is_none() => ABSENT.to_vec(),
         _ => negotiate::joined(request, name),
     }
 }
