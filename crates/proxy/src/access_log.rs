@@ -39,8 +39,8 @@ pub struct Line<'l> {
     pub at: Timestamp,
     /// From whom.
     pub client: IpAddr,
-    /// The request.
-    pub request: &'l Request,
+    /// What was asked; nothing of a request that could not be read.
+    pub request: Option<&'l Request>,
     /// The site's name, if there is a site.
     pub site: &'l str,
     /// The answer's status.
@@ -95,18 +95,27 @@ fn write(waiting: Receiver<Vec<u8>>, out: impl Write) {
 }
 
 impl Line<'_> {
+    /// Method, host and target; `-` where there is no request.
+    fn asked(&self) -> [&str; 3] {
+        match self.request {
+            Some(request) => [request.method.as_str(), &request.host, &request.target],
+            None => ["-"; 3],
+        }
+    }
+
     fn json(&self) -> Vec<u8> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let reason = self.cache.detail.unwrap_or_default();
+        let [method, host, target] = self.asked();
         let mut line = format!(
             "{{\"time_ms\":{},\"client\":\"{}\",\"method\":{},\"host\":{},\"target\":{},\
              \"site\":{},\"status\":{},\"bytes\":{},\"verdict\":\"{}\",\"detail\":\"{reason}\",\
              \"took_us\":{}",
             self.at.0,
             self.client,
-            quoted(self.request.method.as_str()),
-            quoted(&self.request.host),
-            quoted(&self.request.target),
+            quoted(method),
+            quoted(host),
+            quoted(target),
             quoted(self.site),
             self.status,
             self.body_bytes,
@@ -122,12 +131,13 @@ impl Line<'_> {
 
     fn common(&self) -> Vec<u8> {
         let safe = |text: &str| text.replace(['"', '\\'], "?");
+        let [method, _, target] = self.asked();
         format!(
             "{} - - [{}] \"{} {} HTTP/1.1\" {} {}\n",
             self.client,
             common_time(self.at),
-            safe(self.request.method.as_str()),
-            safe(&self.request.target),
+            safe(method),
+            safe(target),
             self.status,
             self.body_bytes,
         )
@@ -157,7 +167,7 @@ mod tests {
         let line = Line {
             at: Timestamp::from_seconds(784_111_777),
             client: IpAddr::from([127, 0, 0, 1]),
-            request: &request,
+            request: Some(&request),
             site: "default",
             status: 200,
             body_bytes: 5,

@@ -20,7 +20,10 @@ use store::{Entry, Lookup};
 pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller) -> Answer {
     let shared = &errand.core.shared;
     let known = shared.marks.has(errand.key.as_ref().bytes(), shared.clock.now());
-    let asks = why == WhyFetch::Request || why == WhyFetch::Authorization;
+    // A fill that left earlier is no answer to one that asks for the origin's word (RFC 9111
+    // §5.2.1.4).
+    let asks = matches!(why, WhyFetch::Request | WhyFetch::Authorization)
+        || errand.request.directives().no_cache;
     // Part of something stored is cut from the whole, which all may share.
     let part = errand.stored.is_some() && errand.request.fields.has(Name::Range);
     let goes_alone = known || asks || (errand.request.goes_alone() && !part);

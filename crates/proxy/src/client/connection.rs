@@ -82,16 +82,34 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     Err(Gone) => return,
                 },
                 Err(NoRequest::Over) => return,
-                Err(NoRequest::Bad(error)) => {
-                    self.core.counters.bad_requests.one();
-                    let manner = Manner { head_only: false, is_http10: false, keep_alive: false };
-                    let answered = self.writer.answer(Answer::own(error), manner).await;
-                    if answered.is_ok() && self.writer.flush().await.is_ok() {
-                        self.close().await;
-                    }
-                    return;
-                }
+                Err(NoRequest::Bad(error)) => return self.refuse(error).await,
             }
+        }
+    }
+
+    /// Says what is wrong with what came and ends the connection.
+    async fn refuse(mut self, error: Error) {
+        self.core.counters.bad_requests.one();
+        let manner = Manner { head_only: false, is_http10: false, keep_alive: false };
+        let answer = Answer::own(error);
+        let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
+        let written = self.writer.answer(answer, manner).await;
+        if let Some(log) = &self.core.shared.access_log {
+            log.log(&Line {
+                at: self.core.shared.clock.now(),
+                client: self.caller.client.address,
+                request: None,
+                site: "",
+                status,
+                body_bytes: written.as_ref().map_or(0, |written| written.body_bytes),
+                verdict: verdict.token(),
+                cache: &cache,
+                took: Duration::ZERO,
+                cut: false,
+            });
+        }
+        if written.is_ok() {
+            self.close().await;
         }
     }
 
@@ -270,7 +288,7 @@ impl Job<'_> {
             log.log(&Line {
                 at: self.now,
                 client: self.caller.client.address,
-                request: self.request,
+                request: Some(self.request),
                 site: site.as_ref().map_or("", |site| &site.settings.site.name),
                 status,
                 body_bytes: told.body_bytes,

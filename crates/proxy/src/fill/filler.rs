@@ -5,7 +5,7 @@ use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::heads;
 use crate::resume;
-use crate::upstream::request::{Client, Outgoing, outgoing};
+use crate::upstream::request::{Client, Outgoing, make_anonymous, outgoing};
 use crate::upstream::{Early, RequestBody, Response, ResponsePiece};
 use policy::admission::{self, Admission, Confirmation, Offer};
 use policy::conditional;
@@ -68,23 +68,20 @@ pub fn lead(mut errand: Errand, fill: Arc<Fill>) {
     tokio::task::spawn_local(run(errand, fill));
 }
 
-/// Runs a fill for nobody in particular: no cookies, no credentials, none of the wishes of the
-/// request that gave the occasion.
+/// Runs a fill for nobody in particular: no cookies, no credentials, no address, none of the
+/// wishes of the request that gave the occasion.
 pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
-    let request = Rc::make_mut(&mut errand.request);
+    let site = errand.site.clone();
+    let rule = site.settings.site.rule_for(&errand.request);
+    let mut request = Request::clone(&errand.request);
     request.method = Method::Get;
     conditional::remove_conditions(&mut request.fields);
-    for name in [
-        Name::Authorization,
-        Name::CacheControl,
-        Name::Cookie,
-        Name::IfMatch,
-        Name::IfUnmodifiedSince,
-        Name::Pragma,
-        Name::Referer,
-    ] {
+    for name in [Name::CacheControl, Name::IfMatch, Name::IfUnmodifiedSince, Name::Pragma] {
         request.fields.remove(name);
     }
+    make_anonymous(&mut request.fields, rule);
+    errand.request = Rc::new(request);
+    errand.client.is_told = false;
     run(errand, fill).await;
 }
 

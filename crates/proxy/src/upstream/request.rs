@@ -4,6 +4,7 @@ use super::body::RequestBody;
 use crate::error::Error;
 use crate::settings::{Network, OriginHost, SiteSettings};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use policy::cookies;
 use policy::fields::Fields;
 use policy::key::forwarded_target;
 use policy::name::Name;
@@ -30,30 +31,25 @@ pub struct Client {
     pub address: IpAddr,
     /// Whether the peer is one whose word on addresses counts.
     pub is_trusted: bool,
+    /// Whether origins are told the address: not in a refresh on nobody's behalf.
+    pub is_told: bool,
 }
 
 /// Fields that change answers of some frameworks and are in no key; strangers may not send them.
 const NEVER_FORWARDED: [Name; 3] =
     [Name::XOriginalUrl, Name::XRewriteUrl, Name::XMiddlewareSubrequest];
 
-/// Fields that tell who asks, which refreshes for nobody in particular do not bear.
-const ABOUT_THE_VISITOR: [Name; 9] = [
-    Name::Authorization,
-    Name::Cookie,
-    Name::Forwarded,
-    Name::Origin,
-    Name::Referer,
-    Name::XForwardedFor,
-    Name::XForwardedPort,
-    Name::XForwardedServer,
-    Name::XRealIp,
-];
+/// Fields that tell who asks, beside his cookies, which refreshes for nobody in particular do not
+/// bear.
+const ABOUT_THE_VISITOR: [Name; 5] =
+    [Name::Authorization, Name::Forwarded, Name::Referer, Name::XForwardedFor, Name::XRealIp];
 
 impl Client {
     /// Looks whether the peer is among those trusted.
     pub fn new(address: IpAddr, trusted: &[Network]) -> Client {
         let address = address.to_canonical();
-        Client { address, is_trusted: trusted.iter().any(|network| network.contains(address)) }
+        let is_trusted = trusted.iter().any(|network| network.contains(address));
+        Client { address, is_trusted, is_told: true }
     }
 }
 
@@ -122,11 +118,8 @@ fn normalise(fields: &mut Fields, rule: &Rule) {
 /// Tells the origin who asked and how (RFC 7239 and the older fields). What the peer says of it
 /// is believed only from trusted peers.
 fn tell_client(fields: &mut Fields, request: &Request, client: Client) {
-    let address = client.address.to_string();
     let host = &request.host;
     let scheme = request.scheme.as_str();
-    let node = if client.address.is_ipv6() { format!("\"[{address}]\"") } else { address.clone() };
-    let element = format!("for={node};host=\"{host}\";proto={scheme}");
     if !client.is_trusted {
         for name in [
             Name::Forwarded,
@@ -140,12 +133,40 @@ fn tell_client(fields: &mut Fields, request: &Request, client: Client) {
             fields.remove(name);
         }
     }
-    append(fields, Name::XForwardedFor, &address);
-    append(fields, Name::Forwarded, &element);
+    if client.is_told {
+        let address = client.address;
+        let node = if address.is_ipv6() { format!("\"[{address}]\"") } else { address.to_string() };
+        append(fields, Name::XForwardedFor, &address.to_string());
+        append(fields, Name::Forwarded, &format!("for={node};host=\"{host}\";proto={scheme}"));
+    }
     for (name, value) in [(Name::XForwardedHost, host.as_str()), (Name::XForwardedProto, scheme)] {
         if !fields.has(name) && !value.is_empty() {
             fields.add(name, value);
         }
+    }
+}
+
+/// Takes away what tells who asked, for a refresh on nobody's behalf. What the key holds stays,
+/// and what the rule looks at: the answer is kept for all who say the same there.
+pub fn make_anonymous(fields: &mut Fields, rule: &Rule) {
+    let named = |names: &[String], name: &str| names.iter().any(|known| known == name);
+    let matched = |pairs: &[(String, _)], name: &str| pairs.iter().any(|(known, _)| known == name);
+    for name in ABOUT_THE_VISITOR {
+        let word = name.as_str();
+        if !named(&rule.key.headers, word) && !matched(&rule.matches.headers, word) {
+            fields.remove(name);
+        }
+    }
+    let kept: Vec<Vec<u8>> = cookies::cookies(fields)
+        .filter(|(name, _)| {
+            let name = String::from_utf8_lossy(name);
+            named(&rule.key.cookies, &name) || matched(&rule.matches.cookies, &name)
+        })
+        .map(|(name, value)| [name, value].join(&b'='))
+        .collect();
+    fields.remove(Name::Cookie);
+    if !kept.is_empty() {
+        fields.add(Name::Cookie, kept.join(&b"; "[..]));
     }
 }
 
@@ -160,14 +181,6 @@ fn append(fields: &mut Fields, name: Name, member: &str) {
 }
 
 impl Outgoing {
-    /// The same request on nobody's behalf, for refreshes in the background.
-    pub fn anonymous(mut self) -> Outgoing {
-        for name in ABOUT_THE_VISITOR {
-            self.fields.remove(name);
-        }
-        self
-    }
-
     /// The request as hyper sends it.
     ///
     /// # Errors
@@ -243,8 +256,11 @@ mod tests {
     }
 
     fn sent(pairs: &[(&str, &str)], trusted: bool, cached: bool, rule: &Rule) -> Outgoing {
-        let client =
-            Client { address: "192.0.2.1".parse().expect("an address"), is_trusted: trusted };
+        let client = Client {
+            address: "192.0.2.1".parse().expect("an address"),
+            is_trusted: trusted,
+            is_told: true,
+        };
         outgoing(&settings(OriginHost::Keep), rule, &request(pairs), client, "n1", cached)
     }
 
@@ -316,7 +332,7 @@ mod tests {
             (OriginHost::Origin, "o:81"),
             (OriginHost::Value("x.y".into()), "x.y"),
         ] {
-            let client = Client { address: "::1".parse().expect("an address"), is_trusted: false };
+            let client = Client::new("::1".parse().expect("an address"), &[]);
             let out =
                 outgoing(&settings(kind), &Rule::default(), &request(&[]), client, "n1", true);
             assert_eq!(out.fields.text(Name::Host), Some(host));
@@ -350,11 +366,25 @@ mod tests {
 
     #[test]
     fn refreshes_in_the_background_are_anonymous() {
-        let said = [("Cookie", "a=1"), ("Authorization", "x"), ("Referer", "r"), ("Accept", "y")];
-        let out = sent(&said, true, true, &Rule::default()).anonymous();
-        for name in ABOUT_THE_VISITOR {
-            assert!(!out.fields.has(name), "{name:?}");
+        let said = [("Cookie", "a=1; plan=x"), ("Authorization", "x"), ("Referer", "r")];
+        let anonymous = |rule: &Rule| {
+            let mut asked = request(&said);
+            make_anonymous(&mut asked.fields, rule);
+            let client = Client { is_told: false, ..Client::new([127, 0, 0, 1].into(), &[]) };
+            outgoing(&settings(OriginHost::Keep), rule, &asked, client, "n1", true).fields
+        };
+        let fields = anonymous(&Rule::default());
+        for name in ABOUT_THE_VISITOR.into_iter().chain([Name::Cookie]) {
+            assert!(!fields.has(name), "{name:?}");
         }
-        assert!(out.fields.has(Name::Accept) && out.fields.has(Name::Host));
+        assert!(fields.has(Name::XForwardedHost) && fields.has(Name::Host));
+        let key = KeyParts {
+            cookies: vec!["plan".into()],
+            headers: vec!["referer".into()],
+            ..KeyParts::default()
+        };
+        let fields = anonymous(&Rule { key, ..Rule::default() });
+        assert_eq!(fields.text(Name::Cookie), Some("plan=x"), "what is keyed is what is sent");
+        assert!(fields.has(Name::Referer) && !fields.has(Name::Authorization));
     }
 }
