@@ -19,7 +19,7 @@ pub fn ask(address: SocketAddr, request: &[u8]) -> String {
     // A server may have closed over what it refuses before it has read all.
     let _ = stream.write_all(request);
     let mut line = Vec::new();
-    let mut bytes = stream.bytes();
+    let mut bytes = BufReader::new(stream).bytes();
     while let Some(Ok(byte)) = bytes.next() {
         if byte == b'\n' {
             break;

@@ -4,8 +4,8 @@ use crate::admin::{self, Admin};
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
 use crate::telemetry::Telemetry;
-use crate::workers::Workers;
-use crate::{admin_token, open_files, random, workers};
+use crate::workers::{Signals, Workers};
+use crate::{admin_token, open_files, random};
 use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
@@ -43,10 +43,11 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
         admin_listener,
         Admin { telemetry, shared: shared.clone(), stopping: stopping.clone() },
     )?;
+    let signals = Signals::catch()?;
     let workers = Workers::start(&shared, listeners, &stopping)?;
     announce(&meant, &addresses, admin_address, token.is_some());
 
-    let signal = workers::wait_for_signal()?;
+    let signal = signals.wait()?;
     tracing::info!(
         "{signal}: no new requests; what runs has {:?}",
         meant.settings.client.drain_timeout
@@ -56,6 +57,7 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
     let cut = workers.finish()?;
     match cut {
         0 => tracing::info!("stopped; everything was finished"),
+        1 => tracing::warn!("stopped; one connection was cut after drain_timeout"),
         cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
     }
     Ok(())

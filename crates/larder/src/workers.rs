@@ -6,8 +6,8 @@ use proxy::{Drained, Listeners, serve_core};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::runtime::{Builder, LocalOptions};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::{Builder, LocalOptions, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// The running threads.
@@ -61,27 +61,49 @@ fn run(
     drained
 }
 
-/// Waits for SIGTERM or SIGINT; gives its name. A second one ends the process at once.
-///
-/// # Errors
-/// When signals cannot be waited for.
-pub fn wait_for_signal() -> io::Result<&'static str> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let name = runtime.block_on(next_signal())?;
-    std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-        if runtime.block_on(next_signal()).is_ok() {
-            tracing::warn!("a second signal: stopping at once");
-            std::process::exit(1);
-        }
-    })?;
-    Ok(name)
+/// SIGTERM and SIGINT, caught from the moment that this is made.
+#[derive(Debug)]
+pub struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-async fn next_signal() -> io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+impl Signals {
+    /// Begins to catch them.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn catch() -> io::Result<Signals> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (terminate, interrupt) = {
+            let _within = runtime.enter();
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        };
+        Ok(Signals { runtime, terminate, interrupt })
+    }
+
+    /// Waits for one; gives its name. A second one ends the process at once.
+    ///
+    /// # Errors
+    /// When no thread can be had to wait for the second.
+    pub fn wait(mut self) -> io::Result<&'static str> {
+        let name = self.next();
+        std::thread::Builder::new().name("second-signal".into()).spawn(move || {
+            self.next();
+            tracing::warn!("a second signal: stopping at once");
+            std::process::exit(1);
+        })?;
+        Ok(name)
+    }
+
+    fn next(&mut self) -> &'static str {
+        let Signals { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            }
+        })
     }
 }

@@ -59,6 +59,11 @@ impl Method {
     pub fn is_safe(&self) -> bool {
         matches!(self, Method::Get | Method::Head | Method::Options | Method::Trace)
     }
+
+    /// Whether the method is known to do no more when it is done twice (RFC 9110 §9.2.2).
+    pub fn is_idempotent(&self) -> bool {
+        self.is_safe() || matches!(self, Method::Put | Method::Delete)
+    }
 }
 
 /// The scheme by which the client asked.
@@ -126,16 +131,22 @@ impl Request {
         RequestDirectives { no_cache, ..RequestDirectives::default() }
     }
 
+    /// Whether nothing but its range sets the request apart from others.
+    pub fn goes_alone_for_range_only(&self) -> bool {
+        let mut apart = self.fields.iter().filter(|field| sets_apart(field.id)).peekable();
+        apart.peek().is_some() && apart.all(|field| field.id == Name::Range)
+    }
+
     /// Whether the request must be answered from what its own exchange brings, since the answer
     /// may differ from what others get or hold only part of it.
     pub fn goes_alone(&self) -> bool {
-        self.fields.iter().any(|field| {
-            matches!(
-                field.id,
-                Name::Authorization | Name::Range | Name::IfMatch | Name::IfUnmodifiedSince
-            )
-        })
+        self.fields.iter().any(|field| sets_apart(field.id))
     }
+}
+
+/// Whether a field makes the answer one's own, or a part.
+fn sets_apart(name: Name) -> bool {
+    matches!(name, Name::Authorization | Name::Range | Name::IfMatch | Name::IfUnmodifiedSince)
 }
 
 /// Parts a target into path and query.

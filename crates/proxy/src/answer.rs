@@ -6,13 +6,12 @@ use crate::fill::{Errand, Flowing, Reader};
 use crate::metrics::Verdict;
 use crate::upstream::ResponseBody;
 use policy::fields::Fields;
-use policy::meta::Meta;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use policy::reply::{self, Reply};
 use policy::request::Request;
 use policy::time::Timestamp;
 use std::sync::Arc;
-use store::{Departure, Entry, Writer};
+use store::Entry;
 
 /// An answer.
 #[derive(Debug)]
@@ -58,24 +57,9 @@ pub enum Content {
         length: Option<u64>,
         /// The body.
         body: ResponseBody,
-        /// Where the body is stored on its way, if it is.
-        tee: Option<Box<Tee>>,
     },
     /// An answer of our own.
     Own(Error),
-}
-
-/// Stores a body on its way to a client. Dropped before its end, nothing is stored.
-#[derive(Debug)]
-pub struct Tee {
-    /// What it is kept by.
-    pub errand: Errand,
-    /// What it is kept as.
-    pub meta: Meta,
-    /// Takes the body.
-    pub writer: Writer,
-    /// When its request left.
-    pub departure: Departure,
 }
 
 impl Answer {

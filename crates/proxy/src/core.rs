@@ -8,11 +8,12 @@ use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
 use crate::settings::{Settings, SiteSettings};
 use crate::upstream::{Upstream, UpstreamShared};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use store::Store;
+use tokio::sync::mpsc::{Sender, WeakSender};
 
 /// What all cores share.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub struct Core {
     pub sites: Box<[Rc<SiteOnCore>]>,
     /// Connections of this core that are open.
     pub open: Cell<usize>,
+    running: RefCell<Option<WeakSender<()>>>,
 }
 
 /// One site, as one core has it.
@@ -110,6 +112,7 @@ impl Core {
             sites: sites.collect(),
             counters: shared.counters[number].clone(),
             open: Cell::new(0),
+            running: RefCell::default(),
             shared,
         })
     }
@@ -121,6 +124,16 @@ impl Core {
             .iter()
             .find(|site| named(site) && site.settings.site.answers_for(host))
             .or_else(|| self.sites.iter().find(|site| !named(site)))
+    }
+
+    /// Says by whose end the core knows that all that runs has ended.
+    pub fn wait_for(&self, running: &Sender<()>) {
+        *self.running.borrow_mut() = Some(running.downgrade());
+    }
+
+    /// Keeps the core from stopping as long as the value lives: others may read what it fetches.
+    pub fn stay(&self) -> Option<Sender<()>> {
+        self.running.borrow().as_ref().and_then(WeakSender::upgrade)
     }
 
     /// The counters of a site.

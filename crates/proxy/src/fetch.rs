@@ -1,9 +1,11 @@
 //! The way of a miss: together with others who want the same, or alone.
 
-use crate::answer::{Answer, Content, Tee, fetched};
+use crate::answer::{Answer, Content, fetched};
 use crate::cache_status::CacheStatus;
 use crate::error::Error;
-use crate::fill::{Arrival, Conditions, Errand, Fill, Flowing, Head, Join, Reader, lead};
+use crate::fill::{
+    Arrival, Conditions, Errand, Fill, Flowing, Head, Join, Reader, keep_alone, lead,
+};
 use crate::metrics::Verdict;
 use crate::serve::Caller;
 use crate::upstream::Response;
@@ -25,7 +27,7 @@ pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller
     let asks = matches!(why, WhyFetch::Request | WhyFetch::Authorization)
         || errand.request.directives().no_cache;
     // Part of something stored is cut from the whole, which all may share.
-    let part = errand.stored.is_some() && errand.request.fields.has(Name::Range);
+    let part = errand.stored.is_some() && errand.request.goes_alone_for_range_only();
     let goes_alone = known || asks || (errand.request.goes_alone() && !part);
     let why = if known && errand.stored.is_none() { WhyFetch::Uncacheable } else { why };
     let miss = Miss { errand, why, invalid };
@@ -56,13 +58,12 @@ impl Miss {
         let mut took_over = false;
         // Each round finds another `Vary`, of which there are not many.
         for _round in 0..4 {
-            let Joined { mut reader, leads } = match self.join() {
+            let Joined { reader, leads } = match self.join(caller) {
                 Ok(joined) => joined,
                 Err(entry) => return self.hit_after_all(entry),
             };
-            let hints = &caller.hints;
-            let head = reader.head(|status, fields| hints.push(status, fields)).await;
-            match self.fit(head, reader, leads, took_over) {
+            let head = reader.head().await;
+            match self.fit(head, reader, Place { leads, took_over }) {
                 Fit::Answer(answer) => return *answer,
                 Fit::TakeOver => took_over = true,
                 Fit::Elsewhere(variant) => self.errand.variant = variant,
@@ -75,7 +76,7 @@ impl Miss {
 
     /// Joins a fill or leads one. Whoever would lead looks into the store again first: the fill
     /// that it missed may have just ended there.
-    fn join(&self) -> Result<Joined, Arc<Entry>> {
+    fn join(&self, caller: &Caller) -> Result<Joined, Arc<Entry>> {
         let shared = &self.errand.core.shared;
         let key = self.errand.key.as_ref();
         let limits = shared.fill_limits(false);
@@ -89,7 +90,7 @@ impl Miss {
                     return Err(entry);
                 }
                 let reader = fill.first_reader();
-                lead(self.errand.clone(), fill);
+                lead(self.errand.clone(), fill, caller.hints.sink());
                 Ok(Joined { reader, leads: true })
             }
         }
@@ -113,19 +114,21 @@ impl Miss {
     }
 
     /// Looks whether the response that a fill brings is for this request.
-    fn fit(&self, head: Head, reader: Reader, leads: bool, took_over: bool) -> Fit {
+    fn fit(&self, head: Head, reader: Reader, place: Place) -> Fit {
         let others_may = !reader.is_overtaken();
         match head {
-            Head::Failed(_) if !leads && !took_over => Fit::TakeOver,
-            Head::Failed(error) => self.instead_of(error),
+            Head::Failed(_) if place.may_take_over() => Fit::TakeOver,
+            Head::Failed(error) => Fit::Answer(Box::new(self.instead_of(error))),
             Head::Confirmed { entry, skipped } => {
-                if leads || (others_may && skipped.is_none() && self.may_share(&entry)) {
-                    self.confirmed(entry, skipped, !leads)
+                let shared = others_may && skipped.is_none() && self.may_share(&entry);
+                if place.leads || shared {
+                    let answer = self.confirmed(entry, skipped, !place.leads);
+                    Fit::Answer(Box::new(answer))
                 } else {
                     Fit::Alone
                 }
             }
-            Head::Flowing(flowing) => self.fit_flowing(flowing, reader, leads, others_may),
+            Head::Flowing(flowing) => self.fit_flowing(flowing, reader, place, others_may),
         }
     }
 
@@ -133,25 +136,31 @@ impl Miss {
         &self,
         flowing: Arc<Flowing>,
         reader: Reader,
-        leads: bool,
+        place: Place,
         others_may: bool,
     ) -> Fit {
         let failure = Failure::Status(flowing.status);
         if let Some(answer) = self.stand_in(failure, "stale-if-error") {
             return Fit::Answer(Box::new(answer));
         }
-        let request = &self.errand.request;
-        if !leads {
-            let Ok(meta) = &flowing.admission else { return Fit::Alone };
-            if !others_may || !admission::is_shareable(meta) {
-                return Fit::Alone;
-            }
-            if !meta.variant.answers(&request.fields) {
-                return Fit::Elsewhere(meta.variant.retold(&request.fields));
+        if !place.leads {
+            match &flowing.admission {
+                Err(why) if flowing.status >= 500 && is_for_nobody_in_particular(*why) => {
+                    if place.may_take_over() {
+                        return Fit::TakeOver;
+                    }
+                }
+                Err(_) => return Fit::Alone,
+                Ok(meta) if !others_may || !admission::is_shareable(meta) => return Fit::Alone,
+                Ok(meta) if !meta.variant.answers(&self.errand.request.fields) => {
+                    return Fit::Elsewhere(meta.variant.retold(&self.errand.request.fields));
+                }
+                Ok(_) => {}
             }
             self.count_collapsed();
         }
-        Fit::Answer(Box::new(Answer::flowing(&self.errand, flowing, reader, self.why, !leads)))
+        let answer = Answer::flowing(&self.errand, flowing, reader, self.why, !place.leads);
+        Fit::Answer(Box::new(answer))
     }
 
     fn count_collapsed(&self) {
@@ -164,21 +173,20 @@ impl Miss {
     }
 
     /// The answer from what is stored, after the origin confirmed it.
-    fn confirmed(&self, entry: Arc<Entry>, skipped: Option<WhySkip>, collapsed: bool) -> Fit {
+    fn confirmed(&self, entry: Arc<Entry>, skipped: Option<WhySkip>, collapsed: bool) -> Answer {
         if collapsed {
             self.count_collapsed();
         }
         let now = self.errand.core.shared.clock.now();
         let stored = skipped.map_or(Ok(()), Err);
         let cache = fetched(self.why, 304, &stored, collapsed);
-        let request = &self.errand.request;
-        Fit::Answer(Box::new(Answer::stored(entry, request, Verdict::Revalidated, cache, now)))
+        Answer::stored(entry, &self.errand.request, Verdict::Revalidated, cache, now)
     }
 
     /// The stored response that stands in for a failed origin, or the error.
-    fn instead_of(&self, error: Error) -> Fit {
+    fn instead_of(&self, error: Error) -> Answer {
         let stale = error.failure().and_then(|failure| self.stand_in(failure, error.token()));
-        Fit::Answer(Box::new(stale.unwrap_or_else(|| Answer::own(error))))
+        stale.unwrap_or_else(|| Answer::own(error))
     }
 
     fn stand_in(&self, failure: Failure, detail: &'static str) -> Option<Answer> {
@@ -211,35 +219,36 @@ impl Miss {
         };
         let early = Some(caller.hints.sink());
         match self.errand.ask(conditions, &departure, early).await {
-            Err(error) => match self.instead_of(error) {
-                Fit::Answer(answer) => *answer,
-                _ => Answer::own(Error::OriginDropped),
-            },
-            Ok(Arrival::Confirmed(entry, skipped)) => match self.confirmed(entry, skipped, false) {
-                Fit::Answer(answer) => *answer,
-                _ => Answer::own(Error::OriginDropped),
-            },
+            Err(error) => self.instead_of(error),
+            Ok(Arrival::Confirmed(entry, skipped)) => self.confirmed(entry, skipped, false),
             Ok(Arrival::Response(response)) => self.alone_with(*response, departure),
         }
     }
 
-    /// The answer that a request got for itself; stored on its way if it may be.
+    /// The answer that a request got for itself; stored, if it may be, by a fill that nobody
+    /// else joins.
     fn alone_with(self, response: Response, departure: store::Departure) -> Answer {
         if let Some(answer) = self.stand_in(Failure::Status(response.status), "stale-if-error") {
             return answer;
         }
         self.update_by_head(&response, &departure);
         let Miss { errand, why, .. } = self;
-        let (decision, writer) = errand.admit(&response, &departure);
-        let cache =
-            fetched(why, response.status, &decision.as_ref().map(|_| ()).map_err(|w| *w), false);
-        let shown = reply::shown(&errand.site.settings.site, errand.rule(), &response.fields);
-        let tee = writer
-            .zip(decision.ok())
-            .map(|(writer, meta)| Box::new(Tee { errand, meta: *meta, writer, departure }));
-        let Response { status, length, body, .. } = response;
-        let content = Content::Passing { status, shown, length, body, tee };
-        Answer { verdict: Verdict::Miss, cache, content }
+        match errand.admit(&response, &departure) {
+            (Ok(meta), Some(writer)) => {
+                let kept = errand.clone();
+                let (head, reader) = keep_alone(kept, departure, response, meta, writer);
+                Answer::flowing(&errand, head, reader, why, false)
+            }
+            (decision, _) => {
+                let stored = decision.map(|_| ());
+                let cache = fetched(why, response.status, &stored, false);
+                let policy = &errand.site.settings.site;
+                let shown = reply::shown(policy, errand.rule(), &response.fields);
+                let Response { status, length, body, .. } = response;
+                let content = Content::Passing { status, shown, length, body };
+                Answer { verdict: Verdict::Miss, cache, content }
+            }
+        }
     }
 
     /// The answer to a HEAD updates what it describes, or makes it invalid (RFC 9111 §4.3.5).
@@ -252,7 +261,7 @@ impl Miss {
             return;
         }
         let store = &core.shared.store;
-        let offer = self.errand.offer(response, store.born());
+        let offer = self.errand.offer(response, departure.born());
         match admission::head_update(&offer, &entry.meta) {
             Some(meta) => {
                 let policy = &site.settings.site;
@@ -267,7 +276,27 @@ impl Miss {
     }
 }
 
-/// A place in a fill.
+/// Whether an answer that is not kept may still be given to all who waited for it: a failure of
+/// the origin that was not made for one visitor.
+fn is_for_nobody_in_particular(why: WhySkip) -> bool {
+    matches!(why, WhySkip::Status | WhySkip::NoFreshness | WhySkip::Expired | WhySkip::OlderKept)
+}
+
+/// Where a request stands among those who want the same.
+#[derive(Clone, Copy)]
+struct Place {
+    leads: bool,
+    took_over: bool,
+}
+
+impl Place {
+    /// A failed leader hands over once.
+    fn may_take_over(self) -> bool {
+        !self.leads && !self.took_over
+    }
+}
+
+/// A reader in a fill.
 struct Joined {
     reader: Reader,
     leads: bool,

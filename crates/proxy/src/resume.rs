@@ -26,7 +26,7 @@ impl Rest {
         let response = errand.ask_rest(offset, tag).await.ok()?;
         let same = response.fields.get(Name::Etag).is_some_and(|new| strongly_equal(new, tag));
         let skip = match response.status {
-            206 if same && begins_at(&response, offset) => 0,
+            206 if same && is_rest(&response, offset) => 0,
             200 if same => offset,
             _ => return None,
         };
@@ -39,7 +39,9 @@ impl Rest {
     /// When the origin breaks off.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let ResponsePiece::Data(mut data) = self.body.next().await? else { return Ok(None) };
+            let ResponsePiece::Data(mut data) = self.body.next().await? else {
+                return if self.skip == 0 { Ok(None) } else { Err(Error::OriginDropped) };
+            };
             let skipped = self.skip.min(data.len() as u64);
             self.skip -= skipped;
             // At most the data's length, which is a usize.
@@ -57,8 +59,13 @@ pub fn conditions(fields: &mut Fields, offset: u64, tag: &[u8]) {
     fields.add(Name::IfRange, tag);
 }
 
-fn begins_at(response: &Response, offset: u64) -> bool {
+/// Whether a 206 is all from that offset on (RFC 9110 §14.4): a server may send less than asked.
+fn is_rest(response: &Response, offset: u64) -> bool {
     let range = response.fields.text(Name::ContentRange).unwrap_or_default();
-    range.strip_prefix("bytes ").and_then(|rest| rest.split('-').next()?.parse().ok())
-        == Some(offset)
+    let parts = range.strip_prefix("bytes ").and_then(|rest| {
+        let (range, total) = rest.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, total.parse::<u64>().ok()?))
+    });
+    parts.is_some_and(|(first, last, total)| first == offset && last.checked_add(1) == Some(total))
 }

@@ -159,7 +159,6 @@ async fn pass(
             shown,
             length: response.length,
             body: response.body,
-            tee: None,
         },
     }
 }

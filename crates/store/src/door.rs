@@ -99,12 +99,7 @@ impl Store {
 
     /// Notes that a request for this key leaves for the origin now.
     pub fn depart(&self, key: KeyRef<'_>) -> Departure {
-        self.scopes.depart(self.hash(key.url()))
-    }
-
-    /// The head of the purge log now.
-    pub fn born(&self) -> Born {
-        self.born
+        self.scopes.depart(self.hash(key.url()), self.born)
     }
 
     /// Begins to take a body. `announced` is its claimed length.

@@ -122,6 +122,26 @@ fn a_refresh_shares_the_body() {
 }
 
 #[test]
+fn a_slow_exchange_does_not_bring_an_older_response_back() {
+    let store = Store::new(LIMITS, 1);
+    let any = Fields::new();
+    let answered = |seconds| {
+        let mut meta = meta("", &any);
+        meta.life.answered = policy::time::Timestamp::from_seconds(seconds);
+        meta
+    };
+    let departure = store.depart(key("/a").as_ref());
+    for (seconds, body) in [(7, &b"newer"[..]), (5, b"older")] {
+        let mut writer = store.begin(None).expect("room");
+        writer.push(Bytes::from_static(body)).expect("room");
+        writer.finish(&key("/a"), answered(seconds), Heads::default(), &departure, None);
+    }
+    assert_eq!(body_of(&store, "/a", &any), Some(b"newer".to_vec()));
+    drop(departure);
+    assert_eq!(store.scopes.len(), 1, "what was not kept holds no slot");
+}
+
+#[test]
 fn invalid_is_what_left_before_and_not_what_left_after() {
     let store = Store::new(LIMITS, 1);
     let any = Fields::new();

@@ -6,6 +6,7 @@
 //! before the slot's value must be validated before use.
 
 use hashbrown::HashMap;
+use policy::purge::Born;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct Departure {
     scopes: Arc<Scopes>,
+    born: Born,
     url: u64,
     count: u64,
 }
@@ -70,11 +72,11 @@ impl Scopes {
     }
 
     /// Notes that a request for the URL leaves now.
-    pub fn depart(self: &Arc<Scopes>, url: u64) -> Departure {
+    pub fn depart(self: &Arc<Scopes>, url: u64, born: Born) -> Departure {
         self.refer(url);
         // The slot stands before the counter is read: what is made invalid from now on is
         // seen, and has a greater count.
-        Departure { scopes: self.clone(), url, count: self.count() }
+        Departure { scopes: self.clone(), born, url, count: self.count() }
     }
 
     fn shard(&self, url: u64) -> MutexGuard<'_, HashMap<u64, Slot, foldhash::fast::FixedState>> {
@@ -89,6 +91,11 @@ impl Scopes {
 }
 
 impl Departure {
+    /// The head of the purge log when the request left.
+    pub fn born(&self) -> Born {
+        self.born
+    }
+
     /// The counter when the request left.
     pub(crate) fn count(&self) -> u64 {
         self.count
@@ -119,10 +126,10 @@ mod tests {
     fn only_what_is_stored_or_on_its_way_has_a_slot() {
         let scopes = Arc::new(Scopes::default());
         assert!(!scopes.invalidate(1), "strangers make no slots");
-        let departure = scopes.depart(1);
+        let departure = scopes.depart(1, Born::default());
         assert!(scopes.invalidate(1));
         assert!(departure.is_overtaken());
-        let next = scopes.depart(1);
+        let next = scopes.depart(1, Born::default());
         assert!(!next.is_overtaken());
         drop(departure);
         assert_eq!(scopes.len(), 1);

@@ -32,7 +32,7 @@ pub struct Written {
     pub storage: Storage,
     /// Limits toward each origin.
     pub origin: Origins,
-    /// What is logged. All goes to standard error.
+    /// What is logged: requests to standard output, all else to standard error.
     pub log: Log,
     /// Sites, each with its hosts, its origin and its rules. The first that answers for a host
     /// serves it; one without hosts serves what no other does.

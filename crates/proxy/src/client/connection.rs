@@ -81,7 +81,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     Ok(false) => return self.close().await,
                     Err(Gone) => return,
                 },
-                Err(NoRequest::Over) => return,
+                Err(NoRequest::Over) => {
+                    // What waits to go out does so; the client may be gone, though.
+                    let _ = self.writer.flush().await;
+                    return;
+                }
                 Err(NoRequest::Bad(error)) => return self.refuse(error).await,
             }
         }
@@ -90,6 +94,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// Says what is wrong with what came and ends the connection.
     async fn refuse(mut self, error: Error) {
         self.core.counters.bad_requests.one();
+        self.core.counters.gave_reason(error.token());
         let manner = Manner { head_only: false, is_http10: false, keep_alive: false };
         let answer = Answer::own(error);
         let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
@@ -138,6 +143,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             is_http10: facts.is_http10,
             keep_alive: facts.keep_alive && !*self.stopping.borrow(),
         };
+        self.caller.client.believe(Rc::make_mut(&mut self.request));
         let Connection { core, caller, reader, writer, request, key, .. } = self;
         let now = core.shared.clock.now();
         let job = Job { core, caller, request, manner, now, started: Instant::now() };
@@ -209,10 +215,10 @@ impl Job<'_> {
         }
         let (upload, body) = RequestBody::upload(length);
         let mut incoming = Body::new(framing);
-        let fault = Cell::new(None);
+        let (fault, unasked) = (Cell::new(None), Cell::new(facts.expects_continue));
         let written = {
             let pump = async {
-                let hints = facts.expects_continue.then_some(&*self.caller.hints);
+                let hints = unasked.take().then_some(&*self.caller.hints);
                 let pumped = pump(reader, &mut incoming, upload, limits, hints, &fault).await;
                 if pumped.is_err() {
                     // The answer tells; it comes as the request breaks off.
@@ -230,7 +236,9 @@ impl Job<'_> {
                 }
             }
         };
-        Ok(written.keep_alive && discard(reader, &mut incoming, limits).await)
+        // A client that was never told to go on may send its body, or the next request.
+        let known = !unasked.get();
+        Ok(written.keep_alive && known && discard(reader, &mut incoming, limits).await)
     }
 
     /// Waits for an answer and writes the interim responses that come before it.
@@ -346,19 +354,23 @@ async fn pump<R: AsyncRead + Unpin>(
     }
 }
 
-/// Reads the rest of a body that nobody wants, if it is short; says whether its end came.
+/// Reads the rest of a body that nobody wants, if it is short and comes soon; says whether its end
+/// came.
 async fn discard<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
     incoming: &mut Body,
     limits: &ClientLimits,
 ) -> bool {
-    let mut discarded = 0;
-    while !incoming.is_over() && discarded < DISCARDED_BODY_BYTES {
-        match tokio::time::timeout(LINGER, reader.body(incoming, limits)).await {
-            Ok(Ok(BodyPiece::Data(data))) => discarded += data.len() as u64,
-            Ok(Ok(BodyPiece::End(_))) => return true,
-            Ok(Err(_)) | Err(_) => return false,
+    let rest = async {
+        let mut discarded = 0;
+        while !incoming.is_over() && discarded < DISCARDED_BODY_BYTES {
+            match reader.body(incoming, limits).await {
+                Ok(BodyPiece::Data(data)) => discarded += data.len() as u64,
+                Ok(BodyPiece::End(_)) => return true,
+                Err(_) => return false,
+            }
         }
-    }
-    incoming.is_over()
+        incoming.is_over()
+    };
+    tokio::time::timeout(LINGER, rest).await.unwrap_or(false)
 }

@@ -92,6 +92,7 @@ pub async fn serve_core(
     let sweeping = tokio::task::spawn_local(background::sweep_connections(core.clone()));
     let mut accepting = JoinSet::new();
     let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
+    core.wait_for(&ended);
     for listener in listeners.0 {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         accepting.spawn_local(accept(core.clone(), listener, stopping.clone(), ended.clone()));
@@ -148,8 +149,9 @@ async fn connection(
 
 /// Says that there are too many connections, without reading a request.
 async fn refuse(core: &Core, mut stream: TcpStream) {
-    core.counters.connections_refused.one();
     let error = Error::TooManyConnections;
+    core.counters.connections_refused.one();
+    core.counters.gave_reason(error.token());
     let page =
         format!("{} {}\n\n{}\n", error.status(), reason(error.status()), error.explanation());
     let answer = format!(

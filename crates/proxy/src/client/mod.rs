@@ -2,6 +2,7 @@
 
 mod connection;
 mod listen;
+mod parts;
 mod patience;
 mod reader;
 mod writer;

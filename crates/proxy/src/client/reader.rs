@@ -8,6 +8,7 @@ use crate::settings::ClientLimits;
 use bytes::{Bytes, BytesMut};
 use policy::fields::Fields;
 use policy::request::{Request, Scheme};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes that a connection reads at once; its buffer grows beyond only for large heads.
@@ -62,7 +63,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     /// Whether a whole head is waiting already, as when a client pipelines.
-    pub fn has_head(&self) -> bool {
+    pub fn has_head(&mut self) -> bool {
+        self.skip_empty_lines();
         end_of_head(&self.buffer, 0).is_some()
     }
 
@@ -82,7 +84,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     ) -> Result<HeadFacts, NoRequest> {
         self.skip_empty_lines();
         let mut seen = 0;
-        let begun = std::time::Instant::now();
+        let idle_since = Instant::now();
+        // From a request's first byte on, another limit holds.
+        let mut begun = None;
         loop {
             if let Some(length) = end_of_head(&self.buffer, seen) {
                 if length > limits.max_head_bytes {
@@ -97,23 +101,21 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             if seen > limits.max_head_bytes {
                 return Err(NoRequest::Bad(self.too_large(limits)));
             }
-            self.more_of_head(limits, begun).await?;
+            let left = match self.buffer.is_empty() {
+                true => limits.idle_timeout.saturating_sub(idle_since.elapsed()),
+                false => {
+                    let begun: Instant = *begun.get_or_insert_with(Instant::now);
+                    limits.header_timeout.saturating_sub(begun.elapsed())
+                }
+            };
+            self.more_of_head(left).await?;
             self.skip_empty_lines();
             seen = seen.min(self.buffer.len());
         }
     }
 
-    async fn more_of_head(
-        &mut self,
-        limits: &ClientLimits,
-        begun: std::time::Instant,
-    ) -> Result<(), NoRequest> {
+    async fn more_of_head(&mut self, time: Duration) -> Result<(), NoRequest> {
         let waiting = self.buffer.is_empty();
-        let time = if waiting {
-            limits.idle_timeout
-        } else {
-            limits.header_timeout.saturating_sub(begun.elapsed())
-        };
         self.buffer.reserve(READ_BYTES);
         match self.patience.limit(time, self.half.read_buf(&mut self.buffer)).await {
             Some(Ok(0) | Err(_)) if waiting => Err(NoRequest::Over),

@@ -1,7 +1,8 @@
 //! What goes out on a connection: answers, as decided by `serve`.
 
+use super::parts::{PARTS_END, begin_parts, part_head, parts_length};
 use super::patience::Patience;
-use crate::answer::{Answer, Content, Tee};
+use crate::answer::{Answer, Content};
 use crate::cache_status::number;
 use crate::error::Error;
 use crate::fill::{Errand, Flowing, Next, Reader};
@@ -14,7 +15,10 @@ use policy::fields::Fields;
 use policy::name::Name;
 use policy::range::ByteRange;
 use policy::reply::{Reply, belongs_in_304};
+use std::future::poll_fn;
 use std::io::IoSlice;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use store::{Body, Entry};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -69,7 +73,8 @@ pub struct Gone;
 /// How the body of a response of unknown or known length is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Delimiter {
-    Length,
+    /// So many bytes.
+    Length(u64),
     Chunks,
     Close,
     NoBody,
@@ -101,16 +106,16 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 cache.write(&mut self.out);
                 self.end_flowing_head(delimiter, manner);
                 let written = self.flowing_body(&mut reader, delimiter, manner).await?;
-                match reader.is_left_behind() {
+                match written.cut && reader.is_left_behind() {
                     false => Ok(written),
                     true => self.rest(written, &errand, &head, delimiter, manner).await,
                 }
             }
-            Content::Passing { status, shown, length, body, tee } => {
+            Content::Passing { status, shown, length, body } => {
                 let delimiter = self.begin_passing(status, &shown, length, manner);
                 cache.write(&mut self.out);
                 self.end_flowing_head(delimiter, manner);
-                self.passing_body(body, tee, delimiter, manner).await
+                self.passing_body(body, delimiter, manner).await
             }
             Content::Own(error) => {
                 let keep_alive = manner.keep_alive && !error.closes();
@@ -240,7 +245,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         match (is_bodiless(status) || manner.head_only, length) {
             (true, _) => Delimiter::NoBody,
-            (false, Some(_)) => Delimiter::Length,
+            (false, Some(length)) => Delimiter::Length(length),
             (false, None) if manner.is_http10 => Delimiter::Close,
             (false, None) => Delimiter::Chunks,
         }
@@ -277,8 +282,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         loop {
             match reader.next().await {
                 Next::Data(data) => {
-                    self.piece(&data, delimiter).await?;
-                    written.body_bytes += data.len() as u64;
+                    if !self.piece(&data, delimiter, &mut written).await? {
+                        return Ok(written.broken_off());
+                    }
                 }
                 Next::End(trailers) => return Ok(self.end_body(written, delimiter, &trailers)),
                 Next::Broken | Next::Lagged => return Ok(written.broken_off()),
@@ -302,8 +308,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         loop {
             match rest.next().await {
                 Ok(Some(data)) => {
-                    self.piece(&data, delimiter).await?;
-                    written.body_bytes += data.len() as u64;
+                    if !self.piece(&data, delimiter, &mut written).await? {
+                        return Ok(written.broken_off());
+                    }
                 }
                 Ok(None) => return Ok(self.end_body(written, delimiter, &Fields::new())),
                 Err(_) => return Ok(written.broken_off()),
@@ -314,35 +321,22 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn passing_body(
         &mut self,
         mut body: ResponseBody,
-        mut tee: Option<Box<Tee>>,
         delimiter: Delimiter,
         manner: Manner,
     ) -> Result<Written, Gone> {
         let mut written = Written { keep_alive: manner.keep_alive, ..Written::default() };
-        if delimiter == Delimiter::NoBody && tee.is_none() {
+        if delimiter == Delimiter::NoBody {
             body.finish();
             return Ok(written);
         }
         loop {
-            // What the origin has sent already goes out with the head, in one write.
-            match body.next().await {
+            match self.next_piece(&mut body).await? {
                 Ok(ResponsePiece::Data(data)) => {
-                    if let Some(taker) = tee.as_mut()
-                        && let Err(why) = taker.writer.push(data.clone())
-                    {
-                        taker.errand.skip(why);
-                        tee = None;
-                    }
-                    if delimiter != Delimiter::NoBody {
-                        self.piece(&data, delimiter).await?;
-                        written.body_bytes += data.len() as u64;
+                    if !self.piece(&data, delimiter, &mut written).await? {
+                        return Ok(written.broken_off());
                     }
                 }
                 Ok(ResponsePiece::End(trailers)) => {
-                    if let Some(tee) = tee {
-                        let Tee { errand, meta, writer, departure } = *tee;
-                        errand.keep(writer, meta, &departure);
-                    }
                     return Ok(self.end_body(written, delimiter, &trailers));
                 }
                 Err(_) => return Ok(written.broken_off()),
@@ -350,8 +344,35 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Writes a piece of a body that comes as it comes.
-    async fn piece(&mut self, data: &Bytes, delimiter: Delimiter) -> Result<(), Gone> {
+    /// The next piece of a body. What is there already goes out together with the head, in one
+    /// write; whoever has to wait for more gets what there is first.
+    async fn next_piece(
+        &mut self,
+        body: &mut ResponseBody,
+    ) -> Result<Result<ResponsePiece, Error>, Gone> {
+        let mut next = pin!(body.next());
+        match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
+            Poll::Ready(piece) => Ok(piece),
+            Poll::Pending => {
+                self.flush().await?;
+                Ok(next.await)
+            }
+        }
+    }
+
+    /// Writes a piece of a body that comes as it comes. `false`: it would go beyond the announced
+    /// length, where the client sees the next answer; nothing of it is written.
+    async fn piece(
+        &mut self,
+        data: &Bytes,
+        delimiter: Delimiter,
+        written: &mut Written,
+    ) -> Result<bool, Gone> {
+        let total = written.body_bytes + data.len() as u64;
+        if matches!(delimiter, Delimiter::Length(length) if total > length) {
+            return Ok(false);
+        }
+        written.body_bytes = total;
         if delimiter == Delimiter::Chunks {
             self.out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
             self.push(data).await?;
@@ -359,10 +380,14 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         } else {
             self.push(data).await?;
         }
-        self.flush().await
+        self.flush().await?;
+        Ok(true)
     }
 
     fn end_body(&mut self, written: Written, delimiter: Delimiter, trailers: &Fields) -> Written {
+        if matches!(delimiter, Delimiter::Length(length) if written.body_bytes < length) {
+            return written.broken_off();
+        }
         if delimiter == Delimiter::Chunks {
             self.out.extend_from_slice(b"0\r\n");
             write_fields(&mut self.out, trailers, |name| !name.is_hop_by_hop());
@@ -426,50 +451,4 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         Ok(())
     }
-}
-
-/// Parts several ranges of one body. It need only differ from what bodies hold (RFC 2046 §5.1.1):
-/// a random constant does.
-const BOUNDARY: &str = "larder-7f3a9c51d08e42b6";
-const PARTS_END: &str = "--larder-7f3a9c51d08e42b6--\r\n";
-
-fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) {
-    let several = parts.len() > 1;
-    out.extend_from_slice(&status_line(206));
-    // The prepared head says all but the status, the length and, for several, the type.
-    for line in entry.heads.full.split_inclusive(|b| *b == b'\n').skip(1) {
-        let name = line.split(|b| *b == b':').next().unwrap_or_default();
-        let replaced = name.eq_ignore_ascii_case(b"content-length")
-            || (several && name.eq_ignore_ascii_case(b"content-type"));
-        if !replaced {
-            out.extend_from_slice(line);
-        }
-    }
-    if let [part] = parts {
-        write_field(out, "content-range", content_range(entry, *part).as_bytes());
-        write_length(out, part.len());
-    } else {
-        write_field(
-            out,
-            "content-type",
-            format!("multipart/byteranges; boundary={BOUNDARY}").as_bytes(),
-        );
-        write_length(out, parts_length(entry, parts));
-    }
-}
-
-fn content_range(entry: &Entry, part: ByteRange) -> String {
-    format!("bytes {}-{}/{}", part.first, part.last, entry.meta.body_bytes)
-}
-
-fn part_head(entry: &Entry, part: ByteRange) -> String {
-    let range = content_range(entry, part);
-    let kind = entry.meta.fields.text(Name::ContentType);
-    let kind = kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
-    format!("--{BOUNDARY}\r\n{kind}Content-Range: {range}\r\n\r\n")
-}
-
-fn parts_length(entry: &Entry, parts: &[ByteRange]) -> u64 {
-    let of = |part: &ByteRange| part_head(entry, *part).len() as u64 + part.len() + 2;
-    parts.iter().map(of).sum::<u64>() + PARTS_END.len() as u64
 }

@@ -1,6 +1,6 @@
 //! The task that writes a fill: asks the origin, decides on the response, stores and hands on.
 
-use super::{Fill, Flowing, Head};
+use super::{Fill, Flowing, Head, Reader};
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::heads;
@@ -60,12 +60,17 @@ pub enum Arrival {
     Response(Box<Response>),
 }
 
-/// Leads a fill: runs it beside the request that began it.
-pub fn lead(mut errand: Errand, fill: Arc<Fill>) {
+/// Leads a fill: runs it beside the request that began it. Interim responses go to `early`, which
+/// is that request's: they may be as private as the final one turns out to be.
+pub fn lead(mut errand: Errand, fill: Arc<Fill>, early: Early) {
     if errand.request.method != Method::Get {
         Rc::make_mut(&mut errand.request).method = Method::Get;
     }
-    tokio::task::spawn_local(run(errand, fill));
+    let running = errand.core.stay();
+    tokio::task::spawn_local(async move {
+        run(errand, fill, Some(early)).await;
+        drop(running);
+    });
 }
 
 /// Runs a fill for nobody in particular: no cookies, no credentials, no address, none of the
@@ -82,14 +87,12 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
     make_anonymous(&mut request.fields, rule);
     errand.request = Rc::new(request);
     errand.client.is_told = false;
-    run(errand, fill).await;
+    run(errand, fill, None).await;
 }
 
-async fn run(errand: Errand, fill: Arc<Fill>) {
+async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
     let _end = EndOnDrop { errand: &errand, fill: &fill };
-    let hints = fill.clone();
-    let early: Early = Arc::new(move |status, fields| hints.push_early(status, fields.clone()));
-    let arrival = errand.ask(Conditions::Ours, fill.departure(), Some(early)).await;
+    let arrival = errand.ask(Conditions::Ours, fill.departure(), early).await;
     match arrival {
         Err(error) => fill.begin(Head::Failed(error), false, false),
         Ok(Arrival::Confirmed(entry, skipped)) => {
@@ -115,19 +118,51 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
+/// Hands on a response that one request got for itself and that may be stored: it is stored at
+/// the origin's pace, not at that of its client.
+pub fn keep_alone(
+    errand: Errand,
+    departure: Departure,
+    response: Response,
+    meta: Box<Meta>,
+    writer: Writer,
+) -> (Arc<Flowing>, Reader) {
+    let limits = errand.core.shared.fill_limits(false);
+    let fill = Arc::new(Fill::new(departure, limits));
+    let reader = fill.first_reader();
+    let flowing = errand.flowing(&response, Ok(meta));
+    fill.begin(Head::Flowing(flowing.clone()), false, true);
+    let running = errand.core.stay();
+    let head = flowing.clone();
+    tokio::task::spawn_local(async move {
+        let _end = EndOnDrop { errand: &errand, fill: &fill };
+        body(&errand, &fill, response, &head, Some(writer)).await;
+        drop(running);
+    });
+    (flowing, reader)
+}
+
 /// Decides on a response, says how it begins, and hands its body on.
 async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
-    let (decision, mut writer) = errand.admit(&response, fill.departure());
+    let (decision, writer) = errand.admit(&response, fill.departure());
     let is_shared = decision.as_ref().is_ok_and(|meta| admission::is_shareable(meta));
     if !is_shared {
         let Errand { core, key, variant, .. } = errand;
         core.shared.fills.leave(key.as_ref(), variant, fill);
     }
-    let meta = decision.clone().ok();
-    let shown = reply::shown(&errand.site.settings.site, errand.rule(), &response.fields);
-    let length = response.length;
-    let flowing = Flowing { status: response.status, shown, length, admission: decision };
-    fill.begin(Head::Flowing(Arc::new(flowing)), is_shared, writer.is_some());
+    let flowing = errand.flowing(&response, decision);
+    fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
+    body(errand, fill, response, &flowing, writer).await;
+}
+
+/// Hands a body on and stores it, if there is a writer.
+async fn body(
+    errand: &Errand,
+    fill: &Arc<Fill>,
+    response: Response,
+    head: &Flowing,
+    mut writer: Option<Writer>,
+) {
     let mut body = response.body;
     loop {
         match body.next().await {
@@ -135,26 +170,24 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
                 let refused = writer.as_mut().and_then(|writer| writer.push(chunk.clone()).err());
                 if let Some(why) = refused {
                     writer = None;
-                    errand.skip(why);
+                    errand.skip(why, head.status);
                     fill.keep_window_only();
                 }
-                if !fill.push(chunk, length).await {
+                if !fill.push(chunk, head.length).await {
                     return;
                 }
             }
             Ok(ResponsePiece::End(trailers)) => {
-                if let (Some(writer), Some(meta)) = (writer, meta) {
-                    errand.keep(writer, *meta, fill.departure());
+                if let (Some(writer), Ok(meta)) = (writer, &head.admission) {
+                    errand.keep(writer, (**meta).clone(), fill.departure());
                 }
-                fill.end(Ok(trailers));
-                return;
+                return fill.end(Ok(trailers));
             }
             Err(_) => {
                 if writer.is_some() {
-                    errand.skip(WhySkip::Incomplete);
+                    errand.skip(WhySkip::Incomplete, head.status);
                 }
-                fill.end(Err(()));
-                return;
+                return fill.end(Err(()));
             }
         }
     }
@@ -180,7 +213,6 @@ impl Errand {
         let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
         let validates = stored.filter(|entry| conditional::has_validator(&entry.meta.fields));
         let counters = self.core.counters_of(&self.site);
-        let born = self.core.shared.store.born();
         if validates.is_some() {
             counters.revalidated.one();
         }
@@ -191,7 +223,7 @@ impl Errand {
         let mut response = response;
         response.body.finish();
         counters.unchanged.one();
-        match admission::confirmation(&self.offer(&response, born), &entry.meta) {
+        match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
             Confirmation::Update(meta) => {
                 let heads = self.heads(&meta);
                 let store = &self.core.shared.store;
@@ -202,7 +234,7 @@ impl Errand {
                 let heads = self.heads(&meta);
                 let store = &self.core.shared.store;
                 store.invalidate(self.key.as_ref().url());
-                self.skip(why);
+                self.skip(why, response.status);
                 Ok(Arrival::Confirmed(store.detached(entry, *meta, heads), Some(why)))
             }
             Confirmation::Mismatch => {
@@ -258,7 +290,7 @@ impl Errand {
         departure: &Departure,
     ) -> (Result<Box<Meta>, WhySkip>, Option<Writer>) {
         let shared = &self.core.shared;
-        let decision = self.decide(response).and_then(|meta| {
+        let decision = self.decide(response, departure).and_then(|meta| {
             let writer = shared.store.begin(response.length)?;
             Ok((meta, writer))
         });
@@ -272,20 +304,25 @@ impl Errand {
                 (Ok(meta), Some(writer))
             }
             Err(why) => {
-                self.skip(why);
+                self.skip(why, response.status);
                 (Err(why), None)
             }
         }
     }
 
-    fn decide(&self, response: &Response) -> Result<Box<Meta>, WhySkip> {
-        if response.status >= 500 && self.stored.is_some() {
-            return Err(WhySkip::OlderKept);
-        }
-        match admission::admission(&self.offer(response, self.core.shared.store.born())) {
+    fn decide(&self, response: &Response, departure: &Departure) -> Result<Box<Meta>, WhySkip> {
+        match admission::admission(&self.offer(response, departure.born())) {
+            Admission::Store(_) if response.status >= 500 && self.stored.is_some() => {
+                Err(WhySkip::OlderKept)
+            }
             Admission::Store(meta) => Ok(meta),
             Admission::Skip(why) => Err(why),
         }
+    }
+
+    fn flowing(&self, response: &Response, admission: Result<Box<Meta>, WhySkip>) -> Arc<Flowing> {
+        let shown = reply::shown(&self.site.settings.site, self.rule(), &response.fields);
+        Arc::new(Flowing { status: response.status, shown, length: response.length, admission })
     }
 
     /// What `policy` is asked about a response.
@@ -308,10 +345,11 @@ impl Errand {
         writer.finish(&self.key, meta, heads, departure, self.stored.as_ref())
     }
 
-    /// Counts a response that is not stored, and remembers its URL if the next will not be either.
-    pub fn skip(&self, why: WhySkip) {
+    /// Counts a response that is not stored, and remembers its URL if the next will not be either;
+    /// a failure of the origin says nothing about the next.
+    pub fn skip(&self, why: WhySkip, status: u16) {
         self.core.counters.skipped(why);
-        if why.is_lasting() {
+        if why.is_lasting() && status < 500 {
             self.mark();
         }
     }

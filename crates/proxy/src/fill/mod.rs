@@ -8,7 +8,7 @@
 mod filler;
 mod table;
 
-pub use filler::{Arrival, Conditions, Errand, fill_in_background, lead};
+pub use filler::{Arrival, Conditions, Errand, fill_in_background, keep_alone, lead};
 pub use table::{Fills, Join};
 
 use crate::error::Error;
@@ -90,7 +90,6 @@ pub enum Next {
 #[derive(Debug)]
 struct State {
     head: Option<Head>,
-    early: Vec<(u16, Arc<Fields>)>,
     /// Chunks that are kept, each with the offset of its first byte.
     chunks: VecDeque<(u64, Bytes)>,
     length: u64,
@@ -111,7 +110,6 @@ struct State {
 pub struct Reader {
     fill: Arc<Fill>,
     offset: u64,
-    early_seen: usize,
 }
 
 impl Fill {
@@ -119,7 +117,6 @@ impl Fill {
     pub fn new(departure: Departure, limits: Limits) -> Fill {
         let state = State {
             head: None,
-            early: Vec::new(),
             chunks: VecDeque::new(),
             length: 0,
             end: None,
@@ -148,13 +145,13 @@ impl Fill {
         state.readers += 1;
         state.left_at = None;
         drop(state);
-        Some(Reader { fill: self.clone(), offset: 0, early_seen: 0 })
+        Some(Reader { fill: self.clone(), offset: 0 })
     }
 
     /// The reader of whoever leads: there is always one, however late it is for others.
     pub fn first_reader(self: &Arc<Fill>) -> Reader {
         self.state().readers += 1;
-        Reader { fill: self.clone(), offset: 0, early_seen: 0 }
+        Reader { fill: self.clone(), offset: 0 }
     }
 
     /// Ends a fill that nobody will write: those who joined meanwhile look elsewhere.
@@ -166,17 +163,6 @@ impl Fill {
     /// When its request left.
     pub fn departure(&self) -> &Departure {
         &self.departure
-    }
-
-    /// Hands an interim response on.
-    fn push_early(&self, status: u16, fields: Fields) {
-        const MOST_EARLY: usize = 16;
-        let mut state = self.state();
-        if state.early.len() < MOST_EARLY {
-            state.early.push((status, Arc::new(fields)));
-        }
-        drop(state);
-        self.changed.notify_waiters();
     }
 
     /// Says how the response begins, and whether new readers may still come.
@@ -243,7 +229,8 @@ enum Room {
 
 impl State {
     fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {
-        if self.readers == 0 && !limits.unattended {
+        // A refresh goes on for what it stores, with readers or without.
+        if self.readers == 0 && !(limits.unattended && self.keeps_all) {
             let left_at = *self.left_at.get_or_insert(self.length);
             let missing = match announced {
                 Some(announced) => announced.saturating_sub(self.length),
@@ -280,21 +267,13 @@ impl State {
 }
 
 impl Reader {
-    /// Waits for the head. Interim responses that come before it go to `early`.
-    pub async fn head(&mut self, mut early: impl FnMut(u16, &Fields)) -> Head {
+    /// Waits for the head.
+    pub async fn head(&self) -> Head {
         loop {
             let changed = self.fill.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let (news, head) = {
-                let state = self.fill.state();
-                let news: Vec<_> = state.early.get(self.early_seen..).unwrap_or_default().to_vec();
-                (news, state.head.clone())
-            };
-            self.early_seen += news.len();
-            for (status, fields) in &news {
-                early(*status, fields);
-            }
+            let head = self.fill.state().head.clone();
             match head {
                 Some(head) => return head,
                 None => changed.await,

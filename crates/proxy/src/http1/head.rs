@@ -43,8 +43,6 @@ pub struct HeadFacts {
     pub keep_alive: bool,
     /// Whether the client waits for 100 (Continue) before it sends the body.
     pub expects_continue: bool,
-    /// Whether the client takes trailers (`TE: trailers`).
-    pub takes_trailers: bool,
 }
 
 /// More fields than this can be allowed by no setting.
@@ -99,13 +97,15 @@ pub fn read_head(
     let host = gathered.host()?;
     read_target(target, host, is_http10, request)?;
     let framing = gathered.framing(is_http10)?;
+    if framing != Framing::Chunked {
+        request.fields.remove(Name::Trailer);
+    }
     request.has_body = framing != Framing::None;
     Ok(HeadFacts {
         framing,
         is_http10,
         keep_alive: if is_http10 { gathered.keep_alive } else { !gathered.close },
         expects_continue: gathered.expects_continue && !is_http10 && request.has_body,
-        takes_trailers: gathered.takes_trailers,
     })
 }
 
@@ -134,7 +134,6 @@ struct Gathered<'h> {
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
-    takes_trailers: bool,
     /// Values of `Connection`, whose members name fields that go no further.
     listed: Vec<&'h [u8]>,
 }
@@ -151,10 +150,6 @@ impl<'h> Gathered<'h> {
                 once(&mut self.coding, value, "more than one Transfer-Encoding")?;
             }
             Name::Connection => self.take_connection(value),
-            Name::Te => {
-                self.takes_trailers |=
-                    list_members(value).any(|m| m.eq_ignore_ascii_case(b"trailers"));
-            }
             Name::Expect if value.eq_ignore_ascii_case(b"100-continue") => {
                 self.expects_continue = true;
             }
@@ -162,7 +157,8 @@ impl<'h> Gathered<'h> {
             _ => {}
         }
         let used_up = matches!(id, Name::Host | Name::ContentLength | Name::Expect);
-        if used_up || id.is_hop_by_hop() {
+        // `Trailer` is judged when it is known whether there can be trailers.
+        if used_up || (id.is_hop_by_hop() && id != Name::Trailer) {
             fields.pop();
         }
         Ok(())
@@ -276,7 +272,7 @@ fn absolute(target: &str) -> Result<(Option<&str>, &str), Error> {
 }
 
 /// Whether it is a host with an optional port (RFC 3986 §3.2.2), without user information.
-fn is_authority(text: &str) -> bool {
+pub fn is_authority(text: &str) -> bool {
     let port_is_number = match text.rsplit_once(':') {
         Some((_, port)) if !text.ends_with(']') => port.bytes().all(|b| b.is_ascii_digit()),
         _ => true,
@@ -285,7 +281,8 @@ fn is_authority(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed) && port_is_number
 }
 
-fn without_default_port(authority: &str, scheme: Scheme) -> &str {
+/// The authority without a port that goes without saying for the scheme.
+pub fn without_default_port(authority: &str, scheme: Scheme) -> &str {
     match authority.rsplit_once(':') {
         Some((name, port)) if port.is_empty() || port == scheme.default_port() => name,
         _ => authority,

@@ -9,11 +9,13 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use policy::fields::Fields;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -33,6 +35,8 @@ pub enum RequestBody {
         length: Option<u64>,
         /// Whether the end has come; a channel that closes without it is a broken body.
         ended: bool,
+        /// When the origin last took something.
+        progress: Rc<Cell<Instant>>,
     },
 }
 
@@ -57,7 +61,16 @@ impl RequestBody {
     /// A body that is fed as it comes.
     pub fn upload(length: Option<u64>) -> (Upload, RequestBody) {
         let (sender, pieces) = mpsc::channel(UPLOAD_PIECES);
-        (Upload(sender), RequestBody::Upload { pieces, length, ended: false })
+        let progress = Rc::new(Cell::new(Instant::now()));
+        (Upload(sender), RequestBody::Upload { pieces, length, ended: false, progress })
+    }
+
+    /// When the origin last took something of it; nothing where there is none.
+    pub fn progress(&self) -> Option<Rc<Cell<Instant>>> {
+        match self {
+            RequestBody::Empty => None,
+            RequestBody::Upload { progress, .. } => Some(progress.clone()),
+        }
     }
 
     /// Whether there is none.
@@ -67,7 +80,7 @@ impl RequestBody {
 }
 
 impl Upload {
-    /// Waits until the origin wants more; `false`: it wants no more at all.
+    /// Waits until there is room for a piece; `false`: nobody takes any more.
     pub async fn is_wanted(&self) -> bool {
         self.0.reserve().await.is_ok()
     }
@@ -92,9 +105,10 @@ impl Body for RequestBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        let RequestBody::Upload { pieces, ended, .. } = self.get_mut() else {
+        let RequestBody::Upload { pieces, ended, progress, .. } = self.get_mut() else {
             return Poll::Ready(None);
         };
+        progress.set(Instant::now());
         if *ended {
             return Poll::Ready(None);
         }

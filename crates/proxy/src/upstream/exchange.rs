@@ -15,10 +15,10 @@ use hyper::client::conn::http1::SendRequest;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::name::Name;
+use policy::request::Method;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::time::timeout;
 
 /// Takes interim responses (1xx) as they come: status and fields.
 pub type Early = Arc<dyn Fn(u16, &Fields) + Send + Sync>;
@@ -74,7 +74,7 @@ impl Upstream {
         self.pool.sweep(&self.shared.limits);
     }
 
-    /// Sends a request and waits for the head of its response. A request without a body that
+    /// Sends a request and waits for the head of its response. One that may be repeated and
     /// meets a kept connection which the origin has just closed is sent once more on a new one.
     ///
     /// # Errors
@@ -107,12 +107,12 @@ impl Upstream {
         let limits = &self.shared.limits;
         let turn = self.shared.gate.enter(limits).await?;
         let asked = clock.now();
-        let repeatable = body.is_empty();
+        let repeatable = body.is_empty() && is_idempotent(&outgoing.method);
         let mut request = prepare(outgoing, body, &early)?;
         if let Some(sender) = self.pool.take(limits) {
             match self.try_send(sender, request).await? {
                 Sent::Answered(sender, response) => {
-                    return Ok(self.response(sender, response, turn, asked, clock));
+                    return self.response(sender, response, turn, asked, clock);
                 }
                 Sent::Back(unsent) => request = *unsent,
                 Sent::Lost if repeatable => {
@@ -123,9 +123,7 @@ impl Upstream {
         }
         let sender = connect(&self.shared.address, limits, &self.shared.resolver).await?;
         match self.try_send(sender, request).await? {
-            Sent::Answered(sender, response) => {
-                Ok(self.response(sender, response, turn, asked, clock))
-            }
+            Sent::Answered(sender, response) => self.response(sender, response, turn, asked, clock),
             Sent::Back(_) | Sent::Lost => Err(Error::OriginDropped),
         }
     }
@@ -136,12 +134,24 @@ impl Upstream {
         mut sender: SendRequest<RequestBody>,
         request: http::Request<RequestBody>,
     ) -> Result<Sent, Error> {
-        let answer =
-            timeout(self.shared.limits.first_byte_timeout, sender.try_send_request(request));
-        match answer.await {
-            Err(_) => Err(Error::OriginTimeout),
-            Ok(Ok(response)) => Ok(Sent::Answered(sender, response)),
-            Ok(Err(mut failed)) => match failed.take_message() {
+        let patience = self.shared.limits.first_byte_timeout;
+        let progress = request.body().progress();
+        let sending = sender.try_send_request(request);
+        let mut answer = std::pin::pin!(sending);
+        let mut until = Instant::now() + patience;
+        let answer = loop {
+            match tokio::time::timeout_at(until.into(), &mut answer).await {
+                Ok(answer) => break answer,
+                // A body that goes on being sent puts the time off: it counts from its last byte.
+                Err(_) => match progress.as_ref().map(|last| last.get() + patience) {
+                    Some(later) if later > Instant::now() => until = later,
+                    _ => return Err(Error::OriginTimeout),
+                },
+            }
+        };
+        match answer {
+            Ok(response) => Ok(Sent::Answered(sender, response)),
+            Err(mut failed) => match failed.take_message() {
                 Some(unsent) => Ok(Sent::Back(Box::new(unsent))),
                 None => lost(failed.into_error()),
             },
@@ -155,9 +165,10 @@ impl Upstream {
         turn: super::gate::Turn,
         asked: policy::time::Timestamp,
         clock: &Clock,
-    ) -> Response {
+    ) -> Result<Response, Error> {
         let (head, incoming) = response.into_parts();
         let mut fields = fields(&head.headers);
+        refuse_double_framing(head.status, &fields)?;
         let length = fields.text(Name::ContentLength).and_then(|text| text.parse().ok());
         remove_connection_fields(&mut fields);
         let answered = clock.now();
@@ -173,13 +184,13 @@ impl Upstream {
             limits,
             turn: Some(turn),
         };
-        Response {
+        Ok(Response {
             status: head.status.as_u16(),
             fields,
             length,
             exchange: Exchange { asked, answered },
             body,
-        }
+        })
     }
 }
 
@@ -218,6 +229,29 @@ fn prepare(
         });
     }
     Ok(request)
+}
+
+/// Whether a request may be sent again by itself (RFC 9112 §9.3.1, RFC 9110 §9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    method.is_safe() || matches!(method, Method::Put | Method::Delete)
+}
+
+/// Refuses a response whose end two readers would see in two places (RFC 9112 §6.3), one in a
+/// coding that is not undone here, and an upgrade, which is never asked for.
+fn refuse_double_framing(status: http::StatusCode, fields: &Fields) -> Result<(), Error> {
+    let malformed = |what: &str| Err(Error::OriginMalformed(what.to_owned()));
+    if status == http::StatusCode::SWITCHING_PROTOCOLS {
+        return malformed("an upgrade that was not asked for");
+    }
+    let mut codings = fields.members(Name::TransferEncoding);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), _) if fields.has(Name::ContentLength) => {
+            malformed("both Content-Length and Transfer-Encoding")
+        }
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => malformed("a transfer coding other than chunked"),
+    }
 }
 
 /// Removes the fields that speak of the connection to the origin (RFC 9110 §7.6.1).

@@ -2,6 +2,7 @@
 
 use super::body::RequestBody;
 use crate::error::Error;
+use crate::http1::head::{is_authority, without_default_port};
 use crate::settings::{Network, OriginHost, SiteSettings};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use policy::cookies;
@@ -9,7 +10,7 @@ use policy::fields::Fields;
 use policy::key::forwarded_target;
 use policy::name::Name;
 use policy::negotiate;
-use policy::request::{Method, Request};
+use policy::request::{Method, Request, Scheme};
 use policy::rule::Rule;
 use std::net::IpAddr;
 
@@ -39,6 +40,23 @@ pub struct Client {
 const NEVER_FORWARDED: [Name; 3] =
     [Name::XOriginalUrl, Name::XRewriteUrl, Name::XMiddlewareSubrequest];
 
+/// What only a trusted peer may say of where a request came from, besides `X-Forwarded-*`.
+const UNBELIEVED: [&str; 9] = [
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-host",
+    "x-http-host-override",
+    "x-original-host",
+    "x-real-ip",
+];
+
+/// Fields by which a client asks for another method than the one that the key knows.
+const METHOD_OVERRIDES: [&str; 3] =
+    ["x-http-method", "x-http-method-override", "x-method-override"];
+
 /// Fields that tell who asks, beside his cookies, which refreshes for nobody in particular do not
 /// bear.
 const ABOUT_THE_VISITOR: [Name; 5] =
@@ -50,6 +68,24 @@ impl Client {
         let address = address.to_canonical();
         let is_trusted = trusted.iter().any(|network| network.contains(address));
         Client { address, is_trusted, is_told: true }
+    }
+
+    /// Takes scheme and host as a trusted peer tells them, as a proxy in front that ends TLS
+    /// does: they are what the origin is told, so they are what counts in the key.
+    pub fn believe(self, request: &mut Request) {
+        if !self.is_trusted {
+            return;
+        }
+        let told = |name| request.fields.members(name).next().map(<[u8]>::to_ascii_lowercase);
+        let (scheme, host) = (told(Name::XForwardedProto), told(Name::XForwardedHost));
+        match scheme.as_deref() {
+            Some(b"https") => request.scheme = Scheme::Https,
+            Some(b"http") => request.scheme = Scheme::Http,
+            _ => {}
+        }
+        let host = host.and_then(|host| String::from_utf8(host).ok());
+        let host = host.filter(|host| is_authority(host)).unwrap_or_else(|| request.host.clone());
+        request.host = without_default_port(&host, request.scheme).to_owned();
     }
 }
 
@@ -76,7 +112,7 @@ pub fn outgoing(
         fields.remove(name);
     }
     if cached {
-        fields.remove(Name::XHttpMethodOverride);
+        fields.retain(|field| !METHOD_OVERRIDES.contains(&field.name));
         normalise(&mut fields, rule);
     }
     tell_client(&mut fields, request, client);
@@ -121,17 +157,9 @@ fn tell_client(fields: &mut Fields, request: &Request, client: Client) {
     let host = &request.host;
     let scheme = request.scheme.as_str();
     if !client.is_trusted {
-        for name in [
-            Name::Forwarded,
-            Name::XForwardedFor,
-            Name::XForwardedHost,
-            Name::XForwardedPort,
-            Name::XForwardedProto,
-            Name::XForwardedServer,
-            Name::XRealIp,
-        ] {
-            fields.remove(name);
-        }
+        fields.retain(|field| {
+            !field.name.starts_with("x-forwarded-") && !UNBELIEVED.contains(&field.name)
+        });
     }
     if client.is_told {
         let address = client.address;
@@ -194,6 +222,10 @@ impl Outgoing {
         if body.is_empty() && matches!(self.method, Method::Post | Method::Put | Method::Patch) {
             // These anticipate content, so that there is none must be said (RFC 9110 §8.6).
             headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        if matches!(body, RequestBody::Upload { length: None, .. }) {
+            // hyper leaves it out for methods that seldom have a body.
+            headers.insert(http::header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         let mut request = http::Request::new(body);
         *request.method_mut() = method;
@@ -281,6 +313,36 @@ mod tests {
         assert_eq!(trusted.text(Name::XForwardedFor), Some("9.9.9.9, 192.0.2.1"));
         assert_eq!(trusted.text(Name::XForwardedProto), Some("https"));
         assert_eq!(trusted.text(Name::XForwardedHost), Some("a.b"));
+    }
+
+    #[test]
+    fn strangers_may_say_nothing_of_where_they_come_from() {
+        let said = [
+            ("X-Forwarded-Scheme", "http"),
+            ("X-Forwarded-Prefix", "/evil"),
+            ("X-Host", "e"),
+            ("True-Client-IP", "9.9.9.9"),
+        ];
+        for (trusted, kept) in [(false, 0), (true, said.len())] {
+            let fields = sent(&said, trusted, true, &Rule::default()).fields;
+            let found = said
+                .iter()
+                .filter(|(name, _)| fields.all_named(&name.to_ascii_lowercase()).next().is_some());
+            assert_eq!(found.count(), kept);
+        }
+    }
+
+    #[test]
+    fn what_a_trusted_peer_tells_of_scheme_and_host_counts() {
+        let told = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "Site.example:443")];
+        for (is_trusted, scheme, host) in
+            [(true, Scheme::Https, "site.example"), (false, Scheme::Http, "a.b")]
+        {
+            let address = "192.0.2.1".parse().expect("an address");
+            let mut asked = request(&told);
+            Client { address, is_trusted, is_told: true }.believe(&mut asked);
+            assert_eq!((asked.scheme, asked.host.as_str()), (scheme, host));
+        }
     }
 
     #[test]

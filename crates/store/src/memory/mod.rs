@@ -72,7 +72,10 @@ impl Memory {
     pub fn insert(&self, hash: u64, key: &Key, entry: Arc<Entry>, replaced: Option<&Arc<Entry>>) {
         let cost = bookkeeping(key) + entry.footprint();
         self.scopes.refer(entry.url);
-        let (slot, mut gone) = self.place(hash, key, entry, replaced);
+        let url = entry.url;
+        let Some((slot, mut gone)) = self.place(hash, key, entry, replaced) else {
+            return self.scopes.release(url);
+        };
         let victims = {
             let mut eviction = self.eviction();
             for kept in &gone {
@@ -92,14 +95,15 @@ impl Memory {
         (eviction.entries() as u64, eviction.bytes() as u64, eviction.evicted())
     }
 
-    /// Puts the entry into its shard; gives its new slot and what had to go for it.
+    /// Puts the entry into its shard; gives its new slot and what had to go for it. Nothing is done
+    /// where a later response stands already: a slow exchange must not bring an older one back.
     fn place(
         &self,
         hash: u64,
         key: &Key,
         entry: Arc<Entry>,
         replaced: Option<&Arc<Entry>>,
-    ) -> (Arc<Slot>, Vec<Kept>) {
+    ) -> Option<(Arc<Slot>, Vec<Kept>)> {
         let superseded = |kept: &Kept| {
             kept.entry.meta.variant == entry.meta.variant
                 || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
@@ -109,6 +113,11 @@ impl Memory {
             .entry(hash, |r| r.hash == hash && r.key == *key, |r| r.hash)
             .or_insert_with(|| Resident { hash, key: key.clone(), variants: Vec::with_capacity(1) })
             .into_mut();
+        let answered = entry.meta.life.answered;
+        let is_later = |kept: &Kept| superseded(kept) && kept.entry.meta.life.answered > answered;
+        if resident.variants.iter().any(is_later) {
+            return None;
+        }
         let mut gone: Vec<Kept> =
             resident.variants.extract_if(.., |kept| superseded(kept)).collect();
         if resident.variants.len() >= self.max_variants {
@@ -117,7 +126,7 @@ impl Memory {
         let uses = gone.iter().map(|kept| kept.slot.uses()).max().unwrap_or(0);
         let slot = Arc::new(Slot::new(hash, uses));
         resident.variants.insert(0, Kept { slot: slot.clone(), entry });
-        (slot, gone)
+        Some((slot, gone))
     }
 
     /// Takes a victim out of its shard, if it is still there.

@@ -1,0 +1,21 @@
+//! Black-box tests: the real binary before real origins, one file a topic.
+//!
+//! Each test starts a Larder and an origin of its own by two lines, on ports that the kernel
+//! chooses, and turns Larder's clock by hand; see `support`.
+
+#![allow(clippy::unwrap_used, reason = "what fails in a test, fails the test")]
+
+mod support;
+
+mod bad_requests;
+mod caching;
+mod collapsing;
+mod faults;
+mod forwarding;
+mod keys;
+mod process;
+mod regressions;
+mod serving;
+mod sites_and_rules;
+mod staleness;
+mod validation;

@@ -1,0 +1,169 @@
+//! One test a bug, named by what it was.
+
+use crate::support::{Gate, Larder, Origin, Reply};
+
+/// A response with a length and chunks let whatever the origin put behind the length pass for the
+/// next answer on the client's connection.
+#[test]
+fn a_response_framed_twice_split_into_two() {
+    let origin = Origin::answering(|_| {
+        Reply::raw(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\
+             Cache-Control: max-age=60\r\n\r\n20\r\nHELLOHTTP/1.1 200 OK\r\nX: 1\r\n\r\n\r\n0\r\n\r\n",
+        )
+    });
+    let larder = Larder::before(&origin);
+    for method in ["GET", "POST"] {
+        let answer = larder.ask(method, "/", &[]);
+        assert_eq!(answer.status, 502, "{method}");
+        assert!(answer.cache().contains("origin-malformed"), "{}", answer.cache());
+    }
+}
+
+/// A follower got the interim responses of the leader, which may be as private as its answer.
+#[test]
+fn early_hints_of_one_visitor_went_to_others() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        let (gate, is_alice) = (gate.clone(), asked.field("cookie").is_some());
+        Reply::by(move |wire| {
+            if is_alice {
+                wire.send("HTTP/1.1 103 Early Hints\r\nSet-Cookie: sid=alice\r\n\r\n");
+            }
+            wire.pass(&gate);
+            wire.send("HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Length: 2\r\n\r\nok");
+        })
+    });
+    let larder = Larder::before(&origin);
+    let mut alice = larder.connect();
+    alice.send("GET / HTTP/1.1\r\nHost: site.test\r\nCookie: sid=alice\r\n\r\n");
+    assert_eq!(alice.read_interim(), 103);
+    let mut stranger = larder.connect();
+    stranger.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    opens.open();
+    let answer = stranger.read();
+    assert_eq!((answer.status, answer.field("set-cookie")), (200, None));
+}
+
+/// A stranger's `X-Forwarded-Scheme` reached the origin, whose redirect was then stored for all.
+#[test]
+fn unkeyed_forwarded_fields_of_strangers_poisoned_the_cache() {
+    let origin = Origin::answering(|asked| match asked.field("x-forwarded-scheme") {
+        Some(_) => Reply::status(301, "").with("Cache-Control", "max-age=60"),
+        None => Reply::cached("max-age=60", "page"),
+    });
+    let larder = Larder::before(&origin);
+    larder.get_with("/", &[("X-Forwarded-Scheme", "http")]);
+    assert_eq!(larder.get("/").status, 200);
+}
+
+/// Behind a proxy that ends TLS, the redirect from http to https was stored and served to https.
+#[test]
+fn a_trusted_scheme_was_sent_and_not_keyed() {
+    let origin = Origin::answering(|asked| match asked.field("x-forwarded-proto") {
+        Some("https") => Reply::cached("max-age=60", "page"),
+        _ => Reply::status(301, "").with("Cache-Control", "max-age=60"),
+    });
+    let toml = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[[site]]\norigin = \"{origin}\"";
+    let larder = Larder::configured(toml, &origin);
+    assert_eq!(larder.get_with("/", &[("X-Forwarded-Proto", "http")]).status, 301);
+    assert_eq!(larder.get_with("/", &[("X-Forwarded-Proto", "https")]).status, 200);
+}
+
+/// Empty lines behind a request looked like a further head, so the answer was held back.
+#[test]
+fn empty_lines_after_a_request_held_its_answer_back() {
+    let origin = Origin::answering(|_| Reply::cached("max-age=60", "page"));
+    let larder = Larder::before(&origin);
+    larder.fill("/");
+    let mut client = larder.connect();
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n\r\n\r\n");
+    assert!(client.read().is_hit());
+}
+
+/// The time to send a head was counted from the end of the request before.
+#[test]
+fn idle_time_counted_against_the_next_head() {
+    let origin = Origin::answering(|_| Reply::cached("max-age=60", "page"));
+    let toml = "[server]\nlimits.header_timeout = \"300ms\"\n[[site]]\norigin = \"{origin}\"";
+    let larder = Larder::configured(toml, &origin);
+    let mut client = larder.connect();
+    assert_eq!(client.get("/").status, 200);
+    // The real clock: nothing else can make a connection idle.
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    client.send("GET / HTTP/1.1\r\nHost: ");
+    client.send("site.test\r\n\r\n");
+    assert_eq!(client.read().status, 200);
+}
+
+/// A POST without a body that met a connection just closed was sent again.
+#[test]
+fn a_post_without_a_body_was_sent_twice() {
+    let origin = Origin::answering(|asked| match asked.method.as_str() {
+        "POST" => Reply::by(|wire| wire.close()),
+        _ => Reply::ok("page"),
+    });
+    let larder = Larder::before(&origin);
+    larder.get("/");
+    assert_eq!(larder.ask("POST", "/", &[("Content-Length", "0")]).status, 502);
+    let posts = origin.asked().iter().filter(|asked| asked.method == "POST").count();
+    assert_eq!(posts, 1);
+}
+
+/// The head of a response that passes by waited for the first byte of its body.
+#[test]
+fn the_head_of_an_event_stream_waited_for_its_first_event() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::answering(move |_| {
+        let gate = gate.clone();
+        Reply::by(move |wire| {
+            wire.send(
+                "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n",
+            );
+            wire.pass(&gate);
+            wire.chunk("event");
+            wire.end_chunks();
+        })
+    });
+    let toml = "[[site]]\norigin = \"{origin}\"\n[[site.rule]]\nmatch = { path = \"/*\" }\ncache = \"off\"";
+    let larder = Larder::configured(toml, &origin);
+    let mut client = larder.connect();
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let mut answer = client.read_head();
+    opens.open();
+    client.read_rest(&mut answer, "GET");
+    assert_eq!(answer.text(), "event");
+}
+
+/// After one 503 every request for the page went to the origin by itself.
+#[test]
+fn one_failure_ended_collapsing_for_minutes() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::answering(move |asked| match asked.target.as_str() {
+        "/fails" if asked.field("x-first").is_some() => Reply::status(503, "busy"),
+        _ => {
+            let gate = gate.clone();
+            Reply::by(move |wire| {
+                wire.pass(&gate);
+                wire.send(
+                    "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok",
+                );
+            })
+        }
+    });
+    let larder = Larder::before(&origin);
+    assert_eq!(larder.get_with("/fails", &[("X-First", "1")]).status, 503);
+    let mut clients: Vec<_> = (0..5).map(|_| larder.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /fails HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    }
+    origin.wait_for(2);
+    opens.open();
+    for client in &mut clients {
+        assert_eq!(client.read().status, 200);
+    }
+    assert_eq!(origin.count(), 2, "one request failed, one answered all");
+}

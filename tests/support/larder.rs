@@ -1,0 +1,263 @@
+//! The real binary, started for one test with ports and a folder of its own.
+
+use super::client::request;
+use super::metrics::Metrics;
+use super::{Client, DEADLINE, Origin, Received, until};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// A running Larder; killed when dropped.
+pub struct Larder {
+    child: Child,
+    /// Where it serves.
+    pub address: SocketAddr,
+    /// Where its operators ask.
+    pub admin: SocketAddr,
+    folder: PathBuf,
+    errors: Arc<Lines>,
+    output: Arc<Lines>,
+}
+
+/// How a Larder is to be started.
+#[derive(Default)]
+pub struct Setup {
+    origin: Option<String>,
+    config: Option<String>,
+}
+
+/// What the process says, line by line.
+#[derive(Default)]
+struct Lines {
+    lines: Mutex<Vec<String>>,
+    came: Condvar,
+}
+
+impl Setup {
+    /// With `--origin`.
+    pub fn origin(self, origin: &Origin) -> Setup {
+        Setup { origin: Some(format!("http://{}", origin.address())), ..self }
+    }
+
+    /// With a configuration; `{origin}` in it stands for the origin's URL.
+    pub fn config(self, toml: &str, origin: &Origin) -> Setup {
+        let text = toml.replace("{origin}", &format!("http://{}", origin.address()));
+        Setup { config: Some(text), ..self }
+    }
+
+    /// Starts it and waits until it serves.
+    pub fn start(self) -> Larder {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("blackbox-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]);
+        command.arg(folder.join("data"));
+        if let Some(origin) = &self.origin {
+            command.args(["--origin", origin]);
+        }
+        if let Some(text) = &self.config {
+            std::fs::write(folder.join("larder.toml"), text).unwrap();
+            command.arg("--config").arg(folder.join("larder.toml"));
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary can be started");
+        let errors = Lines::of(child.stderr.take().unwrap());
+        let output = Lines::of(child.stdout.take().unwrap());
+        let start = errors.wait_for("listens on");
+        let address = |behind: &str| {
+            let rest = start.split_once(behind).expect("the start line tells both addresses").1;
+            let end = rest.find([',', ';']).unwrap_or(rest.len());
+            rest[..end].parse().expect("an address")
+        };
+        let (address, admin) = (address("listens on http://"), address("admin on http://"));
+        Larder { child, address, admin, folder, errors, output }
+    }
+}
+
+impl Larder {
+    /// Larder as `larder serve --origin URL` starts it.
+    pub fn before(origin: &Origin) -> Larder {
+        Setup::default().origin(origin).start()
+    }
+
+    /// Larder with a configuration; `{origin}` in it stands for the origin's URL.
+    pub fn configured(toml: &str, origin: &Origin) -> Larder {
+        Setup::default().config(toml, origin).start()
+    }
+
+    /// Larder before an origin, with these lines of a `[[site.rule]]`.
+    pub fn with_rule(rule: &str, origin: &Origin) -> Larder {
+        let toml = format!("[[site]]\norigin = \"{{origin}}\"\n[[site.rule]]\n{rule}\n");
+        Larder::configured(&toml, origin)
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Asks on a connection of its own.
+    pub fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Received {
+        self.connect().ask(method, target, fields)
+    }
+
+    /// Gets on a connection of its own.
+    pub fn get(&self, target: &str) -> Received {
+        self.ask("GET", target, &[])
+    }
+
+    /// Gets with fields on a connection of its own.
+    pub fn get_with(&self, target: &str, fields: &[(&str, &str)]) -> Received {
+        self.ask("GET", target, fields)
+    }
+
+    /// Gets, and waits until what came is stored, if it is.
+    pub fn fill(&self, target: &str) -> Received {
+        self.fill_with(target, &[])
+    }
+
+    /// Gets with fields, and waits until what came is stored, if it is.
+    pub fn fill_with(&self, target: &str, fields: &[(&str, &str)]) -> Received {
+        let received = self.get_with(target, fields);
+        self.settle();
+        received
+    }
+
+    /// Gets `target`, of which [`Origin::as_told`] is told what to answer, and waits until it is
+    /// stored.
+    pub fn told(&self, target: &str, reply: &str) -> Received {
+        self.fill_with(target, &[("X-Reply", reply)])
+    }
+
+    /// Waits until nothing is on its way into the cache, nor refreshed in the background.
+    pub fn settle(&self) {
+        const BUSY: [&str; 3] = ["larder_fills", "larder_refreshes", "larder_in_flight_bytes"];
+        until("everything is stored", || {
+            let metrics = self.metrics();
+            BUSY.iter().all(|gauge| metrics.sum(gauge, &[]) == 0).then_some(())
+        });
+    }
+
+    /// Asks the admin listener.
+    pub fn admin(&self, method: &str, target: &str, body: &str) -> Received {
+        let mut client = Client::connect(self.admin);
+        let length = body.len().to_string();
+        let fields = [("Host", "localhost"), ("Content-Length", &length), ("Connection", "close")];
+        client.send(request(method, target, &fields) + body);
+        client.read_to(method)
+    }
+
+    /// Turns the clock forward.
+    pub fn turn_clock(&self, seconds: u64) {
+        self.turn_clock_millis(seconds * 1000);
+    }
+
+    /// Turns the clock forward by milliseconds.
+    pub fn turn_clock_millis(&self, millis: u64) {
+        let turned = self.admin("POST", "/clock", &millis.to_string());
+        assert_eq!(turned.status, 200, "{}", turned.text());
+    }
+
+    /// What `/metrics` says now.
+    pub fn metrics(&self) -> Metrics {
+        Metrics(self.admin("GET", "/metrics", "").text())
+    }
+
+    /// Waits until a sum of `/metrics` is `value`.
+    pub fn wait_for_metric(&self, name: &str, labels: &[&str], value: u64) {
+        until(&format!("{name} {labels:?} is {value}"), || {
+            (self.metrics().sum(name, labels) == value).then_some(())
+        });
+    }
+
+    /// Bytes of memory that the process held at most so far.
+    pub fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("it runs");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap() << 10
+    }
+
+    /// The folder given as `--data`.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Waits for a line on standard error that contains `part`.
+    pub fn wait_for_error_line(&self, part: &str) -> String {
+        self.errors.wait_for(part)
+    }
+
+    /// The lines on standard error so far that contain `part`.
+    pub fn error_lines(&self, part: &str) -> Vec<String> {
+        self.errors.with(part)
+    }
+
+    /// Waits for a line on standard output that contains `part`.
+    pub fn wait_for_output_line(&self, part: &str) -> String {
+        self.output.wait_for(part)
+    }
+
+    /// Sends SIGTERM to the process.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
+        assert!(sent.success());
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        until("the process ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Ends it by SIGTERM.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.terminate();
+        self.wait()
+    }
+}
+
+impl Drop for Larder {
+    #[expect(clippy::print_stderr, reason = "the test runner shows it with the failure")]
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("Larder said:\n{}", self.error_lines("").join("\n"));
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Lines {
+    /// Collects the lines of a stream from a thread of its own.
+    fn of(stream: impl Read + Send + 'static) -> Arc<Lines> {
+        let lines = Arc::new(Lines::default());
+        let kept = lines.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                kept.lines.lock().unwrap().push(line);
+                kept.came.notify_all();
+            }
+        });
+        lines
+    }
+
+    fn with(&self, part: &str) -> Vec<String> {
+        self.lines.lock().unwrap().iter().filter(|line| line.contains(part)).cloned().collect()
+    }
+
+    fn wait_for(&self, part: &str) -> String {
+        let missing = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(part));
+        let lines = self.lines.lock().unwrap();
+        let (lines, _) = self.came.wait_timeout_while(lines, DEADLINE, missing).unwrap();
+        let found = lines.iter().find(|line| line.contains(part)).cloned();
+        found.unwrap_or_else(|| panic!("no line has {part:?}; there are:\n{}", lines.join("\n")))
+    }
+}

@@ -1,0 +1,55 @@
+//! What the black-box tests stand on: a real Larder, real origins and real connections.
+//!
+//! ```text
+//! let origin = Origin::answering(|_| Reply::ok("hello").with("Cache-Control", "max-age=60"));
+//! let larder = Larder::before(&origin);
+//! ```
+//!
+//! Nothing here sleeps and hopes. Whoever waits, waits for something to happen, and fails loudly
+//! when it does not happen within [`DEADLINE`].
+
+mod client;
+mod gate;
+mod larder;
+mod message;
+mod metrics;
+mod origin;
+mod reply;
+mod wire;
+
+pub use client::{Client, request};
+pub use gate::Gate;
+pub use larder::{Larder, Setup};
+pub use message::{Asked, Received};
+pub use origin::Origin;
+pub use reply::Reply;
+pub use wire::Wire;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test fails. Generous: the machine may be busy.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until a count stands still for a while, as that of bytes which nobody takes does. To
+/// take a pause for a standstill makes what follows easier to pass, never wrong.
+pub fn until_it_stands_still(count: impl Fn() -> usize) -> usize {
+    let (mut last, mut same) = (count(), 0);
+    until("it stands still", || {
+        std::thread::sleep(Duration::from_millis(10));
+        same = if last == count() { same + 1 } else { 0 };
+        last = count();
+        (same == 30 && last > 0).then_some(last)
+    })
+}
+
+/// Asks again and again until there is an answer; for what nobody announces.
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(begun.elapsed() < DEADLINE, "in vain waited for: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
