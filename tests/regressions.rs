@@ -167,3 +167,24 @@ fn one_failure_ended_collapsing_for_minutes() {
     }
     assert_eq!(origin.count(), 2, "one request failed, one answered all");
 }
+
+/// What a rule chosen by a header shows was stored for those whom another rule is for.
+#[test]
+fn the_fields_of_one_rule_stuck_to_the_answers_of_another() {
+    let origin = Origin::answering(|_| Reply::cached("max-age=60", "page"));
+    let toml = "[[site]]\norigin = \"{origin}\"\n[[site.rule]]\n\
+                match = { header = { X-Beta = true } }\nheaders.set = { X-Rule = \"beta\" }";
+    let larder = Larder::configured(toml, &origin);
+    let beta = larder.get_with("/", &[("X-Beta", "1")]);
+    assert_eq!(beta.field("x-rule"), Some("beta"));
+    let other = larder.get("/");
+    assert_eq!((other.is_hit(), other.field("x-rule")), (false, None));
+}
+
+/// `browser_ttl` made private answers storable for shared caches in front.
+#[test]
+fn a_browser_ttl_overwrote_private() {
+    let origin = Origin::answering(|_| Reply::cached("private", "me"));
+    let larder = Larder::with_rule("browser_ttl = \"5m\"", &origin);
+    assert_eq!(larder.get("/").field("cache-control"), Some("private"));
+}

@@ -82,6 +82,9 @@ fn push_parts(buffer: &mut Vec<u8>, parts: &KeyParts, request: &Request) {
         buffer.extend_from_slice(bytes);
         buffer.push(END);
     };
+    if parts.rule > 0 {
+        part(&parts.rule.to_be_bytes());
+    }
     if !parts.version.is_empty() {
         part(parts.version.as_bytes());
     }
@@ -143,6 +146,7 @@ fn normalised<'t>(
 mod tests {
     use super::*;
     use crate::glob::Glob;
+    use crate::rule::{Match, tell_apart};
 
     fn request(host: &str, target: &str, fields: &[(&str, &str)]) -> Request {
         Request {
@@ -234,5 +238,17 @@ mod tests {
         let other = key(&request("a.b", "/p?q", &[]), &Rule::default());
         assert_eq!(one.as_ref().url(), other.as_ref().url());
         assert_eq!(one.as_ref().url(), url_scope("a.b", "/p?q", &rule));
+    }
+
+    #[test]
+    fn rules_that_choose_by_header_keep_what_they_stored_to_themselves() {
+        let by_header = Match { headers: vec![("x-beta".into(), None)], ..Match::default() };
+        let mut rules = [Rule { matches: by_header, ..Rule::default() }, Rule::default()];
+        let asked = request("h", "/", &[]);
+        assert_eq!(key(&asked, &rules[0]), key(&asked, &rules[1]));
+        tell_apart(&mut rules);
+        assert_ne!(key(&asked, &rules[0]), key(&asked, &rules[1]));
+        assert_ne!(key(&asked, &rules[1]), key(&asked, &Rule::default()));
+        assert_eq!(key(&asked, &rules[0]).as_ref().url(), url_scope("h", "/", &rules[1]));
     }
 }

@@ -1,5 +1,6 @@
 //! The fourth decision: what of a response the client gets, and with which fields.
 
+use crate::cache_control::ResponseDirectives;
 use crate::conditional;
 use crate::fields::Fields;
 use crate::name::Name;
@@ -44,14 +45,14 @@ pub fn reply(request: &Request, status: u16, response: &Fields, length: Option<u
 
 /// The fields of a response as clients get them: without those that are for us alone, with the
 /// changes of the rule, and with our `Via` (RFC 9110 §7.6.3).
-pub fn shown(site: &Site, rule: &Rule, fields: &Fields) -> Fields {
+pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields) -> Fields {
     let mut shown = fields.clone();
     shown.retain(|field| match field.id {
         Name::SurrogateControl | Name::LarderCacheControl => false,
         Name::CacheTag | Name::SurrogateKey | Name::Xkey => site.show_tags,
         _ => true,
     });
-    if let Some(ttl) = rule.browser_ttl {
+    if let Some(ttl) = rule.browser_ttl.filter(|_| may_be_kept_by_browsers(rule, status, fields)) {
         shown.remove(Name::Expires);
         shown.set(Name::CacheControl, format!("max-age={}", ttl.get()));
     }
@@ -59,6 +60,14 @@ pub fn shown(site: &Site, rule: &Rule, fields: &Fields) -> Fields {
     shown.add(Name::Via, "1.1 larder");
     shown.shrink();
     shown
+}
+
+/// Whether a rule's `browser_ttl` is for this response: not for errors, and never over what is
+/// for one visitor, which a shared cache in front would otherwise keep.
+fn may_be_kept_by_browsers(rule: &Rule, status: u16, fields: &Fields) -> bool {
+    let said = ResponseDirectives::parse(fields.all(Name::CacheControl));
+    let personal = said.private || said.no_store || fields.has(Name::SetCookie);
+    matches!(status, 200 | 203 | 301 | 308 | 404 | 410) && (rule.forces() || !personal)
 }
 
 /// Whether a field of a stored response belongs into a 304 made from it (RFC 9110 §15.4.5).
@@ -129,10 +138,26 @@ mod tests {
             ("Server", "x"),
             ("Via", "1.1 app"),
         ]);
-        let found = shown(&plain_site(), &rule, &sent);
+        let found = shown(&plain_site(), &rule, 200, &sent);
         assert_eq!(
             found,
             fields(&[("Via", "1.1 app"), ("Cache-Control", "max-age=5"), ("Via", "1.1 larder")])
         );
+    }
+
+    #[test]
+    fn a_browser_ttl_is_not_for_errors_nor_for_what_is_personal() {
+        let rule = Rule { browser_ttl: Some(Seconds::new(5)), ..Rule::default() };
+        for (status, sent, control) in [
+            (200, vec![("Cache-Control", "no-cache")], "max-age=5"),
+            (404, vec![("Cache-Control", "no-cache")], "max-age=5"),
+            (503, vec![("Cache-Control", "no-cache")], "no-cache"),
+            (200, vec![("Cache-Control", "private")], "private"),
+            (200, vec![("Cache-Control", "no-store")], "no-store"),
+            (200, vec![("Cache-Control", "no-cache"), ("Set-Cookie", "a=1")], "no-cache"),
+        ] {
+            let found = shown(&plain_site(), &rule, status, &fields(&sent));
+            assert_eq!(found.text(Name::CacheControl), Some(control), "{status} {sent:?}");
+        }
     }
 }

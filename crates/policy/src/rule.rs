@@ -64,6 +64,18 @@ pub struct Rule {
     pub tags: Vec<String>,
 }
 
+/// Numbers the rules in their keys if some of them choose requests by header or cookie, so that
+/// one URL can meet several.
+pub fn tell_apart(rules: &mut [Rule]) {
+    let by_request =
+        |rule: &Rule| !rule.matches.headers.is_empty() || !rule.matches.cookies.is_empty();
+    if rules.iter().any(by_request) {
+        for (number, rule) in (1..).zip(rules) {
+            rule.key.rule = number;
+        }
+    }
+}
+
 /// Whether a rule uses the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheMode {
@@ -104,6 +116,9 @@ pub struct KeyParts {
     pub languages: Vec<String>,
     /// A word that, when changed, leaves all older responses behind.
     pub version: String,
+    /// The rule's number, from 1 on, where requests for one URL can meet different rules: what one
+    /// of them stored and shows is not for another. 0: it does not count.
+    pub rule: u16,
 }
 
 /// How a query is normalised.
@@ -159,6 +174,7 @@ impl Rule {
             || self.negative_ttl.is_some()
             || self.stale_while_revalidate.is_some()
             || self.stale_if_error.is_some()
+            || self.browser_ttl.is_some()
             || self.cache == CacheMode::Force
     }
 

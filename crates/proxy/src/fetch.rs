@@ -243,7 +243,7 @@ impl Miss {
                 let stored = decision.map(|_| ());
                 let cache = fetched(why, response.status, &stored, false);
                 let policy = &errand.site.settings.site;
-                let shown = reply::shown(policy, errand.rule(), &response.fields);
+                let shown = reply::shown(policy, errand.rule(), response.status, &response.fields);
                 let Response { status, length, body, .. } = response;
                 let content = Content::Passing { status, shown, length, body };
                 Answer { verdict: Verdict::Miss, cache, content }

@@ -14,7 +14,7 @@ use store::Heads;
 
 /// The heads of a response whose whole body has `length` bytes, for all its hits.
 pub fn prepared(site: &Site, rule: &Rule, meta: &Meta, length: u64) -> Heads {
-    let shown = reply::shown(site, rule, &meta.fields);
+    let shown = reply::shown(site, rule, meta.status, &meta.fields);
     let mut full = status_line(meta.status);
     write_fields(&mut full, &shown, |id| id != Name::ContentLength);
     if !is_bodiless(meta.status) {

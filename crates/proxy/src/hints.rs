@@ -4,6 +4,7 @@ use crate::heads::{status_line, write_fields};
 use crate::upstream::Early;
 use policy::fields::Fields;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -14,6 +15,8 @@ const MOST_WAITING: usize = 16;
 #[derive(Debug, Default)]
 pub struct Hints {
     waiting: Mutex<VecDeque<Vec<u8>>>,
+    /// Whether any may wait: a hit, which has none, looks here only.
+    any: AtomicBool,
     changed: Notify,
 }
 
@@ -29,6 +32,7 @@ impl Hints {
         head.extend_from_slice(b"\r\n");
         waiting.push_back(head);
         drop(waiting);
+        self.any.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
@@ -52,17 +56,23 @@ impl Hints {
     /// Adds the one that says that the request's body is wanted (RFC 9110 §10.1.1).
     pub fn push_continue(&self) {
         self.waiting().push_back(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec());
+        self.any.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
     /// Takes the next, if one waits.
     pub fn take(&self) -> Option<Vec<u8>> {
-        self.waiting().pop_front()
+        match self.any.load(Ordering::Acquire) {
+            true => self.waiting().pop_front(),
+            false => None,
+        }
     }
 
     /// Forgets those that wait, so that none goes out with the next request.
     pub fn clear(&self) {
-        self.waiting().clear();
+        if self.any.swap(false, Ordering::AcqRel) {
+            self.waiting().clear();
+        }
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {

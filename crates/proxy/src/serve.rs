@@ -150,7 +150,7 @@ async fn pass(
     for url in purge::invalidated(request, rule, response.status, &response.fields) {
         shared.store.invalidate(&url);
     }
-    let shown = reply::shown(&site.settings.site, rule, &response.fields);
+    let shown = reply::shown(&site.settings.site, rule, response.status, &response.fields);
     Answer {
         verdict: Verdict::Pass,
         cache: passed(why, response.status),

@@ -143,7 +143,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// # Errors
     /// When the client is gone.
     pub async fn flush(&mut self) -> Result<(), Gone> {
-        self.flush_with(&Bytes::new()).await
+        self.flush_with(b"", b"").await
     }
 
     /// Whether much waits in the buffer.
@@ -375,12 +375,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         written.body_bytes = total;
         if delimiter == Delimiter::Chunks {
             self.out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-            self.push(data).await?;
-            self.out.extend_from_slice(b"\r\n");
+            self.flush_with(data, b"\r\n").await?;
         } else {
-            self.push(data).await?;
+            self.flush_with(data, b"").await?;
         }
-        self.flush().await?;
         Ok(true)
     }
 
@@ -420,28 +418,30 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             self.out.extend_from_slice(bytes);
             return if self.is_full() { self.flush().await } else { Ok(()) };
         }
-        self.flush_with(bytes).await
+        self.flush_with(bytes, b"").await
     }
 
-    /// Writes the buffer and then `rest`, in as few system calls as the client allows.
-    async fn flush_with(&mut self, rest: &Bytes) -> Result<(), Gone> {
-        let (mut head_done, mut rest_done) = (0, 0);
-        while head_done < self.out.len() || rest_done < rest.len() {
-            let slices = [IoSlice::new(&self.out[head_done..]), IoSlice::new(&rest[rest_done..])];
+    /// Writes the buffer, then `rest`, then `end`, in as few system calls as the client allows.
+    async fn flush_with(&mut self, mut rest: &[u8], mut end: &[u8]) -> Result<(), Gone> {
+        if rest.len() <= COPIED_BODY_BYTES {
+            self.out.extend_from_slice(rest);
+            self.out.extend_from_slice(end);
+            (rest, end) = (b"", b"");
+        }
+        let all = self.out.len() + rest.len() + end.len();
+        let mut done = 0;
+        while done < all {
+            let parts = unwritten([&self.out, rest, end], done);
             let write = async {
-                // An empty first slice would cost a vectored call for nothing.
-                match (slices[0].len(), slices[1].len()) {
-                    (0, _) => self.half.write(&slices[1]).await,
-                    (_, 0) => self.half.write(&slices[0]).await,
-                    _ => self.half.write_vectored(&slices).await,
+                match parts.map(|part| part.is_empty()) {
+                    // A vectored call costs more than a plain one.
+                    [false, true, true] => self.half.write(parts[0]).await,
+                    [true, false, true] => self.half.write(parts[1]).await,
+                    _ => self.half.write_vectored(&parts.map(IoSlice::new)).await,
                 }
             };
             match self.patience.limit(self.stall, write).await {
-                Some(Ok(count)) if count > 0 => {
-                    let of_head = count.min(self.out.len() - head_done);
-                    head_done += of_head;
-                    rest_done += count - of_head;
-                }
+                Some(Ok(count)) if count > 0 => done += count,
                 _ => return Err(Gone),
             }
         }
@@ -450,5 +450,27 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             self.out.shrink_to(KEPT_BUFFER_BYTES);
         }
         Ok(())
+    }
+}
+
+/// What is left of parts of which so many bytes are written.
+fn unwritten(parts: [&[u8]; 3], mut done: usize) -> [&[u8]; 3] {
+    parts.map(|part| {
+        let of_this = done.min(part.len());
+        done -= of_this;
+        &part[of_this..]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_not_written_again() {
+        let parts: [&[u8]; 3] = [b"ab", b"cd", b"e"];
+        for (done, left) in [(0, "abcde"), (1, "bcde"), (2, "cde"), (3, "de"), (4, "e"), (5, "")] {
+            assert_eq!(unwritten(parts, done).concat(), left.as_bytes());
+        }
     }
 }

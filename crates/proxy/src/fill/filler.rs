@@ -321,7 +321,8 @@ impl Errand {
     }
 
     fn flowing(&self, response: &Response, admission: Result<Box<Meta>, WhySkip>) -> Arc<Flowing> {
-        let shown = reply::shown(&self.site.settings.site, self.rule(), &response.fields);
+        let (site, rule) = (&self.site.settings.site, self.rule());
+        let shown = reply::shown(site, rule, response.status, &response.fields);
         Arc::new(Flowing { status: response.status, shown, length: response.length, admission })
     }
 

@@ -3,10 +3,12 @@
 use super::body::RequestBody;
 use super::resolve::Resolver;
 use crate::error::Error;
-use crate::settings::{OriginAddress, OriginLimits};
+use crate::settings::OriginLimits;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -19,23 +21,27 @@ const HYPER_MAX_FIELDS: usize = 100;
 /// # Errors
 /// Why there is none.
 pub async fn connect(
-    origin: &OriginAddress,
     limits: &OriginLimits,
-    resolver: &Resolver,
+    resolver: &Arc<Resolver>,
 ) -> Result<SendRequest<RequestBody>, Error> {
     let attempt = async {
-        let addresses = resolver.resolve(origin, limits.dns_ttl).await?;
-        handshake(first_to_answer(&addresses).await?, limits).await
+        let addresses = resolver.resolve(limits.dns_ttl).await?;
+        handshake(first_to_answer(&addresses, limits.connect_timeout).await?, limits).await
     };
     timeout(limits.connect_timeout, attempt).await.map_err(|_| Error::OriginConnectTimeout)?
 }
 
-async fn first_to_answer(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
+/// Tries the addresses in turn, each for its share of the time, so that one that never answers
+/// does not hide the others.
+async fn first_to_answer(addresses: &[SocketAddr], time: Duration) -> Result<TcpStream, Error> {
+    // There are never so many addresses that the number does not fit.
+    let share = time / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut last = Error::OriginUnknown("it has no address".to_owned());
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Error::OriginUnreachable(error.to_string()),
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Err(_) => last = Error::OriginConnectTimeout,
+            Ok(Err(error)) => last = Error::OriginUnreachable(error.to_string()),
         }
     }
     Err(last)

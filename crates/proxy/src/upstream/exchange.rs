@@ -26,8 +26,6 @@ pub type Early = Arc<dyn Fn(u16, &Fields) + Send + Sync>;
 /// One origin, as all cores share it.
 #[derive(Debug)]
 pub struct UpstreamShared {
-    /// Its address.
-    pub address: OriginAddress,
     limits: Arc<OriginLimits>,
     gate: Gate,
     resolver: Arc<Resolver>,
@@ -59,7 +57,7 @@ impl UpstreamShared {
     /// An origin with its limits.
     pub fn new(address: OriginAddress, limits: Arc<OriginLimits>) -> UpstreamShared {
         let gate = Gate::new(&limits);
-        UpstreamShared { address, limits, gate, resolver: Arc::default() }
+        UpstreamShared { limits, gate, resolver: Arc::new(Resolver::new(address)) }
     }
 }
 
@@ -121,7 +119,7 @@ impl Upstream {
                 Sent::Lost => return Err(Error::OriginDropped),
             }
         }
-        let sender = connect(&self.shared.address, limits, &self.shared.resolver).await?;
+        let sender = connect(limits, &self.shared.resolver).await?;
         match self.try_send(sender, request).await? {
             Sent::Answered(sender, response) => self.response(sender, response, turn, asked, clock),
             Sent::Back(_) | Sent::Lost => Err(Error::OriginDropped),

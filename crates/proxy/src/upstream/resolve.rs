@@ -1,18 +1,20 @@
-//! Addresses of origins. Names are asked for again after `dns_ttl`; when that fails, the old
-//! addresses go on being used.
+//! The addresses of one origin. Its name is asked for again after `dns_ttl`, beside the requests:
+//! they go on with the addresses that are known, so a resolver that is slow or away costs nothing.
 
 use crate::error::Error;
 use crate::settings::OriginAddress;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Names that were resolved, for the whole process. There are as many as origins in the
-/// configuration.
-#[derive(Debug, Default)]
+/// The addresses of one origin, for the whole process.
+#[derive(Debug)]
 pub struct Resolver {
-    known: Mutex<HashMap<OriginAddress, Known>>,
+    origin: OriginAddress,
+    known: Mutex<Option<Known>>,
+    /// Whether somebody asks already.
+    asking: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -22,40 +24,72 @@ struct Known {
 }
 
 impl Resolver {
-    /// The addresses of an origin, best first.
+    /// A resolver that knows nothing yet.
+    pub fn new(origin: OriginAddress) -> Resolver {
+        Resolver { origin, known: Mutex::default(), asking: AtomicBool::new(false) }
+    }
+
+    /// The addresses, best first.
     ///
     /// # Errors
     /// When the name does not resolve and never has.
-    pub async fn resolve(
-        &self,
-        origin: &OriginAddress,
-        ttl: Duration,
-    ) -> Result<Vec<SocketAddr>, Error> {
-        if let Ok(address) = origin.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, origin.port)]);
+    pub async fn resolve(self: &Arc<Resolver>, ttl: Duration) -> Result<Vec<SocketAddr>, Error> {
+        if let Ok(address) = self.origin.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, self.origin.port)]);
         }
-        let known = self.known(origin);
-        if let Some(known) = known.as_ref().filter(|known| known.since.elapsed() < ttl) {
-            return Ok(known.addresses.clone());
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(known) = known else { return self.ask().await };
+        if known.since.elapsed() >= ttl && !self.asking.swap(true, Ordering::AcqRel) {
+            let beside = self.clone();
+            tokio::task::spawn_local(async move {
+                // Without an answer the old addresses stay, and the next request asks again.
+                let _ = beside.ask().await;
+                beside.asking.store(false, Ordering::Release);
+            });
         }
-        let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await;
-        match (found.map(Iterator::collect::<Vec<_>>), known) {
-            (Ok(addresses), _) if !addresses.is_empty() => {
-                self.keep(origin, addresses.clone());
-                Ok(addresses)
-            }
-            (_, Some(old)) => Ok(old.addresses),
-            (Ok(_), None) => Err(Error::OriginUnknown("it has no address".to_owned())),
-            (Err(error), None) => Err(Error::OriginUnknown(error.to_string())),
+        Ok(known.addresses)
+    }
+
+    async fn ask(&self) -> Result<Vec<SocketAddr>, Error> {
+        let found = tokio::net::lookup_host((self.origin.host.as_str(), self.origin.port)).await;
+        let addresses: Vec<_> =
+            found.map_err(|error| Error::OriginUnknown(error.to_string()))?.collect();
+        if addresses.is_empty() {
+            return Err(Error::OriginUnknown("it has no address".to_owned()));
+        }
+        let known = Known { addresses: addresses.clone(), since: Instant::now() };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolver(host: &str) -> Arc<Resolver> {
+        Arc::new(Resolver::new(OriginAddress { host: host.to_owned(), port: 81 }))
+    }
+
+    #[tokio::test]
+    async fn addresses_resolve_to_themselves() {
+        for host in ["127.0.0.1", "::1"] {
+            let found = resolver(host).resolve(Duration::ZERO).await.expect("an address");
+            assert_eq!(found, [SocketAddr::new(host.parse().expect("an address"), 81)]);
         }
     }
 
-    fn known(&self, origin: &OriginAddress) -> Option<Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(origin).cloned()
-    }
-
-    fn keep(&self, origin: &OriginAddress, addresses: Vec<SocketAddr>) {
-        let known = Known { addresses, since: Instant::now() };
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone(), known);
+    #[tokio::test]
+    async fn known_addresses_are_used_while_the_name_is_asked_again() {
+        let runs = tokio::task::LocalSet::new();
+        runs.run_until(async {
+            let resolver = resolver("name.invalid");
+            let old = SocketAddr::from(([192, 0, 2, 1], 81));
+            let known = Known { addresses: vec![old], since: Instant::now() };
+            *resolver.known.lock().expect("not poisoned") = Some(known);
+            assert_eq!(resolver.resolve(Duration::ZERO).await, Ok(vec![old]));
+            assert!(resolver.asking.load(Ordering::Acquire));
+        })
+        .await;
     }
 }

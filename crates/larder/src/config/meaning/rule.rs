@@ -68,6 +68,8 @@ fn key(written: &written::Key) -> KeyParts {
         device: written.device,
         languages: written.languages.iter().map(|language| language.0.clone()).collect(),
         version: written.version.as_ref().map(|version| version.0.clone()).unwrap_or_default(),
+        // Set once all rules are known.
+        rule: 0,
     }
 }
 

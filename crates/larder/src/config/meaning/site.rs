@@ -123,6 +123,7 @@ fn rules(written: &[written::Rule], place: &Place, notes: &mut Notes<'_, '_>) ->
         }
         rules.push(rule);
     }
+    policy::rule::tell_apart(&mut rules);
     rules
 }
 
