@@ -23,7 +23,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// The longest body that is stored, in bytes.
     pub max_object_bytes: u64,
-    /// Bytes of bodies on their way in, all together.
+    /// Bytes of bodies on their way in, and of those given up that clients still read, all
+    /// together.
     pub in_flight_bytes: u64,
     /// Responses kept under one key, told apart by `Vary`.
     pub max_variants: usize,
@@ -34,6 +35,8 @@ pub struct Limits {
 pub struct Store {
     pub(crate) limits: Limits,
     pub(crate) in_flight: AtomicU64,
+    /// Bytes of bodies that anybody holds, stored or given up and still being sent.
+    pub(crate) alive: Arc<AtomicU64>,
     hasher: RandomState,
     memory: Memory,
     scopes: Arc<Scopes>,
@@ -62,6 +65,8 @@ pub struct Stats {
     pub evictions: u64,
     /// Bytes of bodies on their way in.
     pub in_flight_bytes: u64,
+    /// Bytes of bodies that anybody holds, stored or given up and still being sent.
+    pub alive_bytes: u64,
 }
 
 impl Store {
@@ -71,6 +76,7 @@ impl Store {
         Arc::new(Store {
             memory: Memory::new(limits, scopes.clone()),
             in_flight: AtomicU64::new(0),
+            alive: Arc::default(),
             hasher: RandomState::default(),
             born: Born { log_id, seq: 0 },
             scopes,
@@ -139,7 +145,8 @@ impl Store {
     pub fn stats(&self) -> Stats {
         let (entries, bytes, evictions) = self.memory.stats();
         let in_flight_bytes = self.in_flight.load(Ordering::Relaxed);
-        Stats { entries, bytes, evictions, in_flight_bytes }
+        let alive_bytes = self.alive.load(Ordering::Relaxed);
+        Stats { entries, bytes, evictions, in_flight_bytes, alive_bytes }
     }
 
     pub(crate) fn insert(

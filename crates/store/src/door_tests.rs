@@ -91,6 +91,26 @@ fn bodies_are_bounded_each_and_all_together() {
 }
 
 #[test]
+fn bodies_that_clients_still_read_count_after_they_were_given_up() {
+    let limits = Limits { memory_bytes: 1 << 17, ..LIMITS };
+    let store = Store::new(limits, 1);
+    let any = Fields::new();
+    let large = vec![7; 1 << 16];
+    let mut held = Vec::new();
+    for number in 0.. {
+        let key = key(&format!("/{number}"));
+        let departure = store.depart(key.as_ref());
+        let Ok(mut writer) = store.begin(Some(1 << 16)) else { break };
+        writer.push(Bytes::copy_from_slice(&large)).expect("reserved");
+        held.push(writer.finish(&key, meta("", &any), Heads::default(), &departure, None));
+    }
+    assert!(store.stats().alive_bytes <= (1 << 17) * 2, "memory and in_flight_bytes at the most");
+    assert!(held.len() >= 3);
+    held.clear();
+    assert!(store.begin(Some(1 << 16)).is_ok(), "room again when nobody reads them");
+}
+
+#[test]
 fn variants_are_told_apart_and_bounded() {
     let store = Store::new(LIMITS, 1);
     let asks = |value: &str| fields(&[("X-A", value)]);

@@ -61,7 +61,7 @@ impl Writer {
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
-        let body = Body::from_chunks(&self.chunks);
+        let body = Body::from_chunks(&self.chunks, &self.store.alive);
         meta.body_bytes = body.len();
         self.store.insert(key, meta, heads, body, departure, replaced)
     }
@@ -73,7 +73,10 @@ impl Writer {
         }
         let before = self.store.in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.reserved += bytes;
-        if before + bytes > limits.in_flight_bytes {
+        // What is stored has its own bound; what is alive beyond it counts here.
+        let given_up = self.store.alive.load(Ordering::Relaxed);
+        let given_up = given_up.saturating_sub(limits.memory_bytes as u64);
+        if before + bytes + given_up > limits.in_flight_bytes {
             // What was reserved is given back when the writer is dropped.
             return Err(WhySkip::InFlight);
         }

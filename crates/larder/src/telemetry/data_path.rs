@@ -145,6 +145,7 @@ impl DataPath {
             ("larder_memory_entries", "Responses in memory", stats.entries),
             ("larder_memory_bytes", "Bytes they hold, everything counted", stats.bytes),
             ("larder_in_flight_bytes", "Bytes of bodies on their way in", stats.in_flight_bytes),
+            ("larder_alive_bytes", "Bytes of bodies stored or still being sent", stats.alive_bytes),
             ("larder_connections", "Open connections of clients", connections),
             ("larder_fills", "Responses on their way into the cache", fills),
             ("larder_refreshes", "Background refreshes under way", refreshes),

@@ -168,18 +168,21 @@ async fn body(
         match body.next().await {
             Ok(ResponsePiece::Data(chunk)) => {
                 let refused = writer.as_mut().and_then(|writer| writer.push(chunk.clone()).err());
-                if let Some(why) = refused {
-                    writer = None;
+                // A writer that is of no more use counts until its chunks are read.
+                let spent = refused.and_then(|why| {
                     errand.skip(why, head.status);
                     fill.keep_window_only();
-                }
+                    writer.take()
+                });
                 if !fill.push(chunk, head.length).await {
                     return;
                 }
+                drop(spent);
             }
             Ok(ResponsePiece::End(trailers)) => {
                 if let (Some(writer), Ok(meta)) = (writer, &head.admission) {
-                    errand.keep(writer, (**meta).clone(), fill.departure());
+                    let entry = errand.keep(writer, (**meta).clone(), fill.departure());
+                    fill.is_stored_as(entry.body.clone());
                 }
                 return fill.end(Ok(trailers));
             }

@@ -18,7 +18,7 @@ use policy::meta::Meta;
 use policy::reason::WhySkip;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::{Departure, Entry};
+use store::{Body, Departure, Entry};
 use tokio::sync::Notify;
 
 /// A response on its way.
@@ -33,6 +33,9 @@ pub struct Fill {
     departure: Departure,
     limits: Limits,
 }
+
+/// What is kept for a single reader of a body that is not stored.
+const SOLE_READER_WINDOW_BYTES: u64 = 64 << 10;
 
 /// How much a fill keeps.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +95,8 @@ struct State {
     head: Option<Head>,
     /// Chunks that are kept, each with the offset of its first byte.
     chunks: VecDeque<(u64, Bytes)>,
+    /// The whole, once it is stored: then no chunk is kept.
+    whole: Option<Body>,
     length: u64,
     end: Option<Result<Fields, ()>>,
     /// Whether all chunks are kept since the body is being stored.
@@ -118,6 +123,7 @@ impl Fill {
         let state = State {
             head: None,
             chunks: VecDeque::new(),
+            whole: None,
             length: 0,
             end: None,
             keeps_all: true,
@@ -204,6 +210,14 @@ impl Fill {
         }
     }
 
+    /// Gives the body as it is stored: whoever still reads goes on with that, and nothing is kept
+    /// twice.
+    fn is_stored_as(&self, body: Body) {
+        let mut state = self.state();
+        state.chunks.clear();
+        state.whole = Some(body);
+    }
+
     /// Ends the body: whole, with its trailers, or broken off.
     fn end(&self, end: Result<Fields, ()>) {
         let mut state = self.state();
@@ -242,9 +256,14 @@ impl State {
         if self.keeps_all {
             return Room::Some;
         }
-        self.forget_behind(limits.window_bytes);
+        // One reader cannot lag behind another.
+        let window = match self.readers {
+            0 | 1 => limits.window_bytes.min(SOLE_READER_WINDOW_BYTES),
+            _ => limits.window_bytes,
+        };
+        self.forget_behind(window);
         let ahead = self.length - self.fastest;
-        if self.readers == 0 || ahead <= limits.window_bytes { Room::Some } else { Room::None }
+        if self.readers == 0 || ahead <= window { Room::Some } else { Room::None }
     }
 
     fn forget_behind(&mut self, window: u64) {
@@ -258,6 +277,11 @@ impl State {
     }
 
     fn chunk_at(&self, offset: u64) -> Option<Bytes> {
+        if let Some(whole) = self.whole.as_ref().and_then(Body::in_memory) {
+            // An offset within a buffer in memory is a usize.
+            let rest = whole.slice(usize::try_from(offset).ok()?.min(whole.len())..);
+            return (!rest.is_empty()).then_some(rest);
+        }
         let at = self.chunks.partition_point(|(start, _)| *start <= offset).checked_sub(1)?;
         let (start, chunk) = &self.chunks[at];
         // The offset lies within the chunk, whose length is a usize.
