@@ -215,7 +215,8 @@ impl Outgoing {
     /// When the target has a character that no URL may have.
     pub fn to_http(&self, body: RequestBody) -> Result<http::Request<RequestBody>, Error> {
         const TARGET: Error = Error::Malformed("a character in the target");
-        let uri: http::Uri = self.target.parse().map_err(|_| TARGET)?;
+        let uri: Result<http::Uri, _> = self.target.parse();
+        let uri = uri.or_else(|_| escaped(&self.target).parse()).map_err(|_| TARGET)?;
         let method = http::Method::from_bytes(self.method.as_str().as_bytes())
             .map_err(|_| Error::Malformed("the method"))?;
         let mut headers = header_map(&self.fields);
@@ -233,6 +234,21 @@ impl Outgoing {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// The target with the characters escaped that browsers send as they are and no URL has (RFC 3986
+/// §2): to an origin both spellings mean the same.
+fn escaped(target: &str) -> String {
+    let mut escaped = String::with_capacity(target.len() + 16);
+    for byte in target.bytes() {
+        match byte {
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x80.. => {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+            _ => escaped.push(char::from(byte)),
+        }
+    }
+    escaped
 }
 
 /// Fields as hyper has them; those that it would refuse were refused at the door.
