@@ -1,6 +1,6 @@
 //! Refreshes in the background: one a key, and never more than `background_queue`.
 
-use crate::fill::{Errand, Fill, Join, fill_in_background};
+use crate::fill::{EndOnDrop, Errand, Fill, Join, fill_in_background};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,9 +20,10 @@ pub fn refresh(errand: Errand) {
     match shared.fills.join(key, &errand.variant, make) {
         Join::Follow(_) => {}
         Join::Lead(fill) => {
+            let end = EndOnDrop::new(&errand, &fill);
             tokio::task::spawn_local(async move {
                 fill_in_background(errand, fill).await;
-                drop(place);
+                drop((end, place));
             });
         }
     }

@@ -237,7 +237,8 @@ impl Job<'_> {
             }
         };
         // A client that was never told to go on may send its body, or the next request.
-        let known = !unasked.get();
+        // And where a body broke, nobody knows where the next request begins.
+        let known = !unasked.get() && fault.take().is_none();
         Ok(written.keep_alive && known && discard(reader, &mut incoming, limits).await)
     }
 

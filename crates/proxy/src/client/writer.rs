@@ -106,7 +106,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 cache.write(&mut self.out);
                 self.end_flowing_head(delimiter, manner);
                 let written = self.flowing_body(&mut reader, delimiter, manner).await?;
-                match written.cut && reader.is_left_behind() {
+                let is_left_behind = written.cut && reader.is_left_behind();
+                // It reads no more, so the fill must not wait for it.
+                drop(reader);
+                match is_left_behind {
                     false => Ok(written),
                     true => self.rest(written, &errand, &head, delimiter, manner).await,
                 }

@@ -22,6 +22,7 @@ use policy::vary::Variant;
 use std::rc::Rc;
 use std::sync::Arc;
 use store::{Departure, Entry, Writer};
+use tokio::sync::mpsc::Sender;
 
 /// All that is needed to ask an origin for one thing and to keep the answer.
 #[derive(Clone, Debug)]
@@ -66,10 +67,10 @@ pub fn lead(mut errand: Errand, fill: Arc<Fill>, early: Early) {
     if errand.request.method != Method::Get {
         Rc::make_mut(&mut errand.request).method = Method::Get;
     }
-    let running = errand.core.stay();
+    let end = EndOnDrop::new(&errand, &fill);
     tokio::task::spawn_local(async move {
         run(errand, fill, Some(early)).await;
-        drop(running);
+        drop(end);
     });
 }
 
@@ -91,7 +92,6 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
 }
 
 async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
-    let _end = EndOnDrop { errand: &errand, fill: &fill };
     let arrival = errand.ask(Conditions::Ours, fill.departure(), early).await;
     match arrival {
         Err(error) => fill.begin(Head::Failed(error), false, false),
@@ -102,16 +102,26 @@ async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
     }
 }
 
-/// However the task ends, nobody goes on waiting for its fill.
-struct EndOnDrop<'f> {
-    errand: &'f Errand,
-    fill: &'f Arc<Fill>,
+/// However its task ends, even before it began, nobody goes on waiting for a fill; and the core
+/// does not stop before, since readers may be on other cores.
+pub struct EndOnDrop {
+    errand: Errand,
+    fill: Arc<Fill>,
+    _running: Option<Sender<()>>,
 }
 
-impl Drop for EndOnDrop<'_> {
+impl EndOnDrop {
+    /// Made before the task is.
+    pub fn new(errand: &Errand, fill: &Arc<Fill>) -> EndOnDrop {
+        let _running = errand.core.stay();
+        EndOnDrop { errand: errand.clone(), fill: fill.clone(), _running }
+    }
+}
+
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        let Errand { core, key, variant, .. } = self.errand;
-        core.shared.fills.leave(key.as_ref(), variant, self.fill);
+        let Errand { core, key, variant, .. } = &self.errand;
+        core.shared.fills.leave(key.as_ref(), variant, &self.fill);
         if self.fill.state().end.is_none() {
             self.fill.end(Err(()));
         }
@@ -132,12 +142,11 @@ pub fn keep_alone(
     let reader = fill.first_reader();
     let flowing = errand.flowing(&response, Ok(meta));
     fill.begin(Head::Flowing(flowing.clone()), false, true);
-    let running = errand.core.stay();
+    let end = EndOnDrop::new(&errand, &fill);
     let head = flowing.clone();
     tokio::task::spawn_local(async move {
-        let _end = EndOnDrop { errand: &errand, fill: &fill };
         body(&errand, &fill, response, &head, Some(writer)).await;
-        drop(running);
+        drop(end);
     });
     (flowing, reader)
 }

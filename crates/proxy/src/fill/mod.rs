@@ -8,7 +8,7 @@
 mod filler;
 mod table;
 
-pub use filler::{Arrival, Conditions, Errand, fill_in_background, keep_alone, lead};
+pub use filler::{Arrival, Conditions, EndOnDrop, Errand, fill_in_background, keep_alone, lead};
 pub use table::{Fills, Join};
 
 use crate::error::Error;
@@ -104,6 +104,8 @@ struct State {
     /// Whether new readers may come.
     is_open: bool,
     readers: usize,
+    /// Whether there was ever more than one: then one may lag behind another, also one that left.
+    had_several: bool,
     /// The greatest offset up to which a reader has read.
     fastest: u64,
     /// Where the body stood when the last reader left.
@@ -129,6 +131,7 @@ impl Fill {
             keeps_all: true,
             is_open: true,
             readers: 0,
+            had_several: false,
             fastest: 0,
             left_at: None,
         };
@@ -148,7 +151,7 @@ impl Fill {
         if !state.is_open || !begins || self.departure.is_overtaken() {
             return None;
         }
-        state.readers += 1;
+        state.count_reader();
         state.left_at = None;
         drop(state);
         Some(Reader { fill: self.clone(), offset: 0 })
@@ -156,7 +159,7 @@ impl Fill {
 
     /// The reader of whoever leads: there is always one, however late it is for others.
     pub fn first_reader(self: &Arc<Fill>) -> Reader {
-        self.state().readers += 1;
+        self.state().count_reader();
         Reader { fill: self.clone(), offset: 0 }
     }
 
@@ -242,6 +245,11 @@ enum Room {
 }
 
 impl State {
+    fn count_reader(&mut self) {
+        self.readers += 1;
+        self.had_several |= self.readers > 1;
+    }
+
     fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {
         // A refresh goes on for what it stores, with readers or without.
         if self.readers == 0 && !(limits.unattended && self.keeps_all) {
@@ -256,10 +264,9 @@ impl State {
         if self.keeps_all {
             return Room::Some;
         }
-        // One reader cannot lag behind another.
-        let window = match self.readers {
-            0 | 1 => limits.window_bytes.min(SOLE_READER_WINDOW_BYTES),
-            _ => limits.window_bytes,
+        let window = match self.had_several {
+            false => limits.window_bytes.min(SOLE_READER_WINDOW_BYTES),
+            true => limits.window_bytes,
         };
         self.forget_behind(window);
         let ahead = self.length - self.fastest;

@@ -18,10 +18,13 @@ fn store() -> Arc<Store> {
 }
 
 fn fill(store: &Store) -> Arc<Fill> {
+    fill_with(store, Limits { window_bytes: 10, finish_bytes: 10, unattended: false })
+}
+
+fn fill_with(store: &Store, limits: Limits) -> Arc<Fill> {
     let mut buffer = Vec::new();
     let request = Request { host: "h".into(), target: "/".into(), ..Request::default() };
     let departure = store.depart(KeyRef::build(&request, &Rule::default(), &mut buffer));
-    let limits = Limits { window_bytes: 10, finish_bytes: 10, unattended: false };
     Arc::new(Fill::new(departure, limits))
 }
 
@@ -77,6 +80,23 @@ async fn the_writer_waits_for_the_fastest_reader_and_never_for_the_slowest() {
     assert_eq!(read(&mut fast).await, "KLMNOPQRST");
     assert!(fill.push(Bytes::from_static(b"x"), None).await);
     assert_eq!(read(&mut slow).await, "LAGGED");
+}
+
+#[tokio::test]
+async fn a_fast_reader_that_leaves_takes_nothing_from_a_slow_one() {
+    const LARGE: usize = 60 << 10;
+    let store = store();
+    let limits = Limits { window_bytes: 200 << 10, finish_bytes: 10, unattended: false };
+    let fill = fill_with(&store, limits);
+    let (mut fast, mut slow) = (fill.reader().expect("open"), fill.reader().expect("open"));
+    fill.begin(head(), true, false);
+    for number in 0..3 {
+        assert!(fill.push(Bytes::from(vec![number; LARGE]), None).await);
+        assert!(matches!(fast.next().await, Next::Data(_)));
+    }
+    drop(fast);
+    assert!(fill.push(Bytes::from_static(b"x"), None).await);
+    assert!(matches!(slow.next().await, Next::Data(data) if data[0] == 0));
 }
 
 #[tokio::test]

@@ -8,6 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Addresses are used while they are asked for again up to this age, in `dns_ttl`s.
+const OLDEST_TTLS: u32 = 10;
+/// How long older ones wait for newer.
+const ASK_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The addresses of one origin, for the whole process.
 #[derive(Debug)]
 pub struct Resolver {
@@ -39,6 +44,11 @@ impl Resolver {
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(known) = known else { return self.ask().await };
+        if known.since.elapsed() >= ttl.saturating_mul(OLDEST_TTLS) {
+            // By now the address may be another's: it stands in only if there is no answer.
+            let found = tokio::time::timeout(ASK_PATIENCE, self.ask()).await;
+            return Ok(found.ok().and_then(Result::ok).unwrap_or(known.addresses));
+        }
         if known.since.elapsed() >= ttl && !self.asking.swap(true, Ordering::AcqRel) {
             let beside = self.clone();
             tokio::task::spawn_local(async move {
@@ -85,9 +95,10 @@ mod tests {
         runs.run_until(async {
             let resolver = resolver("name.invalid");
             let old = SocketAddr::from(([192, 0, 2, 1], 81));
-            let known = Known { addresses: vec![old], since: Instant::now() };
+            let since = Instant::now() - Duration::from_secs(5);
+            let known = Known { addresses: vec![old], since };
             *resolver.known.lock().expect("not poisoned") = Some(known);
-            assert_eq!(resolver.resolve(Duration::ZERO).await, Ok(vec![old]));
+            assert_eq!(resolver.resolve(Duration::from_secs(1)).await, Ok(vec![old]));
             assert!(resolver.asking.load(Ordering::Acquire));
         })
         .await;
