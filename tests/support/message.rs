@@ -190,11 +190,16 @@ fn read_line(from: &mut impl Read) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
+/// A read with a time-out that a signal interrupts, as when another test's process ends, is no
+/// answer: it is tried again.
 fn read_byte(from: &mut impl Read) -> io::Result<Option<u8>> {
     let mut byte = [0];
-    match from.read(&mut byte) {
-        Ok(0) => Ok(None),
-        Ok(_) => Ok(Some(byte[0])),
-        Err(error) => Err(error),
+    loop {
+        match from.read(&mut byte) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some(byte[0])),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
