@@ -34,8 +34,6 @@ pub struct ResponseDirectives {
     pub proxy_revalidate: bool,
     /// `must-understand` (§5.2.2.3).
     pub must_understand: bool,
-    /// `immutable` (RFC 8246).
-    pub immutable: bool,
     /// Field names of `no-cache="…"` and `private="…"`, in lower case: those fields are not kept.
     pub withheld: Vec<String>,
 }
@@ -82,7 +80,6 @@ impl ResponseDirectives {
             "must-revalidate" => self.must_revalidate = true,
             "proxy-revalidate" => self.proxy_revalidate = true,
             "must-understand" => self.must_understand = true,
-            "immutable" => self.immutable = true,
             _ => {}
         }
     }

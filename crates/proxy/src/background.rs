@@ -1,11 +1,9 @@
 //! Refreshes in the background: one a key, and never more than `background_queue`.
 
+use crate::core::Shared;
 use crate::fill::{EndOnDrop, Errand, Fill, Join, fill_in_background};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-use crate::core::Shared;
 
 /// Begins to refresh what an errand is about, unless that is under way, or too much is.
 pub fn refresh(errand: Errand) {
@@ -45,14 +43,5 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.refreshes.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Closes idle connections to origins again and again, for as long as the core runs.
-pub async fn sweep_connections(core: Rc<crate::core::Core>) {
-    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
-    loop {
-        ticks.tick().await;
-        core.sites.iter().for_each(|site| site.upstream.sweep());
     }
 }

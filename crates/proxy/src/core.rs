@@ -12,8 +12,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc::{Sender, WeakSender};
+
+/// How often idle connections to origins are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// What all cores share.
 #[derive(Debug)]
@@ -134,6 +138,15 @@ impl Core {
     /// Keeps the core from stopping as long as the value lives: others may read what it fetches.
     pub fn stay(&self) -> Option<Sender<()>> {
         self.running.borrow().as_ref().and_then(WeakSender::upgrade)
+    }
+
+    /// Closes idle connections to origins again and again, for as long as the core runs.
+    pub async fn sweep_connections(self: Rc<Core>) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            self.sites.iter().for_each(|site| site.upstream.sweep());
+        }
     }
 
     /// The counters of a site.

@@ -1,7 +1,6 @@
 //! Listening sockets, one set a core, and the connections that they bring.
 
 use super::connection::Connection;
-use crate::background;
 use crate::core::{Core, Shared};
 use crate::error::Error;
 use crate::http1::status::reason;
@@ -89,7 +88,7 @@ pub async fn serve_core(
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<Drained> {
     let core = Core::new(shared.clone(), number);
-    let sweeping = tokio::task::spawn_local(background::sweep_connections(core.clone()));
+    let sweeping = tokio::task::spawn_local(core.clone().sweep_connections());
     let mut accepting = JoinSet::new();
     let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
     core.wait_for(&ended);

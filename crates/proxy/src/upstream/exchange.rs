@@ -15,7 +15,6 @@ use hyper::client::conn::http1::SendRequest;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::name::Name;
-use policy::request::Method;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -105,7 +104,7 @@ impl Upstream {
         let limits = &self.shared.limits;
         let turn = self.shared.gate.enter(limits).await?;
         let asked = clock.now();
-        let repeatable = body.is_empty() && is_idempotent(&outgoing.method);
+        let repeatable = body.is_empty() && outgoing.method.is_idempotent();
         let mut request = prepare(outgoing, body, &early)?;
         if let Some(sender) = self.pool.take(limits) {
             match self.try_send(sender, request).await? {
@@ -227,11 +226,6 @@ fn prepare(
         });
     }
     Ok(request)
-}
-
-/// Whether a request may be sent again by itself (RFC 9112 §9.3.1, RFC 9110 §9.2.2).
-fn is_idempotent(method: &Method) -> bool {
-    method.is_safe() || matches!(method, Method::Put | Method::Delete)
 }
 
 /// Refuses a response whose end two readers would see in two places (RFC 9112 §6.3), one in a
