@@ -13,6 +13,9 @@ const OLDEST_TTLS: u32 = 10;
 /// How long older ones wait for newer.
 const ASK_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a name that does not resolve is not asked for again, while nothing is known.
+const FAILURE_LASTS: Duration = Duration::from_secs(1);
+
 /// The addresses of one origin, for the whole process.
 #[derive(Debug)]
 pub struct Resolver {
@@ -20,6 +23,15 @@ pub struct Resolver {
     known: Mutex<Option<Known>>,
     /// Whether somebody asks already.
     asking: AtomicBool,
+    /// Held by whoever asks while nothing is known; what came of it is for all who waited.
+    first: tokio::sync::Mutex<Option<Failed>>,
+}
+
+/// The name did not resolve.
+#[derive(Debug)]
+struct Failed {
+    error: Error,
+    since: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +43,12 @@ struct Known {
 impl Resolver {
     /// A resolver that knows nothing yet.
     pub fn new(origin: OriginAddress) -> Resolver {
-        Resolver { origin, known: Mutex::default(), asking: AtomicBool::new(false) }
+        Resolver {
+            origin,
+            known: Mutex::default(),
+            asking: AtomicBool::new(false),
+            first: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The addresses, best first.
@@ -42,8 +59,7 @@ impl Resolver {
         if let Ok(address) = self.origin.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.origin.port)]);
         }
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(known) = known else { return self.ask().await };
+        let Some(known) = self.known() else { return self.ask_first().await };
         if known.since.elapsed() >= ttl.saturating_mul(OLDEST_TTLS) {
             // By now the address may be another's: it stands in only if there is no answer.
             let found = tokio::time::timeout(ASK_PATIENCE, self.ask()).await;
@@ -58,6 +74,24 @@ impl Resolver {
             });
         }
         Ok(known.addresses)
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks for a name of which nothing is known: one look-up, however many wait for it.
+    async fn ask_first(&self) -> Result<Vec<SocketAddr>, Error> {
+        let mut failed = self.first.lock().await;
+        if let Some(known) = self.known() {
+            return Ok(known.addresses);
+        }
+        if let Some(failed) = failed.as_ref().filter(|f| f.since.elapsed() < FAILURE_LASTS) {
+            return Err(failed.error.clone());
+        }
+        let found = self.ask().await;
+        *failed = found.as_ref().err().map(|e| Failed { error: e.clone(), since: Instant::now() });
+        found
     }
 
     async fn ask(&self) -> Result<Vec<SocketAddr>, Error> {
@@ -87,6 +121,18 @@ mod tests {
             let found = resolver(host).resolve(Duration::ZERO).await.expect("an address");
             assert_eq!(found, [SocketAddr::new(host.parse().expect("an address"), 81)]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_fails_is_asked_for_once_by_all_who_wait() {
+        let resolver = resolver("name.invalid");
+        let ttl = Duration::from_secs(30);
+        let (first, second) = tokio::join!(resolver.resolve(ttl), resolver.resolve(ttl));
+        assert!(matches!(first, Err(Error::OriginUnknown(_))), "{first:?}");
+        assert_eq!(first, second);
+        let failed = resolver.first.lock().await.as_ref().map(|f| f.since);
+        assert!(resolver.resolve(ttl).await.is_err());
+        assert_eq!(resolver.first.lock().await.as_ref().map(|f| f.since), failed, "not asked");
     }
 
     #[tokio::test]
