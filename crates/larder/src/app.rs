@@ -15,6 +15,9 @@ use std::time::Duration;
 use store::{Limits, Store};
 use tokio::sync::watch;
 
+/// How long the last lines of the access log are waited for at the end.
+const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// How long the start waits to see whether an origin is there.
 const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -55,6 +58,9 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
     // It fails only when nobody listens any more, which is what is wanted.
     let _ = stop.send(true);
     let cut = workers.finish()?;
+    if let Some(log) = &shared.access_log {
+        log.flush(LAST_LINES);
+    }
     match cut {
         0 => tracing::info!("stopped; everything was finished"),
         1 => tracing::warn!("stopped; one connection was cut after drain_timeout"),

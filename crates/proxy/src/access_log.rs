@@ -28,8 +28,16 @@ pub enum Format {
 #[derive(Debug)]
 pub struct AccessLog {
     format: Format,
-    lines: SyncSender<Vec<u8>>,
+    lines: SyncSender<Handed>,
     dropped: AtomicU64,
+}
+
+/// What is handed to the writer.
+#[derive(Debug)]
+enum Handed {
+    Line(Vec<u8>),
+    /// Asks for a word when all before it is written.
+    Flush(SyncSender<()>),
 }
 
 /// What a line tells.
@@ -68,29 +76,47 @@ impl AccessLog {
         Ok(AccessLog { format, lines, dropped: AtomicU64::new(0) })
     }
 
+    /// Waits until all lines so far are written, if that is within `time`.
+    pub fn flush(&self, time: Duration) {
+        let (done, written) = sync_channel(1);
+        if self.lines.try_send(Handed::Flush(done)).is_ok() {
+            // Where nobody reads what is written, the time is over.
+            let _ = written.recv_timeout(time);
+        }
+    }
+
     /// Hands a line over.
     pub fn log(&self, line: &Line<'_>) {
         let text = match self.format {
             Format::Json => line.json(),
             Format::Common => line.common(),
         };
-        if self.lines.try_send(text).is_err() && self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+        if self.lines.try_send(Handed::Line(text)).is_err()
+            && self.dropped.fetch_add(1, Ordering::Relaxed) == 0
+        {
             tracing::warn!("the access log cannot be written fast enough: lines are dropped");
         }
     }
 }
 
-fn write(waiting: Receiver<Vec<u8>>, out: impl Write) {
+fn write(waiting: Receiver<Handed>, out: impl Write) {
     let mut out = std::io::BufWriter::new(out);
-    while let Ok(line) = waiting.recv() {
-        let mut all = out.write_all(&line);
+    while let Ok(handed) = waiting.recv() {
         // Whatever else waits goes out with it.
-        while let Ok(line) = waiting.try_recv() {
-            all = all.and_then(|()| out.write_all(&line));
+        let all = std::iter::once(handed).chain(std::iter::from_fn(|| waiting.try_recv().ok()));
+        let mut asked = Vec::new();
+        for handed in all {
+            match handed {
+                Handed::Line(line) if out.write_all(&line).is_err() => return,
+                Handed::Line(_) => {}
+                Handed::Flush(done) => asked.push(done),
+            }
         }
-        if all.and_then(|()| out.flush()).is_err() {
+        if out.flush().is_err() {
             return;
         }
+        // Whoever asked may have given up.
+        asked.iter().for_each(|done| _ = done.try_send(()));
     }
 }
 
@@ -158,6 +184,19 @@ fn common_time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flush_waits_for_the_lines_before_it() {
+        let (read, write) = std::io::pipe().expect("a pipe");
+        let log = AccessLog::start(Format::Json, write).expect("a thread");
+        for _ in 0..3 {
+            log.lines.send(Handed::Line(b"line\n".to_vec())).expect("it runs");
+        }
+        log.flush(Duration::from_secs(60));
+        let mut text = [0; 15];
+        std::io::Read::read_exact(&mut &read, &mut text).expect("all is there");
+        assert_eq!(&text, b"line\nline\nline\n");
+    }
 
     #[test]
     fn lines_are_json_or_common() {
