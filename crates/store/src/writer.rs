@@ -11,6 +11,9 @@ use policy::reason::WhySkip;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// What a further piece costs beside its bytes: its place in the list and its own allocation.
+const CHUNK_BYTES: usize = 96;
+
 /// Takes a body piece by piece. Nothing is visible before [`Writer::finish`], and a writer that
 /// is dropped leaves nothing behind.
 #[derive(Debug)]
@@ -29,7 +32,11 @@ impl Writer {
     /// Why there is no room for it.
     pub(crate) fn new(store: Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
         let mut writer = Writer { store, chunks: Vec::new(), length: 0, reserved: 0 };
-        writer.reserve(announced.unwrap_or(0))?;
+        let announced = announced.unwrap_or(0);
+        if announced > writer.store.limits.max_object_bytes {
+            return Err(WhySkip::TooLarge);
+        }
+        writer.reserve(announced)?;
         Ok(writer)
     }
 
@@ -39,8 +46,12 @@ impl Writer {
     /// Why the body cannot be stored after all; the writer is of no more use then.
     pub fn push(&mut self, chunk: Bytes) -> Result<(), WhySkip> {
         self.length += chunk.len() as u64;
-        if self.length > self.reserved {
-            self.reserve(self.length - self.reserved)?;
+        if self.length > self.store.limits.max_object_bytes {
+            return Err(WhySkip::TooLarge);
+        }
+        let held = self.length + (self.chunks.len() * CHUNK_BYTES) as u64;
+        if held > self.reserved {
+            self.reserve(held - self.reserved)?;
         }
         self.chunks.push(chunk);
         Ok(())
@@ -68,9 +79,6 @@ impl Writer {
 
     fn reserve(&mut self, bytes: u64) -> Result<(), WhySkip> {
         let limits = &self.store.limits;
-        if self.reserved + bytes > limits.max_object_bytes {
-            return Err(WhySkip::TooLarge);
-        }
         let before = self.store.in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.reserved += bytes;
         // What is stored has its own bound; what is alive beyond it counts here.

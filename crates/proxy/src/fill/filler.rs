@@ -199,7 +199,7 @@ async fn body(
                 if writer.is_some() {
                     errand.skip(WhySkip::Incomplete, head.status);
                 }
-                return fill.end(Err(()));
+                return fill.breaks_off(writer);
             }
         }
     }

@@ -18,7 +18,7 @@ use policy::meta::Meta;
 use policy::reason::WhySkip;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::{Body, Departure, Entry};
+use store::{Body, Departure, Entry, Writer};
 use tokio::sync::Notify;
 
 /// A response on its way.
@@ -34,6 +34,8 @@ pub struct Fill {
     limits: Limits,
 }
 
+/// Chunks that follow one another are put together up to this.
+const JOINED_CHUNK_BYTES: usize = 1 << 10;
 /// What is kept for a single reader of a body that is not stored.
 const SOLE_READER_WINDOW_BYTES: u64 = 64 << 10;
 
@@ -95,6 +97,8 @@ struct State {
     head: Option<Head>,
     /// Chunks that are kept, each with the offset of its first byte.
     chunks: VecDeque<(u64, Bytes)>,
+    /// What counts the chunks of a body that broke off until its readers are through.
+    counted: Option<Writer>,
     /// The whole, once it is stored: then no chunk is kept.
     whole: Option<Body>,
     length: u64,
@@ -125,6 +129,7 @@ impl Fill {
         let state = State {
             head: None,
             chunks: VecDeque::new(),
+            counted: None,
             whole: None,
             length: 0,
             end: None,
@@ -195,9 +200,7 @@ impl Fill {
     async fn push(&self, chunk: Bytes, announced: Option<u64>) -> bool {
         {
             let mut state = self.state();
-            let start = state.length;
-            state.length += chunk.len() as u64;
-            state.chunks.push_back((start, chunk));
+            state.append(chunk);
         }
         self.changed.notify_waiters();
         loop {
@@ -219,6 +222,13 @@ impl Fill {
         let mut state = self.state();
         state.chunks.clear();
         state.whole = Some(body);
+    }
+
+    /// Ends a body that broke off while it was stored. What came of it stays until all have read
+    /// it, and counts so long.
+    fn breaks_off(&self, writer: Option<Writer>) {
+        self.state().counted = writer;
+        self.end(Err(()));
     }
 
     /// Ends the body: whole, with its trailers, or broken off.
@@ -248,6 +258,18 @@ impl State {
     fn count_reader(&mut self) {
         self.readers += 1;
         self.had_several |= self.readers > 1;
+    }
+
+    /// Keeps a chunk. Small ones are put together: each that is kept costs more than its bytes.
+    fn append(&mut self, chunk: Bytes) {
+        let start = self.length;
+        self.length += chunk.len() as u64;
+        match self.chunks.back_mut() {
+            Some((_, last)) if last.len() + chunk.len() <= JOINED_CHUNK_BYTES => {
+                *last = [&last[..], &chunk[..]].concat().into();
+            }
+            _ => self.chunks.push_back((start, chunk)),
+        }
     }
 
     fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {

@@ -18,7 +18,14 @@ fn store() -> Arc<Store> {
 }
 
 fn fill(store: &Store) -> Arc<Fill> {
-    fill_with(store, Limits { window_bytes: 10, finish_bytes: 10, unattended: false })
+    fill_with(store, Limits { window_bytes: PIECE as u64, finish_bytes: 10, unattended: false })
+}
+
+/// More than is put together.
+const PIECE: usize = JOINED_CHUNK_BYTES * 2;
+
+fn piece(of: u8) -> Bytes {
+    vec![of; PIECE].into()
 }
 
 fn fill_with(store: &Store, limits: Limits) -> Arc<Fill> {
@@ -53,9 +60,7 @@ async fn readers_get_all_from_the_first_byte_whenever_they_come() {
     let mut late = fill.reader().expect("open");
     assert!(fill.push(Bytes::from_static(b"two"), None).await);
     fill.end(Ok(Fields::new()));
-    for (reader, texts) in
-        [(&mut early, vec!["two", "END"]), (&mut late, vec!["one", "two", "END"])]
-    {
+    for (reader, texts) in [(&mut early, vec!["two", "END"]), (&mut late, vec!["onetwo", "END"])] {
         for text in texts {
             assert_eq!(read(reader).await, text);
         }
@@ -69,16 +74,16 @@ async fn the_writer_waits_for_the_fastest_reader_and_never_for_the_slowest() {
     let fill = fill(&store);
     let (mut fast, mut slow) = (fill.reader().expect("open"), fill.reader().expect("open"));
     fill.begin(head(), true, false);
-    assert!(fill.push(Bytes::from_static(b"0123456789"), None).await);
-    let blocked = fill.push(Bytes::from_static(b"abcdefghij"), None);
+    assert!(fill.push(piece(b'a'), None).await);
+    let blocked = fill.push(piece(b'b'), None);
     tokio::pin!(blocked);
     assert!(futures_poll(blocked.as_mut()).is_none(), "more than a window ahead of all");
-    assert_eq!(read(&mut fast).await, "0123456789");
+    assert_eq!(read(&mut fast).await.as_bytes(), piece(b'a'));
     assert_eq!(futures_poll(blocked.as_mut()), Some(true));
-    assert_eq!(read(&mut fast).await, "abcdefghij");
-    assert!(fill.push(Bytes::from_static(b"KLMNOPQRST"), None).await);
-    assert_eq!(read(&mut fast).await, "KLMNOPQRST");
-    assert!(fill.push(Bytes::from_static(b"x"), None).await);
+    assert_eq!(read(&mut fast).await.as_bytes(), piece(b'b'));
+    assert!(fill.push(piece(b'c'), None).await);
+    assert_eq!(read(&mut fast).await.as_bytes(), piece(b'c'));
+    assert!(fill.push(piece(b'd'), None).await);
     assert_eq!(read(&mut slow).await, "LAGGED");
 }
 
@@ -114,6 +119,33 @@ async fn a_fill_that_nobody_reads_ends_unless_little_is_missing() {
     fill.begin(head(), false, false);
     drop(reader);
     assert!(!fill.push(Bytes::from_static(b"x"), Some(1)).await, "not stored: no use");
+}
+
+#[tokio::test]
+async fn tiny_chunks_are_put_together_and_read_one_by_one_all_the_same() {
+    let store = store();
+    let fill = fill(&store);
+    let (mut early, mut late) = (fill.reader().expect("open"), fill.reader().expect("open"));
+    fill.begin(head(), true, true);
+    for number in 0..=9 {
+        assert!(fill.push(Bytes::from(vec![b'0' + number]), None).await);
+        assert_eq!(read(&mut early).await, number.to_string());
+    }
+    assert_eq!(fill.state().chunks.len(), 1);
+    assert_eq!(read(&mut late).await, "0123456789");
+}
+
+#[tokio::test]
+async fn what_broke_off_counts_until_it_is_read() {
+    let store = store();
+    let fill = fill(&store);
+    let reader = fill.reader().expect("open");
+    let writer = store.begin(Some(1000)).expect("room");
+    fill.begin(head(), true, true);
+    fill.breaks_off(Some(writer));
+    assert_eq!(store.stats().in_flight_bytes, 1000);
+    drop((reader, fill));
+    assert_eq!(store.stats().in_flight_bytes, 0);
 }
 
 #[tokio::test]
