@@ -306,6 +306,102 @@ fn a_client_that_takes_nothing_is_cut() {
 }
 
 #[test]
+fn a_client_that_takes_too_little_is_cut() {
+    let origin = Origin::answering(|_| {
+        Reply::by(|wire| {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n");
+            while wire.send([b'x'; 10_000]) {}
+        })
+    });
+    // Nobody is stalled here: no reader on earth takes so much a second.
+    let config = "[server]\nlimits.send_timeout = \"100ms\"\nlimits.min_send_rate = \"900GiB\"";
+    let larder = larder_with(config, &origin);
+    let mut client = larder.connect();
+    client.send(request("GET", "/", &[]));
+    client.read_head();
+    until("the client is cut", || {
+        // Less than is sent, so that it is waited for, yet always something.
+        client.try_read_bytes(100_000).is_none().then_some(())
+    });
+    larder.wait_for_metric("larder_connections", &[], 0);
+}
+
+#[test]
+fn a_body_that_only_the_end_delimits_is_reset_when_it_breaks_off() {
+    for breaks_off in [true, false] {
+        let origin = Origin::answering(move |_| {
+            Reply::by(move |wire| {
+                wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+                if !breaks_off {
+                    wire.send("0\r\n\r\n");
+                }
+                wire.close();
+            })
+        });
+        let larder = Larder::before(&origin);
+        let mut client = larder.connect();
+        client.send("GET / HTTP/1.0\r\nHost: site.test\r\n\r\n");
+        assert_eq!(client.ends_by_reset(), breaks_off);
+    }
+}
+
+#[test]
+fn a_client_that_leaves_gives_its_turn_at_the_origin_back() {
+    let gate = Gate::shut();
+    let held = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.target == "/slow" {
+            held.pass();
+        }
+        Reply::ok("done")
+    });
+    let config = "[origin]\nconcurrency = 1\n[log]\naccess = \"json\"";
+    let larder = larder_with(config, &origin);
+    for (method, body) in [("DELETE", ""), ("POST", "text")] {
+        let before = origin.count();
+        let mut client = larder.connect();
+        let length = body.len().to_string();
+        client.send(request(method, "/slow", &[("Content-Length", &length)]) + body);
+        origin.wait_for(before + 1);
+        client.finish_sending();
+        assert_own(&client.read(), 499, "client-left", "closed its side");
+        assert_eq!(larder.get("/quick").text(), "done", "the turn is free again");
+    }
+    larder.wait_for_output_line("\"status\":499");
+    gate.open();
+}
+
+#[test]
+fn a_client_that_leaves_a_long_answer_frees_its_origin() {
+    let origin = Origin::answering(|asked| {
+        let quick = asked.target == "/quick";
+        Reply::by(move |wire| {
+            wire.send("HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 4\r\n\r\n");
+            wire.send(if quick { "done" } else { "do" });
+            if !quick {
+                // Silent until Larder closes.
+                wire.wait_for_close();
+            }
+        })
+    });
+    let larder = larder_with("[origin]\nconcurrency = 1", &origin);
+    let mut client = larder.connect();
+    client.send(request("POST", "/slow", &[]));
+    client.read_head();
+    client.read_bytes(2);
+    drop(client);
+    assert_eq!(larder.get("/quick").text(), "done", "the turn is free again");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_gives_502_and_says_so() {
+    let origin = Origin::as_told();
+    let toml = "[[site]]\norigin = \"http://no-such-name.invalid:1\"\n";
+    let larder = Larder::configured(toml, &origin);
+    assert_own(&larder.get("/"), 502, "origin-unknown", "does not resolve");
+}
+
+#[test]
 fn a_request_that_breaks_off_is_not_taken_for_a_whole_one() {
     let origin = Origin::answering(|asked| Reply::ok(&asked.body));
     let larder = Larder::before(&origin);

@@ -107,6 +107,23 @@ impl Client {
         bytes
     }
 
+    /// Reads as many bytes as come at once, at most `count`; nothing if Larder has closed.
+    pub fn try_read_bytes(&mut self, count: usize) -> Option<usize> {
+        let mut bytes = vec![0; count];
+        self.reader.read(&mut bytes).ok().filter(|&count| count > 0)
+    }
+
+    /// Reads until the connection ends; says whether by a reset.
+    pub fn ends_by_reset(&mut self) -> bool {
+        match self.reader.read_to_end(&mut Vec::new()) {
+            Ok(_) => false,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                true
+            }
+        }
+    }
+
     /// Waits until Larder closes; gives what came before. A reset counts as closed.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

@@ -17,6 +17,8 @@ pub enum Error {
     ClientTooSlow,
     /// The client went away within its request.
     ClientGone,
+    /// The client closed its sending half while it waited for the answer.
+    ClientLeft,
     /// `Expect` has something other than `100-continue`.
     Expectation,
     /// A transfer coding other than `chunked`.
@@ -62,6 +64,7 @@ impl Error {
         "body-too-large",
         "client-too-slow",
         "client-gone",
+        "client-left",
         "expectation",
         "transfer-coding",
         "connect",
@@ -93,6 +96,7 @@ impl Error {
             Expectation => 417,
             UnknownHost => 421,
             HeadTooLarge => 431,
+            ClientLeft => 499,
             TransferCoding => 501,
             OriginUnknown(_) | OriginUnreachable(_) | OriginDropped | OriginMalformed(_)
             | OriginHeadTooLarge => 502,
@@ -112,6 +116,7 @@ impl Error {
             BodyTooLarge => "body-too-large",
             ClientTooSlow => "client-too-slow",
             ClientGone => "client-gone",
+            ClientLeft => "client-left",
             Expectation => "expectation",
             TransferCoding => "transfer-coding",
             Connect => "connect",
@@ -145,6 +150,7 @@ impl Error {
             BodyTooLarge => "The request's body is larger than this server takes (max_body).",
             ClientTooSlow => "The request did not arrive in time (header_timeout, body_timeout).",
             ClientGone => "The request ended before its announced end.",
+            ClientLeft => "The client closed its side of the connection before the answer.",
             Expectation => "The request expects something other than 100-continue.",
             TransferCoding => "The request uses a transfer coding other than chunked.",
             Connect => "CONNECT is not answered: this server is no forward proxy.",
@@ -190,6 +196,7 @@ impl Error {
                 | BodyTooLarge
                 | ClientTooSlow
                 | ClientGone
+                | ClientLeft
                 | Expectation
                 | TransferCoding
                 | Connect

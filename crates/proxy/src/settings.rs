@@ -88,6 +88,9 @@ pub struct ClientLimits {
     pub body_timeout: Duration,
     /// Without any byte of a response being taken; then the connection is cut.
     pub send_timeout: Duration,
+    /// Bytes a second of a response that a client has to take, once it was waited for
+    /// `send_timeout` in all; a slower one is cut.
+    pub min_send_bytes: u64,
     /// From the signal to stop until what still runs is cut.
     pub drain_timeout: Duration,
 }
@@ -171,6 +174,7 @@ impl Default for ClientLimits {
             idle_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
             send_timeout: Duration::from_secs(30),
+            min_send_bytes: 1 << 10,
             drain_timeout: Duration::from_secs(25),
         }
     }

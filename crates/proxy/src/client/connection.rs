@@ -1,7 +1,8 @@
 //! One client's connection: requests one after the other, each answered before the next is read.
 
+use super::outgoing::{Gone, Pace};
 use super::reader::{Body, BodyPiece, NoRequest, Reader};
-use super::writer::{Gone, Manner, Writer, Written};
+use super::writer::{Leave, Manner, Writer, Written};
 use crate::access_log::Line;
 use crate::answer::Answer;
 use crate::core::{Core, SiteOnCore};
@@ -13,16 +14,16 @@ use crate::settings::ClientLimits;
 use crate::upstream::request::Client;
 use crate::upstream::{RequestBody, Upload};
 use policy::request::{Method, Request};
-use policy::time::Timestamp;
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Bytes of a request body that are read and thrown away so that the connection can be kept.
 const DISCARDED_BODY_BYTES: u64 = 64 << 10;
@@ -40,13 +41,22 @@ pub struct Connection<R, W> {
     stopping: watch::Receiver<bool>,
 }
 
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With nothing half said, or with nobody to hear it.
+    Whole,
+    /// Within a body that only the end of the connection delimits: the client must be told by a
+    /// reset, or it would take a part for the whole.
+    Torn,
+}
+
 /// One request and how it is to be answered.
 struct Job<'c> {
     core: &'c Rc<Core>,
     caller: &'c Caller,
     request: &'c Rc<Request>,
     manner: Manner,
-    now: Timestamp,
     started: Instant,
 }
 
@@ -59,12 +69,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         write: W,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let stall = core.shared.settings.client.send_timeout;
+        let limits = &core.shared.settings.client;
+        let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
         let client = Client::new(peer, &core.shared.settings.trusted_proxies);
         Connection {
             caller: Caller { client, hints: Arc::new(Hints::default()) },
             reader: Reader::new(read),
-            writer: Writer::new(write, stall),
+            writer: Writer::new(write, pace),
             request: Rc::default(),
             key: Vec::with_capacity(128),
             core,
@@ -73,20 +84,27 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     }
 
     /// Answers requests until the connection is over.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> Ended {
         loop {
             match self.next_request().await {
                 Ok(facts) => match self.exchange(facts).await {
-                    Ok(true) => {}
-                    Ok(false) => return self.close().await,
-                    Err(Gone) => return,
+                    Ok(Written { torn: true, .. }) => return Ended::Torn,
+                    Ok(Written { keep_alive: true, .. }) => {}
+                    Ok(_) => {
+                        self.close().await;
+                        return Ended::Whole;
+                    }
+                    Err(Gone) => return Ended::Whole,
                 },
                 Err(NoRequest::Over) => {
                     // What waits to go out does so; the client may be gone, though.
-                    let _ = self.writer.flush().await;
-                    return;
+                    let _ = self.writer.half.flush().await;
+                    return Ended::Whole;
                 }
-                Err(NoRequest::Bad(error)) => return self.refuse(error).await,
+                Err(NoRequest::Bad(error)) => {
+                    self.refuse(error).await;
+                    return Ended::Whole;
+                }
             }
         }
     }
@@ -95,13 +113,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     async fn refuse(mut self, error: Error) {
         self.core.counters.bad_requests.one();
         self.core.counters.gave_reason(error.token());
-        let manner = Manner { head_only: false, is_http10: false, keep_alive: false };
+        let now = self.core.shared.clock.now();
+        let manner = Manner { head_only: false, is_http10: false, keep_alive: false, now };
         let answer = Answer::own(error);
         let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
-        let written = self.writer.answer(answer, manner).await;
+        let written = self.writer.answer(answer, manner, pin!(pending())).await;
         if let Some(log) = &self.core.shared.access_log {
             log.log(&Line {
-                at: self.core.shared.clock.now(),
+                at: now,
                 client: self.caller.client.address,
                 request: None,
                 site: "",
@@ -120,7 +139,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     async fn next_request(&mut self) -> Result<HeadFacts, NoRequest> {
         // Answers to pipelined requests go out together, as far as the buffer allows.
-        if (!self.reader.has_head() || self.writer.is_full()) && self.writer.flush().await.is_err()
+        if (!self.reader.has_head() || self.writer.half.is_full())
+            && self.writer.half.flush().await.is_err()
         {
             return Err(NoRequest::Over);
         }
@@ -136,22 +156,23 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
     }
 
-    /// Answers one request; says whether another can follow.
-    async fn exchange(&mut self, facts: HeadFacts) -> Result<bool, Gone> {
+    /// Answers one request.
+    async fn exchange(&mut self, facts: HeadFacts) -> Result<Written, Gone> {
+        let now = self.core.shared.clock.now();
         let manner = Manner {
             head_only: self.request.method == Method::Head,
             is_http10: facts.is_http10,
             keep_alive: facts.keep_alive && !*self.stopping.borrow(),
+            now,
         };
         self.caller.client.believe(Rc::make_mut(&mut self.request));
         let Connection { core, caller, reader, writer, request, key, .. } = self;
-        let now = core.shared.clock.now();
-        let job = Job { core, caller, request, manner, now, started: Instant::now() };
+        let job = Job { core, caller, request, manner, started: Instant::now() };
         caller.hints.clear();
         match facts.framing {
             Framing::None => {
-                let written = job.answer(writer, RequestBody::Empty, key, &Cell::new(None)).await?;
-                Ok(written.keep_alive)
+                let leave = pin!(reader.left());
+                job.answer(writer, RequestBody::Empty, key, &Cell::new(None), leave).await
             }
             framing => job.with_body(reader, writer, framing, facts, key).await,
         }
@@ -160,10 +181,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// Ends the connection so that the client gets what was written: what it still sends is read
     /// for a moment, since closing over unread bytes would reset the connection.
     async fn close(mut self) {
-        if self.writer.flush().await.is_err() {
+        if self.writer.half.flush().await.is_err() {
             return;
         }
-        self.writer.shutdown().await;
+        self.writer.half.shutdown().await;
         let mut rest = Body::new(Framing::Length(DISCARDED_BODY_BYTES));
         let core = self.core.clone();
         let limits = &core.shared.settings.client;
@@ -183,14 +204,16 @@ impl Job<'_> {
         body: RequestBody,
         key: &mut Vec<u8>,
         fault: &Cell<Option<Error>>,
+        mut leave: Leave<'_>,
     ) -> Result<Written, Gone> {
-        let answering = serve(self.core, self.caller, self.request, body, key, self.now);
-        let (site, answer) = self.with_hints(answering, writer).await?;
+        let answering = serve(self.core, self.caller, self.request, body, key, self.manner.now);
+        let waited = self.with_hints(answering, writer, leave.as_mut()).await?;
+        let (site, answer) = waited.unwrap_or_else(|| (None, Answer::own(Error::ClientLeft)));
         let (answer, manner) = match fault.take() {
             Some(error) => (Answer::own(error), Manner { keep_alive: false, ..self.manner }),
             None => (answer, self.manner),
         };
-        self.deliver(writer, site, answer, manner).await
+        self.deliver(writer, site, answer, manner, leave).await
     }
 
     /// Reads the body while the request is under way and its answer goes out: an origin may
@@ -202,7 +225,7 @@ impl Job<'_> {
         framing: Framing,
         facts: HeadFacts,
         key: &mut Vec<u8>,
-    ) -> Result<bool, Gone> {
+    ) -> Result<Written, Gone> {
         let limits = &self.core.shared.settings.client;
         let length = match framing {
             Framing::Length(length) => Some(length),
@@ -211,21 +234,28 @@ impl Job<'_> {
         if length.is_some_and(|length| length > limits.max_body_bytes) {
             let manner = Manner { keep_alive: false, ..self.manner };
             let answer = Answer::own(Error::BodyTooLarge);
-            return Ok(self.deliver(writer, None, answer, manner).await?.keep_alive);
+            return self.deliver(writer, None, answer, manner, pin!(pending())).await;
         }
         let (upload, body) = RequestBody::upload(length);
         let mut incoming = Body::new(framing);
         let (fault, unasked) = (Cell::new(None), Cell::new(facts.expects_continue));
+        let left = Notify::new();
         let written = {
             let pump = async {
                 let hints = unasked.take().then_some(&*self.caller.hints);
                 let pumped = pump(reader, &mut incoming, upload, limits, hints, &fault).await;
-                if pumped.is_err() {
+                match pumped {
+                    Ok(()) if incoming.is_over() => {
+                        reader.left().await;
+                        left.notify_one();
+                    }
+                    Ok(()) => {}
                     // The answer tells; it comes as the request breaks off.
-                    std::future::pending::<()>().await;
+                    Err(()) => pending().await,
                 }
             };
-            let answering = self.answer(writer, body, key, &fault);
+            let leave = pin!(left.notified());
+            let answering = self.answer(writer, body, key, &fault, leave);
             tokio::pin!(pump, answering);
             let mut pumping = true;
             loop {
@@ -239,26 +269,31 @@ impl Job<'_> {
         // A client that was never told to go on may send its body, or the next request.
         // And where a body broke, nobody knows where the next request begins.
         let known = !unasked.get() && fault.take().is_none();
-        Ok(written.keep_alive && known && discard(reader, &mut incoming, limits).await)
+        let keep_alive =
+            written.keep_alive && known && discard(reader, &mut incoming, limits).await;
+        Ok(Written { keep_alive, ..written })
     }
 
-    /// Waits for an answer and writes the interim responses that come before it.
+    /// Waits for an answer and writes the interim responses that come before it. Nothing if the
+    /// client leaves meanwhile.
     async fn with_hints<T, W: AsyncWrite + Unpin>(
         &self,
         answering: impl Future<Output = T>,
         writer: &mut Writer<W>,
-    ) -> Result<T, Gone> {
+        mut leave: Leave<'_>,
+    ) -> Result<Option<T>, Gone> {
         tokio::pin!(answering);
         // A hit is there at once. Whoever has to wait must not hold up what waits to go out.
         let at_once = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
         if let Poll::Ready(answer) = at_once {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
-        writer.flush().await?;
+        writer.half.flush().await?;
         loop {
             tokio::select! {
                 biased;
-                answer = &mut answering => break Ok(answer),
+                answer = &mut answering => break Ok(Some(answer)),
+                () = &mut leave => break Ok(None),
                 hint = self.caller.hints.next(), if !self.manner.is_http10 => {
                     writer.raw(&hint).await?;
                 }
@@ -273,6 +308,7 @@ impl Job<'_> {
         site: Option<Rc<SiteOnCore>>,
         answer: Answer,
         manner: Manner,
+        leave: Leave<'_>,
     ) -> Result<Written, Gone> {
         while let Some(hint) = self.caller.hints.take().filter(|_| !manner.is_http10) {
             writer.raw(&hint).await?;
@@ -283,7 +319,7 @@ impl Job<'_> {
         if let Some(reason) = cache.detail {
             self.core.counters.gave_reason(reason);
         }
-        let written = writer.answer(answer, manner).await;
+        let written = writer.answer(answer, manner, leave).await;
         let told = written.as_ref().copied().unwrap_or(Written { cut: true, ..Written::default() });
         match &site {
             Some(site) => {
@@ -295,7 +331,7 @@ impl Job<'_> {
         }
         if let Some(log) = &shared.access_log {
             log.log(&Line {
-                at: self.now,
+                at: self.manner.now,
                 client: self.caller.client.address,
                 request: Some(self.request),
                 site: site.as_ref().map_or("", |site| &site.settings.site.name),

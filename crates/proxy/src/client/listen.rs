@@ -1,6 +1,6 @@
 //! Listening sockets, one set a core, and the connections that they bring.
 
-use super::connection::Connection;
+use super::connection::{Connection, Ended};
 use crate::core::{Core, Shared};
 use crate::error::Error;
 use crate::http1::status::reason;
@@ -136,14 +136,18 @@ async fn accept(
 
 async fn connection(
     core: Rc<Core>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     stopping: watch::Receiver<bool>,
 ) {
     // Answers are written whole; waiting for more to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    let (read, write) = stream.into_split();
-    Connection::new(core, peer.ip(), read, write, stopping).run().await;
+    let (read, write) = stream.split();
+    let ended = Connection::new(core, peer.ip(), read, write, stopping).run().await;
+    if ended == Ended::Torn {
+        // Closed so, it is reset; where that fails, the client sees the end as it did before.
+        let _ = stream.set_zero_linger();
+    }
 }
 
 /// Says that there are too many connections, without reading a request.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod listen;
+mod outgoing;
 mod parts;
 mod patience;
 mod reader;

@@ -11,11 +11,15 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The timer of one connection.
 #[derive(Debug)]
-pub struct Patience(Pin<Box<Sleep>>);
+pub struct Patience {
+    timer: Pin<Box<Sleep>>,
+    waited: Duration,
+}
 
 impl Default for Patience {
     fn default() -> Patience {
-        Patience(Box::pin(sleep(Duration::from_secs(3600))))
+        let timer = Box::pin(sleep(Duration::from_secs(3600)));
+        Patience { timer, waited: Duration::ZERO }
     }
 }
 
@@ -23,24 +27,36 @@ impl Patience {
     /// Waits for `work` at most so long; nothing if that is over.
     pub async fn limit<F: Future>(&mut self, time: Duration, work: F) -> Option<F::Output> {
         let mut work = pin!(work);
-        let mut until = None;
-        poll_fn(|cx| {
+        let mut begun = None;
+        let output = poll_fn(|cx| {
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            let until = *until.get_or_insert_with(|| Instant::now() + time);
-            if self.0.deadline() > until {
-                self.0.as_mut().reset(until);
+            let until = *begun.get_or_insert_with(Instant::now) + time;
+            if self.timer.deadline() > until {
+                self.timer.as_mut().reset(until);
             }
-            while self.0.as_mut().poll(cx).is_ready() {
+            while self.timer.as_mut().poll(cx).is_ready() {
                 if Instant::now() >= until {
                     return Poll::Ready(None);
                 }
-                self.0.as_mut().reset(until);
+                self.timer.as_mut().reset(until);
             }
             Poll::Pending
         })
-        .await
+        .await;
+        self.waited += begun.map(|begun| begun.elapsed()).unwrap_or_default();
+        output
+    }
+
+    /// How long was waited since this was last asked to be forgotten.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Forgets how long was waited.
+    pub fn forget_waits(&mut self) {
+        self.waited = Duration::ZERO;
     }
 }
 
@@ -58,6 +74,8 @@ mod tests {
             assert_eq!(patience.limit(time, pending::<()>()).await, None);
             assert_eq!(begun.elapsed().as_secs(), seconds);
             assert_eq!(patience.limit(time, async { 7 }).await, Some(7));
+            assert_eq!(patience.waited(), time);
+            patience.forget_waits();
         }
     }
 }

@@ -126,6 +126,18 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// Waits until the client closes its sending half, or the connection breaks. A client that
+    /// pipelines far ahead is not watched, since its bytes stand before the end.
+    pub async fn left(&mut self) {
+        while self.buffer.len() < READ_BYTES {
+            self.buffer.reserve(READ_BYTES);
+            if !matches!(self.half.read_buf(&mut self.buffer).await, Ok(1..)) {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Empty lines before a request are ignored (RFC 9112 §2.2).
     fn skip_empty_lines(&mut self) {
         while self.buffer.starts_with(b"\r\n") {

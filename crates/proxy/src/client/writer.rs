@@ -1,7 +1,7 @@
 //! What goes out on a connection: answers, as decided by `serve`.
 
+use super::outgoing::{Gone, Outgoing, Pace};
 use super::parts::{PARTS_END, begin_parts, part_head, parts_length};
-use super::patience::Patience;
 use crate::answer::{Answer, Content};
 use crate::cache_status::number;
 use crate::error::Error;
@@ -15,27 +15,18 @@ use policy::fields::Fields;
 use policy::name::Name;
 use policy::range::ByteRange;
 use policy::reply::{Reply, belongs_in_304};
+use policy::time::Timestamp;
 use std::future::poll_fn;
-use std::io::IoSlice;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
 use store::{Body, Entry};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 
-/// Bodies up to this go out in one buffer with their head: copying them is cheaper than a
-/// second part in the system call.
-const COPIED_BODY_BYTES: usize = 4 << 10;
-/// The buffer gives memory back when it has grown beyond this.
-const KEPT_BUFFER_BYTES: usize = 64 << 10;
-
-/// The outgoing half of a connection.
+/// Writes answers.
 #[derive(Debug)]
 pub struct Writer<W> {
-    half: W,
-    out: Vec<u8>,
-    patience: Patience,
-    stall: Duration,
+    /// Where they go.
+    pub half: Outgoing<W>,
 }
 
 /// How an answer is framed, as the request had it.
@@ -47,6 +38,8 @@ pub struct Manner {
     pub is_http10: bool,
     /// Whether the connection is kept after it, as far as the request goes.
     pub keep_alive: bool,
+    /// When it came.
+    pub now: Timestamp,
 }
 
 /// What became of an answer.
@@ -58,17 +51,19 @@ pub struct Written {
     pub keep_alive: bool,
     /// Whether the answer broke off.
     pub cut: bool,
+    /// Whether only a reset can tell the client so: the end of the connection would be taken for
+    /// that of the body (RFC 9112 §8).
+    pub torn: bool,
 }
 
 impl Written {
-    fn broken_off(self) -> Written {
-        Written { keep_alive: false, cut: true, ..self }
+    fn broken_off(self, delimiter: Delimiter) -> Written {
+        Written { keep_alive: false, cut: true, torn: delimiter == Delimiter::Close, ..self }
     }
 }
 
-/// The client took nothing for too long, or went away.
-#[derive(Debug)]
-pub struct Gone;
+/// Ends when the client leaves, which shows on the incoming half.
+pub type Leave<'l> = Pin<&'l mut dyn Future<Output = ()>>;
 
 /// How the body of a response of unknown or known length is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,31 +76,38 @@ enum Delimiter {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// A writer over the outgoing half, which gives up when nothing is taken for `stall`.
-    pub fn new(half: W, stall: Duration) -> Writer<W> {
-        Writer { half, out: Vec::with_capacity(1024), patience: Patience::default(), stall }
+    /// A writer over the outgoing half, whose client keeps that pace.
+    pub fn new(half: W, pace: Pace) -> Writer<W> {
+        Writer { half: Outgoing::new(half, pace) }
     }
 
-    /// Writes an answer. Small ones may stay in the buffer until [`Writer::flush`].
+    /// Writes an answer. Small ones may stay in the buffer until [`Outgoing::flush`]. While more is
+    /// to come of an origin, a client that `leave`s ends it.
     ///
     /// # Errors
     /// When the client is gone.
-    pub async fn answer(&mut self, answer: Answer, manner: Manner) -> Result<Written, Gone> {
+    pub async fn answer(
+        &mut self,
+        answer: Answer,
+        manner: Manner,
+        leave: Leave<'_>,
+    ) -> Result<Written, Gone> {
         let Answer { cache, content, .. } = answer;
+        self.half.begin();
         match content {
             Content::Stored { entry, reply, age } => {
                 self.begin_stored(&entry, &reply);
-                number(&mut self.out, b"Age: ", i64::try_from(age).unwrap_or(i64::MAX));
-                self.out.extend_from_slice(b"\r\n");
-                cache.write(&mut self.out);
+                number(&mut self.half.buffer, b"Age: ", i64::try_from(age).unwrap_or(i64::MAX));
+                self.half.buffer.extend_from_slice(b"\r\n");
+                cache.write(&mut self.half.buffer);
                 self.end_head(manner);
                 self.stored_body(&entry, &reply, manner).await
             }
             Content::Flowing { head, mut reader, not_modified, errand } => {
                 let delimiter = self.begin_flowing(&head, not_modified, manner);
-                cache.write(&mut self.out);
+                cache.write(&mut self.half.buffer);
                 self.end_flowing_head(delimiter, manner);
-                let written = self.flowing_body(&mut reader, delimiter, manner).await?;
+                let written = self.flowing_body(&mut reader, delimiter, manner, leave).await?;
                 let is_left_behind = written.cut && reader.is_left_behind();
                 // It reads no more, so the fill must not wait for it.
                 drop(reader);
@@ -116,18 +118,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             Content::Passing { status, shown, length, body } => {
                 let delimiter = self.begin_passing(status, &shown, length, manner);
-                cache.write(&mut self.out);
+                cache.write(&mut self.half.buffer);
                 self.end_flowing_head(delimiter, manner);
-                self.passing_body(body, delimiter, manner).await
+                self.passing_body(body, delimiter, manner, leave).await
             }
             Content::Own(error) => {
                 let keep_alive = manner.keep_alive && !error.closes();
-                let page = self.begin_own(&error);
-                cache.write(&mut self.out);
+                let page = self.begin_own(&error, manner.now);
+                cache.write(&mut self.half.buffer);
                 self.end_head(Manner { keep_alive, ..manner });
                 let body = if manner.head_only { "" } else { &page };
-                self.out.extend_from_slice(body.as_bytes());
-                Ok(Written { body_bytes: body.len() as u64, keep_alive, cut: false })
+                self.half.buffer.extend_from_slice(body.as_bytes());
+                Ok(Written { body_bytes: body.len() as u64, keep_alive, ..Written::default() })
             }
         }
     }
@@ -137,31 +139,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// # Errors
     /// When the client is gone.
     pub async fn raw(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.out.extend_from_slice(bytes);
-        self.flush().await
-    }
-
-    /// Writes what waits in the buffer.
-    ///
-    /// # Errors
-    /// When the client is gone.
-    pub async fn flush(&mut self) -> Result<(), Gone> {
-        self.flush_with(b"", b"").await
-    }
-
-    /// Whether much waits in the buffer.
-    pub fn is_full(&self) -> bool {
-        self.out.len() >= KEPT_BUFFER_BYTES
-    }
-
-    /// Ends the outgoing half, so that the client sees the end of what it got.
-    pub async fn shutdown(&mut self) {
-        // The client may be gone already; there is nothing to be done about that.
-        let _ = self.patience.limit(self.stall, self.half.shutdown()).await;
+        self.half.buffer.extend_from_slice(bytes);
+        self.half.flush().await
     }
 
     fn begin_stored(&mut self, entry: &Entry, reply: &Reply) {
-        let out = &mut self.out;
+        let out = &mut self.half.buffer;
         match reply {
             Reply::Full => out.extend_from_slice(&entry.heads.full),
             Reply::NotModified => out.extend_from_slice(&entry.heads.not_modified),
@@ -190,7 +173,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             Reply::Full if is_bodiless(entry.meta.status) => 0,
             Reply::Full => {
                 match entry.body.in_memory() {
-                    Some(body) => self.push(body).await?,
+                    Some(body) => self.half.push(body).await?,
                     None => self.range(&entry.body, 0..entry.body.len()).await?,
                 }
                 entry.body.len()
@@ -207,26 +190,26 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             return Ok(part.len());
         }
         for part in parts {
-            self.out.extend_from_slice(part_head(entry, *part).as_bytes());
+            self.half.buffer.extend_from_slice(part_head(entry, *part).as_bytes());
             self.range(&entry.body, part.first..part.last + 1).await?;
-            self.out.extend_from_slice(b"\r\n");
+            self.half.buffer.extend_from_slice(b"\r\n");
         }
-        self.out.extend_from_slice(PARTS_END.as_bytes());
+        self.half.buffer.extend_from_slice(PARTS_END.as_bytes());
         Ok(parts_length(entry, parts))
     }
 
     async fn range(&mut self, body: &Body, range: std::ops::Range<u64>) -> Result<(), Gone> {
         let mut chunks = body.chunks(range);
         while let Some(chunk) = chunks.next().await.map_err(|_| Gone)? {
-            self.push(&chunk).await?;
+            self.half.push(&chunk).await?;
         }
         Ok(())
     }
 
     fn begin_flowing(&mut self, head: &Flowing, not_modified: bool, manner: Manner) -> Delimiter {
         if not_modified {
-            self.out.extend_from_slice(&status_line(304));
-            write_fields(&mut self.out, &head.shown, belongs_in_304);
+            self.half.buffer.extend_from_slice(&status_line(304));
+            write_fields(&mut self.half.buffer, &head.shown, belongs_in_304);
             return Delimiter::NoBody;
         }
         self.begin_passing(head.status, &head.shown, head.length, manner)
@@ -241,10 +224,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> Delimiter {
         use std::io::Write;
         // Writing to a Vec cannot fail.
-        let _ = write!(self.out, "HTTP/1.1 {status} {}\r\n", reason(status));
-        write_fields(&mut self.out, shown, |name| name != Name::ContentLength);
+        let _ = write!(self.half.buffer, "HTTP/1.1 {status} {}\r\n", reason(status));
+        write_fields(&mut self.half.buffer, shown, |name| name != Name::ContentLength);
         if let Some(length) = length.filter(|_| status != 204) {
-            write_length(&mut self.out, length);
+            write_length(&mut self.half.buffer, length);
         }
         match (is_bodiless(status) || manner.head_only, length) {
             (true, _) => Delimiter::NoBody,
@@ -256,7 +239,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     fn end_flowing_head(&mut self, delimiter: Delimiter, manner: Manner) {
         if delimiter == Delimiter::Chunks {
-            self.out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            self.half.buffer.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
         let keep_alive = manner.keep_alive && delimiter != Delimiter::Close;
         self.end_head(Manner { keep_alive, ..manner });
@@ -264,11 +247,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     fn end_head(&mut self, manner: Manner) {
         if !manner.keep_alive {
-            self.out.extend_from_slice(b"Connection: close\r\n");
+            self.half.buffer.extend_from_slice(b"Connection: close\r\n");
         } else if manner.is_http10 {
-            self.out.extend_from_slice(b"Connection: keep-alive\r\n");
+            self.half.buffer.extend_from_slice(b"Connection: keep-alive\r\n");
         }
-        self.out.extend_from_slice(b"\r\n");
+        self.half.buffer.extend_from_slice(b"\r\n");
     }
 
     async fn flowing_body(
@@ -276,21 +259,27 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         reader: &mut Reader,
         delimiter: Delimiter,
         manner: Manner,
+        mut leave: Leave<'_>,
     ) -> Result<Written, Gone> {
         let mut written = Written { keep_alive: manner.keep_alive, ..Written::default() };
         if delimiter == Delimiter::NoBody {
             return Ok(written);
         }
-        self.flush().await?;
+        self.half.flush().await?;
         loop {
-            match reader.next().await {
+            let next = tokio::select! {
+                biased;
+                next = reader.next() => next,
+                () = &mut leave => return Err(Gone),
+            };
+            match next {
                 Next::Data(data) => {
                     if !self.piece(&data, delimiter, &mut written).await? {
-                        return Ok(written.broken_off());
+                        return Ok(written.broken_off(delimiter));
                     }
                 }
                 Next::End(trailers) => return Ok(self.end_body(written, delimiter, &trailers)),
-                Next::Broken | Next::Lagged => return Ok(written.broken_off()),
+                Next::Broken | Next::Lagged => return Ok(written.broken_off(delimiter)),
             }
         }
     }
@@ -307,16 +296,17 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let Some(mut rest) = Rest::ask(errand, head, written.body_bytes).await else {
             return Ok(written);
         };
-        let mut written = Written { keep_alive: manner.keep_alive, cut: false, ..written };
+        let mut written =
+            Written { keep_alive: manner.keep_alive, cut: false, torn: false, ..written };
         loop {
             match rest.next().await {
                 Ok(Some(data)) => {
                     if !self.piece(&data, delimiter, &mut written).await? {
-                        return Ok(written.broken_off());
+                        return Ok(written.broken_off(delimiter));
                     }
                 }
                 Ok(None) => return Ok(self.end_body(written, delimiter, &Fields::new())),
-                Err(_) => return Ok(written.broken_off()),
+                Err(_) => return Ok(written.broken_off(delimiter)),
             }
         }
     }
@@ -326,6 +316,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         mut body: ResponseBody,
         delimiter: Delimiter,
         manner: Manner,
+        mut leave: Leave<'_>,
     ) -> Result<Written, Gone> {
         let mut written = Written { keep_alive: manner.keep_alive, ..Written::default() };
         if delimiter == Delimiter::NoBody {
@@ -333,16 +324,16 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             return Ok(written);
         }
         loop {
-            match self.next_piece(&mut body).await? {
+            match self.next_piece(&mut body, &mut leave).await? {
                 Ok(ResponsePiece::Data(data)) => {
                     if !self.piece(&data, delimiter, &mut written).await? {
-                        return Ok(written.broken_off());
+                        return Ok(written.broken_off(delimiter));
                     }
                 }
                 Ok(ResponsePiece::End(trailers)) => {
                     return Ok(self.end_body(written, delimiter, &trailers));
                 }
-                Err(_) => return Ok(written.broken_off()),
+                Err(_) => return Ok(written.broken_off(delimiter)),
             }
         }
     }
@@ -352,13 +343,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn next_piece(
         &mut self,
         body: &mut ResponseBody,
+        leave: &mut Leave<'_>,
     ) -> Result<Result<ResponsePiece, Error>, Gone> {
         let mut next = pin!(body.next());
         match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
             Poll::Ready(piece) => Ok(piece),
             Poll::Pending => {
-                self.flush().await?;
-                Ok(next.await)
+                self.half.flush().await?;
+                tokio::select! {
+                    biased;
+                    piece = next => Ok(piece),
+                    () = leave => Err(Gone),
+                }
             }
         }
     }
@@ -377,32 +373,33 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         written.body_bytes = total;
         if delimiter == Delimiter::Chunks {
-            self.out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-            self.flush_with(data, b"\r\n").await?;
+            self.half.buffer.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+            self.half.flush_with(data, b"\r\n").await?;
         } else {
-            self.flush_with(data, b"").await?;
+            self.half.flush_with(data, b"").await?;
         }
         Ok(true)
     }
 
     fn end_body(&mut self, written: Written, delimiter: Delimiter, trailers: &Fields) -> Written {
         if matches!(delimiter, Delimiter::Length(length) if written.body_bytes < length) {
-            return written.broken_off();
+            return written.broken_off(delimiter);
         }
         if delimiter == Delimiter::Chunks {
-            self.out.extend_from_slice(b"0\r\n");
-            write_fields(&mut self.out, trailers, |name| !name.is_hop_by_hop());
-            self.out.extend_from_slice(b"\r\n");
+            self.half.buffer.extend_from_slice(b"0\r\n");
+            write_fields(&mut self.half.buffer, trailers, |name| !name.is_hop_by_hop());
+            self.half.buffer.extend_from_slice(b"\r\n");
         }
         Written { keep_alive: written.keep_alive && delimiter != Delimiter::Close, ..written }
     }
 
     /// Writes a head of our own and gives the page that goes with it.
-    fn begin_own(&mut self, error: &Error) -> String {
+    fn begin_own(&mut self, error: &Error, now: Timestamp) -> String {
         let status = error.status();
         let page = format!("{status} {}\n\n{}\n", reason(status), error.explanation());
-        self.out.extend_from_slice(&status_line(status));
-        let out = &mut self.out;
+        self.half.buffer.extend_from_slice(&status_line(status));
+        let out = &mut self.half.buffer;
+        write_field(out, "date", now.to_http().as_bytes());
         write_field(out, "content-type", b"text/plain; charset=utf-8");
         write_field(out, "cache-control", b"no-store");
         if let Some(seconds) = error.retry_after() {
@@ -413,67 +410,5 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         write_length(out, page.len() as u64);
         page
-    }
-
-    /// Puts bytes behind what waits: small ones into the buffer, others straight out.
-    async fn push(&mut self, bytes: &Bytes) -> Result<(), Gone> {
-        if bytes.len() <= COPIED_BODY_BYTES {
-            self.out.extend_from_slice(bytes);
-            return if self.is_full() { self.flush().await } else { Ok(()) };
-        }
-        self.flush_with(bytes, b"").await
-    }
-
-    /// Writes the buffer, then `rest`, then `end`, in as few system calls as the client allows.
-    async fn flush_with(&mut self, mut rest: &[u8], mut end: &[u8]) -> Result<(), Gone> {
-        if rest.len() <= COPIED_BODY_BYTES {
-            self.out.extend_from_slice(rest);
-            self.out.extend_from_slice(end);
-            (rest, end) = (b"", b"");
-        }
-        let all = self.out.len() + rest.len() + end.len();
-        let mut done = 0;
-        while done < all {
-            let parts = unwritten([&self.out, rest, end], done);
-            let write = async {
-                match parts.map(|part| part.is_empty()) {
-                    // A vectored call costs more than a plain one.
-                    [false, true, true] => self.half.write(parts[0]).await,
-                    [true, false, true] => self.half.write(parts[1]).await,
-                    _ => self.half.write_vectored(&parts.map(IoSlice::new)).await,
-                }
-            };
-            match self.patience.limit(self.stall, write).await {
-                Some(Ok(count)) if count > 0 => done += count,
-                _ => return Err(Gone),
-            }
-        }
-        self.out.clear();
-        if self.out.capacity() > KEPT_BUFFER_BYTES {
-            self.out.shrink_to(KEPT_BUFFER_BYTES);
-        }
-        Ok(())
-    }
-}
-
-/// What is left of parts of which so many bytes are written.
-fn unwritten(parts: [&[u8]; 3], mut done: usize) -> [&[u8]; 3] {
-    parts.map(|part| {
-        let of_this = done.min(part.len());
-        done -= of_this;
-        &part[of_this..]
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_not_written_again() {
-        let parts: [&[u8]; 3] = [b"ab", b"cd", b"e"];
-        for (done, left) in [(0, "abcde"), (1, "bcde"), (2, "cde"), (3, "de"), (4, "e"), (5, "")] {
-            assert_eq!(unwritten(parts, done).concat(), left.as_bytes());
-        }
     }
 }

@@ -30,6 +30,9 @@ pub struct Limits {
     pub body_timeout: Length<1>,
     /// How long a client may take nothing of its response before it is cut.
     pub send_timeout: Length<1>,
+    /// How much of a response a client has to take in a second, once it was waited for
+    /// send_timeout in all; a slower one is cut, so that nobody holds memory for ever. "0B": never.
+    pub min_send_rate: Size<0>,
     /// From the signal to stop until what still runs is cut. A little less than the 30 s after
     /// which container platforms kill.
     pub drain_timeout: Length<0>,
@@ -104,6 +107,7 @@ impl Default for Limits {
             idle_timeout: Length(default.idle_timeout),
             body_timeout: Length(default.body_timeout),
             send_timeout: Length(default.send_timeout),
+            min_send_rate: Size(default.min_send_bytes),
             drain_timeout: Length(default.drain_timeout),
         }
     }
@@ -157,6 +161,7 @@ impl From<&Limits> for ClientLimits {
             idle_timeout: written.idle_timeout.0,
             body_timeout: written.body_timeout.0,
             send_timeout: written.send_timeout.0,
+            min_send_bytes: written.min_send_rate.0,
             drain_timeout: written.drain_timeout.0,
         }
     }

@@ -1,0 +1,28 @@
+// A site rendered at each request, unless a cache in front of it answers.
+import node from '@astrojs/node';
+import { defineConfig } from 'astro/config';
+
+export default defineConfig({
+  output: 'server',
+  adapter: node({ mode: 'standalone' }),
+
+  // Pages say how long a shared cache may keep them; `src/cache.ts` turns that into headers.
+  cache: { provider: { name: 'cdn', entrypoint: new URL('./src/cache.ts', import.meta.url) } },
+  routeRules: {
+    '/': { maxAge: 60, swr: 600, tags: ['home'] },
+    '/greeting': { maxAge: 60, swr: 600 },
+  },
+
+  session: {
+    driver: { entrypoint: new URL('./src/sessions.ts', import.meta.url) },
+    // This site is also shown over plain HTTP.
+    cookie: { secure: false },
+  },
+
+  // Hosts that visitors may use. Behind a proxy, forms of any other host are answered 403.
+  security: { allowedDomains: [{ hostname: 'localhost' }, { hostname: '127.0.0.1' }] },
+
+  // Styles and scripts as files of their own, so that there is something to cache.
+  build: { inlineStylesheets: 'never' },
+  vite: { build: { assetsInlineLimit: 0 } },
+});
