@@ -14,6 +14,7 @@ import { chromium } from 'playwright-core';
 const TIME_LIMIT_MS = 60_000;
 const STEP_LIMIT_MS = 10_000;
 const PAGES = ['/', '/articles/first-in-first-out', '/now', '/cookie', '/session', '/contact', '/greeting'];
+const DATA = ['/api/news.json', '/api/private.json'];
 
 if (process.argv.length !== 3 || !URL.canParse(process.argv[2])) {
   console.error('usage: node site.mjs http://127.0.0.1:8080');
@@ -31,20 +32,25 @@ setTimeout(() => {
   process.exit(1);
 }, TIME_LIMIT_MS).unref();
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  timeout: 30_000,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await chromium
+  .launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    headless: true,
+    timeout: 30_000,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  .catch((error) => {
+    console.error(`the browser does not start (CHROMIUM names another one): ${plain(error)}`);
+    process.exit(1);
+  });
 
 const ada = await newVisitor();
 const ben = await newVisitor();
@@ -67,7 +73,7 @@ await check('home renders', async () => {
 await check('the picture is decoded', async () => {
   await visit(ada, '/', async (page) => {
     const width = await page.locator('img').evaluate((img) => img.decode().then(() => img.naturalWidth));
-    assert.equal(width, 960);
+    assert.ok(width > 0);
   });
 });
 
@@ -218,13 +224,17 @@ await check('events arrive as they are sent', async () => {
 await check('nothing of one visitor reaches another', async () => {
   assert.equal(secrets.size, 4, 'an earlier check did not come far enough');
   const stranger = await newVisitor();
-  for (const path of [...PAGES, '/api/news.json', '/api/private.json']) {
+  const search = async (path, response, more = '') => {
+    const all = [JSON.stringify(await response.headersArray()), await response.text(), more].join('\n');
+    for (const [what, secret] of secrets) assert.ok(!all.includes(secret), `${path} shows another's ${what}`);
+  };
+  for (const path of PAGES) {
     await visit(stranger, path, async (page, response) => {
       if (path === '/greeting') await page.locator('#greeting').waitFor();
-      const all = [JSON.stringify(await response.headersArray()), await response.text(), await page.content()].join('\n');
-      for (const [what, secret] of secrets) assert.ok(!all.includes(secret), `${path} shows another's ${what}`);
+      await search(path, response, await page.content());
     });
   }
+  for (const path of DATA) await search(path, await stranger.request.get(base + path));
   const cookies = (await stranger.cookies()).map(({ value }) => value);
   for (const [what, secret] of secrets) assert.ok(!cookies.includes(secret), `the cookie is another's ${what}`);
   await stranger.close();
@@ -249,7 +259,12 @@ async function check(title, body) {
 
 function report(title, error) {
   results[error ? 'failed' : 'passed'] += 1;
-  console.log(error ? `not ok  ${title}: ${error.message.replace(/\s*\n\s*/g, ' ')}` : `ok  ${title}`);
+  console.log(error ? `not ok  ${title}: ${plain(error)}` : `ok  ${title}`);
+}
+
+/** The message on one line, without colours and without the browser's own log. */
+function plain(error) {
+  return error.message.split(/\n(?:Call|Browser) log/i)[0].replace(/\x1b\[\d+m/g, '').replace(/\s*\n\s*/g, ' ');
 }
 
 /** A browser context whose troubles are collected. */
@@ -272,16 +287,16 @@ async function newVisitor() {
 }
 
 /**
- * Opens `path` in a new tab, calls `look(page, response)` and closes the tab. A new one each
- * time, since going where one already is counts as a reload, which asks caches to step aside.
+ * Opens `path`, calls `look(page, response)` and leaves the page again: going where one already
+ * is would count as a reload, which asks caches to step aside.
  */
 async function visit(context, path, look) {
-  const page = await context.newPage();
+  const page = context.pages()[0] ?? (await context.newPage());
   try {
     const response = await page.goto(base + path);
     return await look(page, response);
   } finally {
-    await page.close();
+    await page.goto('about:blank');
   }
 }
 

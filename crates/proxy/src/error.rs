@@ -1,5 +1,6 @@
 //! Every failure that a client may see, and the one place where it becomes an answer.
 
+use crate::http1::status::reason;
 use policy::reuse::Failure;
 
 /// Why a request gets no response of its origin.
@@ -172,6 +173,12 @@ impl Error {
             OriginHeadTooLarge => "The origin's header fields are larger than is taken (max_head).",
         };
         text.to_owned()
+    }
+
+    /// The page that the client gets.
+    pub fn page(&self) -> String {
+        let status = self.status();
+        format!("{status} {}\n\n{}\n", reason(status), self.explanation())
     }
 
     /// What failed as `policy` sees it: whether a stored response may stand in. Nothing if the

@@ -1,6 +1,7 @@
 //! One client's connection: requests one after the other, each answered before the next is read.
 
-use super::outgoing::{Gone, Pace};
+use super::body::Gone;
+use super::outgoing::Pace;
 use super::reader::{Body, BodyPiece, NoRequest, Reader};
 use super::writer::{Leave, Manner, Writer, Written};
 use crate::access_log::Line;

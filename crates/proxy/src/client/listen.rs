@@ -155,8 +155,7 @@ async fn refuse(core: &Core, mut stream: TcpStream) {
     let error = Error::TooManyConnections;
     core.counters.connections_refused.one();
     core.counters.gave_reason(error.token());
-    let page =
-        format!("{} {}\n\n{}\n", error.status(), reason(error.status()), error.explanation());
+    let page = error.page();
     let answer = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
          Content-Length: {}\r\nCache-Status: larder; detail={}\r\nConnection: close\r\n\r\n{page}",

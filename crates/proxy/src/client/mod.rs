@@ -1,6 +1,8 @@
 //! Toward clients: connections, what comes in, what goes out.
 
+mod body;
 mod connection;
+mod head;
 mod listen;
 mod outgoing;
 mod parts;

@@ -1,5 +1,6 @@
 //! The outgoing half of a connection: a buffer, and the patience with a client that takes it.
 
+use super::body::Gone;
 use super::patience::Patience;
 use bytes::Bytes;
 use std::io::IoSlice;
@@ -41,10 +42,6 @@ impl Pace {
     }
 }
 
-/// The client took nothing for too long, or went away.
-#[derive(Debug)]
-pub struct Gone;
-
 impl<W: AsyncWrite + Unpin> Outgoing<W> {
     /// An outgoing half whose client takes what it is sent at that pace at least.
     pub fn new(half: W, pace: Pace) -> Outgoing<W> {
@@ -77,23 +74,25 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         let _ = self.patience.limit(self.pace.stall, self.half.shutdown()).await;
     }
 
-    /// Puts bytes behind what waits: small ones into the buffer, others straight out.
+    /// Puts bytes and what ends them behind what waits: small ones into the buffer, others
+    /// straight out.
     ///
     /// # Errors
     /// When the client is gone.
-    pub async fn push(&mut self, bytes: &Bytes) -> Result<(), Gone> {
+    pub async fn push(&mut self, bytes: &Bytes, end: &[u8]) -> Result<(), Gone> {
         if bytes.len() <= COPIED_BODY_BYTES {
             self.buffer.extend_from_slice(bytes);
+            self.buffer.extend_from_slice(end);
             return if self.is_full() { self.flush().await } else { Ok(()) };
         }
-        self.flush_with(bytes, b"").await
+        self.flush_with(bytes, end).await
     }
 
     /// Writes the buffer, then `rest`, then `end`, in as few system calls as the client allows.
     ///
     /// # Errors
     /// When the client is gone.
-    pub async fn flush_with(&mut self, mut rest: &[u8], mut end: &[u8]) -> Result<(), Gone> {
+    async fn flush_with(&mut self, mut rest: &[u8], mut end: &[u8]) -> Result<(), Gone> {
         if rest.len() <= COPIED_BODY_BYTES {
             self.buffer.extend_from_slice(rest);
             self.buffer.extend_from_slice(end);

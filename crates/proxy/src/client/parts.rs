@@ -12,8 +12,8 @@ const BOUNDARY: &str = "larder-7f3a9c51d08e42b6";
 /// Ends the last part.
 pub const PARTS_END: &str = "--larder-7f3a9c51d08e42b6--\r\n";
 
-/// Appends the head of a 206.
-pub fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) {
+/// Appends the head of a 206 and gives the length of its body.
+pub fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) -> u64 {
     let several = parts.len() > 1;
     out.extend_from_slice(&status_line(206));
     // The prepared head says all but the status, the length and, for several, the type.
@@ -28,13 +28,16 @@ pub fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) {
     if let [part] = parts {
         write_field(out, "content-range", content_range(entry, *part).as_bytes());
         write_length(out, part.len());
+        part.len()
     } else {
         write_field(
             out,
             "content-type",
             format!("multipart/byteranges; boundary={BOUNDARY}").as_bytes(),
         );
-        write_length(out, parts_length(entry, parts));
+        let length = parts_length(entry, parts);
+        write_length(out, length);
+        length
     }
 }
 
@@ -51,7 +54,7 @@ pub fn part_head(entry: &Entry, part: ByteRange) -> String {
 }
 
 /// The length of several parts with all that parts them.
-pub fn parts_length(entry: &Entry, parts: &[ByteRange]) -> u64 {
+fn parts_length(entry: &Entry, parts: &[ByteRange]) -> u64 {
     let of = |part: &ByteRange| part_head(entry, *part).len() as u64 + part.len() + 2;
     parts.iter().map(of).sum::<u64>() + PARTS_END.len() as u64
 }

@@ -1,0 +1,186 @@
+//! The bodies of answers, piece by piece, whatever protocol takes them.
+
+use super::head::Follows;
+use super::parts::{PARTS_END, part_head};
+use crate::answer::Content;
+use crate::fill::{Next, Reader};
+use crate::resume::Rest;
+use crate::upstream::{ResponseBody, ResponsePiece};
+use bytes::Bytes;
+use policy::fields::Fields;
+use policy::range::ByteRange;
+use policy::reply::Reply;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use store::{Body, Entry};
+
+/// The client took nothing for too long, or went away.
+#[derive(Debug)]
+pub struct Gone;
+
+/// Takes the body of one answer.
+pub trait Sink {
+    /// Takes a piece. What is small may wait for more, or for [`Sink::flush`].
+    ///
+    /// # Errors
+    /// When the client is gone.
+    async fn push(&mut self, piece: &Bytes) -> Result<(), Gone>;
+
+    /// Sends what waits, before it is waited for an origin.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    async fn flush(&mut self) -> Result<(), Gone>;
+
+    /// Ready when the client has left.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// What became of a body.
+#[derive(Debug)]
+pub struct Sent {
+    /// Bytes that the client got.
+    pub bytes: u64,
+    /// The trailers of a whole body; nothing if it broke off.
+    pub end: Option<Fields>,
+}
+
+/// Sends the body of an answer.
+///
+/// # Errors
+/// When the client is gone.
+pub async fn send<S: Sink>(content: Content, follows: Follows, sink: &mut S) -> Result<Sent, Gone> {
+    let mut out = Out { sink, follows, bytes: 0 };
+    if follows == Follows::Nothing {
+        if let Content::Passing { mut body, .. } = content {
+            body.finish();
+        }
+        return Ok(Sent { bytes: 0, end: Some(Fields::new()) });
+    }
+    let end = match content {
+        Content::Stored { entry, reply, .. } => out.stored(&entry, &reply).await?,
+        Content::Flowing { head, mut reader, errand, .. } => {
+            match out.flowing(&mut reader).await? {
+                None if reader.is_left_behind() => {
+                    // It reads no more, so the fill must not wait for it.
+                    drop(reader);
+                    match Rest::ask(&errand, &head, out.bytes).await {
+                        Some(rest) => out.rest(rest).await?,
+                        None => None,
+                    }
+                }
+                end => end,
+            }
+        }
+        Content::Passing { body, .. } => out.passing(body).await?,
+        Content::Own(error) => {
+            out.piece(&error.page().into()).await?;
+            Some(Fields::new())
+        }
+    };
+    let missing = matches!(follows, Follows::Bytes(announced) if out.bytes < announced);
+    Ok(Sent { bytes: out.bytes, end: end.filter(|_| !missing) })
+}
+
+/// A body on its way out. Each source gives the trailers at its end, or nothing if it broke off.
+struct Out<'s, S> {
+    sink: &'s mut S,
+    follows: Follows,
+    bytes: u64,
+}
+
+impl<S: Sink> Out<'_, S> {
+    async fn stored(&mut self, entry: &Entry, reply: &Reply) -> Result<Option<Fields>, Gone> {
+        match (reply, entry.body.in_memory()) {
+            (Reply::Full, Some(body)) => {
+                self.piece(body).await?;
+            }
+            (Reply::Full, None) => self.range(&entry.body, 0..entry.body.len()).await?,
+            (Reply::Parts(parts), _) => self.parts(entry, parts).await?,
+            (Reply::NotModified | Reply::Unsatisfiable, _) => {}
+        }
+        Ok(Some(Fields::new()))
+    }
+
+    /// One part as it is, several as `multipart/byteranges` (RFC 9110 §14.6).
+    async fn parts(&mut self, entry: &Entry, parts: &[ByteRange]) -> Result<(), Gone> {
+        if let [part] = parts {
+            return self.range(&entry.body, part.first..part.last + 1).await;
+        }
+        for part in parts {
+            self.piece(&part_head(entry, *part).into()).await?;
+            self.range(&entry.body, part.first..part.last + 1).await?;
+            self.piece(&Bytes::from_static(b"\r\n")).await?;
+        }
+        self.piece(&Bytes::from_static(PARTS_END.as_bytes())).await?;
+        Ok(())
+    }
+
+    async fn range(&mut self, body: &Body, range: std::ops::Range<u64>) -> Result<(), Gone> {
+        let mut chunks = body.chunks(range);
+        while let Some(chunk) = chunks.next().await.map_err(|_| Gone)? {
+            self.piece(&chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn flowing(&mut self, reader: &mut Reader) -> Result<Option<Fields>, Gone> {
+        loop {
+            match self.or_flush(reader.next()).await? {
+                Next::Data(data) if self.piece(&data).await? => {}
+                Next::End(trailers) => return Ok(Some(trailers)),
+                Next::Data(_) | Next::Broken | Next::Lagged => return Ok(None),
+            }
+        }
+    }
+
+    /// Goes on with a response whose fill has gone on without this client.
+    async fn rest(&mut self, mut rest: Rest) -> Result<Option<Fields>, Gone> {
+        loop {
+            match self.or_flush(rest.next()).await? {
+                Ok(Some(data)) if self.piece(&data).await? => {}
+                Ok(None) => return Ok(Some(Fields::new())),
+                Ok(Some(_)) | Err(_) => return Ok(None),
+            }
+        }
+    }
+
+    async fn passing(&mut self, mut body: ResponseBody) -> Result<Option<Fields>, Gone> {
+        loop {
+            match self.or_flush(body.next()).await? {
+                Ok(ResponsePiece::Data(data)) if self.piece(&data).await? => {}
+                Ok(ResponsePiece::End(trailers)) => return Ok(Some(trailers)),
+                Ok(ResponsePiece::Data(_)) | Err(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for the next of a source. What is there already goes out together with the head, in
+    /// one write; whoever has to wait for more gets what there is first.
+    async fn or_flush<T>(&mut self, next: impl Future<Output = T>) -> Result<T, Gone> {
+        let mut next = pin!(next);
+        let at_once = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        if let Poll::Ready(next) = at_once {
+            return Ok(next);
+        }
+        self.sink.flush().await?;
+        tokio::select! {
+            biased;
+            next = next => Ok(next),
+            () = poll_fn(|cx| self.sink.poll_left(cx)) => Err(Gone),
+        }
+    }
+
+    /// Sends a piece. `false`: it would go beyond the announced length, where the client sees
+    /// the next answer; nothing of it is sent.
+    async fn piece(&mut self, data: &Bytes) -> Result<bool, Gone> {
+        let total = self.bytes + data.len() as u64;
+        if matches!(self.follows, Follows::Bytes(announced) if total > announced) {
+            return Ok(false);
+        }
+        self.bytes = total;
+        self.sink.push(data).await?;
+        Ok(true)
+    }
+}

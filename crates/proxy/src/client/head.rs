@@ -1,0 +1,104 @@
+//! The heads of answers, but for what speaks of the connection: the same whatever protocol takes
+//! them.
+
+use super::parts::begin_parts;
+use crate::answer::{Answer, Content};
+use crate::cache_status::number;
+use crate::error::Error;
+use crate::heads::{status_line, write_field, write_fields, write_length};
+use crate::http1::status::{is_bodiless, reason};
+use policy::fields::Fields;
+use policy::name::Name;
+use policy::reply::{Reply, belongs_in_304};
+use policy::time::Timestamp;
+use store::Entry;
+
+/// What stands behind a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// No body.
+    Nothing,
+    /// A body of so many bytes.
+    Bytes(u64),
+    /// A body that says itself where it ends.
+    Unknown,
+}
+
+/// Appends the head of an answer, in the form of HTTP/1.1 and without the empty line that ends it.
+pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Timestamp) -> Follows {
+    let follows = match &answer.content {
+        Content::Stored { entry, reply, age } => {
+            let follows = begin_stored(out, entry, reply);
+            number(out, b"Age: ", i64::try_from(*age).unwrap_or(i64::MAX));
+            out.extend_from_slice(b"\r\n");
+            follows
+        }
+        Content::Flowing { head, not_modified: true, .. } => {
+            out.extend_from_slice(&status_line(304));
+            write_fields(out, &head.shown, belongs_in_304);
+            Follows::Nothing
+        }
+        Content::Flowing { head, .. } => begin_passing(out, head.status, &head.shown, head.length),
+        Content::Passing { status, shown, length, .. } => {
+            begin_passing(out, *status, shown, *length)
+        }
+        Content::Own(error) => begin_own(out, error, now),
+    };
+    answer.cache.write(out);
+    if head_only { Follows::Nothing } else { follows }
+}
+
+fn begin_stored(out: &mut Vec<u8>, entry: &Entry, reply: &Reply) -> Follows {
+    match reply {
+        Reply::Full => {
+            out.extend_from_slice(&entry.heads.full);
+            match is_bodiless(entry.meta.status) {
+                true => Follows::Nothing,
+                false => Follows::Bytes(entry.meta.body_bytes),
+            }
+        }
+        Reply::NotModified => {
+            out.extend_from_slice(&entry.heads.not_modified);
+            Follows::Nothing
+        }
+        Reply::Parts(parts) => Follows::Bytes(begin_parts(out, entry, parts)),
+        Reply::Unsatisfiable => {
+            out.extend_from_slice(&status_line(416));
+            let all = format!("bytes */{}", entry.meta.body_bytes);
+            write_field(out, "content-range", all.as_bytes());
+            write_length(out, 0);
+            Follows::Nothing
+        }
+    }
+}
+
+fn begin_passing(out: &mut Vec<u8>, status: u16, shown: &Fields, length: Option<u64>) -> Follows {
+    use std::io::Write;
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "HTTP/1.1 {status} {}\r\n", reason(status));
+    write_fields(out, shown, |name| name != Name::ContentLength);
+    if let Some(length) = length.filter(|_| status != 204) {
+        write_length(out, length);
+    }
+    match length {
+        _ if is_bodiless(status) => Follows::Nothing,
+        Some(length) => Follows::Bytes(length),
+        None => Follows::Unknown,
+    }
+}
+
+fn begin_own(out: &mut Vec<u8>, error: &Error, now: Timestamp) -> Follows {
+    out.extend_from_slice(&status_line(error.status()));
+    write_field(out, "date", now.to_http().as_bytes());
+    write_field(out, "content-type", b"text/plain; charset=utf-8");
+    write_field(out, "cache-control", b"no-store");
+    if let Some(seconds) = error.retry_after() {
+        write_field(out, "retry-after", seconds.to_string().as_bytes());
+    }
+    if *error == Error::Connect {
+        write_field(out, "allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+    }
+    let length = error.page().len() as u64;
+    write_length(out, length);
+    Follows::Bytes(length)
+}
