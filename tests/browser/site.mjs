@@ -313,7 +313,7 @@ function read(context, path) {
   return visit(context, '/contact', async (page) => {
     const { status, data } = await page.evaluate(async (path) => {
       const response = await fetch(path);
-      return { status: response.headers.get('cache-status') ?? '', data: await response.json() };
+      return { status: response.headers.get('cache-status') ?? 'no Cache-Status', data: await response.json() };
     }, path);
     return { status, data, hit: saysHit(status) };
   });

@@ -93,11 +93,34 @@ impl Scheme {
     }
 }
 
+/// The version of the protocol by which the client asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is the version of that number")]
+pub enum Version {
+    Http10,
+    #[default]
+    Http11,
+    Http2,
+}
+
+impl Version {
+    /// The version's number, as `Via` names it (RFC 9110 §7.6.3).
+    pub fn number(self) -> &'static str {
+        match self {
+            Version::Http10 => "1.0",
+            Version::Http11 => "1.1",
+            Version::Http2 => "2",
+        }
+    }
+}
+
 /// A request that has passed the checks of its protocol.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The method.
     pub method: Method,
+    /// The version of the protocol by which it came.
+    pub version: Version,
     /// The scheme by which the client asked.
     pub scheme: Scheme,
     /// Host and, unless it is the scheme's default, port; in lower case.

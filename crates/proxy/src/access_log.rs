@@ -135,13 +135,14 @@ impl Line<'_> {
         let [method, host, target] = self.asked();
         let mut line = format!(
             "{{\"time_ms\":{},\"client\":\"{}\",\"method\":{},\"host\":{},\"target\":{},\
-             \"site\":{},\"status\":{},\"bytes\":{},\"verdict\":\"{}\",\"detail\":\"{reason}\",\
+             \"protocol\":\"{}\",\"site\":{},\"status\":{},\"bytes\":{},\"verdict\":\"{}\",\"detail\":\"{reason}\",\
              \"took_us\":{}",
             self.at.0,
             self.client,
             quoted(method),
             quoted(host),
             quoted(target),
+            self.request.map_or("-", |request| request.version.number()),
             quoted(self.site),
             self.status,
             self.body_bytes,
@@ -158,8 +159,9 @@ impl Line<'_> {
     fn common(&self) -> Vec<u8> {
         let safe = |text: &str| text.replace(['"', '\\'], "?");
         let [method, _, target] = self.asked();
+        let version = self.request.map_or("1.1", |request| request.version.number());
         format!(
-            "{} - - [{}] \"{} {} HTTP/1.1\" {} {}\n",
+            "{} - - [{}] \"{} {} HTTP/{version}\" {} {}\n",
             self.client,
             common_time(self.at),
             safe(method),

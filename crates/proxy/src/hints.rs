@@ -1,6 +1,5 @@
 //! Interim responses (1xx) on their way to one client, before the final one (RFC 9110 §15.2).
 
-use crate::heads::{status_line, write_fields};
 use crate::upstream::Early;
 use policy::fields::Fields;
 use std::collections::VecDeque;
@@ -11,10 +10,19 @@ use tokio::sync::Notify;
 /// More than this of one exchange are dropped.
 const MOST_WAITING: usize = 16;
 
+/// An interim response.
+#[derive(Clone, Debug)]
+pub struct Hint {
+    /// Its status, 1xx.
+    pub status: u16,
+    /// Its fields.
+    pub fields: Fields,
+}
+
 /// The interim responses that wait for one connection.
 #[derive(Debug, Default)]
 pub struct Hints {
-    waiting: Mutex<VecDeque<Vec<u8>>>,
+    waiting: Mutex<VecDeque<Hint>>,
     /// Whether any may wait: a hit, which has none, looks here only.
     any: AtomicBool,
     changed: Notify,
@@ -27,10 +35,9 @@ impl Hints {
         if status == 100 || waiting.len() >= MOST_WAITING {
             return;
         }
-        let mut head = status_line(status);
-        write_fields(&mut head, fields, |name| !name.is_hop_by_hop());
-        head.extend_from_slice(b"\r\n");
-        waiting.push_back(head);
+        let mut fields = fields.clone();
+        fields.retain(|field| !field.id.is_hop_by_hop());
+        waiting.push_back(Hint { status, fields });
         drop(waiting);
         self.any.store(true, Ordering::Release);
         self.changed.notify_one();
@@ -42,12 +49,12 @@ impl Hints {
         Arc::new(move |status, fields| hints.push(status, fields))
     }
 
-    /// Waits for the next, ready to be written.
-    pub async fn next(&self) -> Vec<u8> {
+    /// Waits for the next.
+    pub async fn next(&self) -> Hint {
         loop {
             let changed = self.changed.notified();
-            if let Some(head) = self.take() {
-                return head;
+            if let Some(hint) = self.take() {
+                return hint;
             }
             changed.await;
         }
@@ -55,13 +62,13 @@ impl Hints {
 
     /// Adds the one that says that the request's body is wanted (RFC 9110 §10.1.1).
     pub fn push_continue(&self) {
-        self.waiting().push_back(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec());
+        self.waiting().push_back(Hint { status: 100, fields: Fields::new() });
         self.any.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
     /// Takes the next, if one waits.
-    pub fn take(&self) -> Option<Vec<u8>> {
+    pub fn take(&self) -> Option<Hint> {
         match self.any.load(Ordering::Acquire) {
             true => self.waiting().pop_front(),
             false => None,
@@ -75,7 +82,7 @@ impl Hints {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Hint>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

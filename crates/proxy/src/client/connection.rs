@@ -3,8 +3,8 @@
 use super::body::Gone;
 use super::outgoing::Pace;
 use super::reader::{Body, BodyPiece, NoRequest, Reader};
+use super::record::{Asked, Record};
 use super::writer::{Leave, Manner, Writer, Written};
-use crate::access_log::Line;
 use crate::answer::Answer;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
@@ -112,27 +112,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     /// Says what is wrong with what came and ends the connection.
     async fn refuse(mut self, error: Error) {
-        self.core.counters.bad_requests.one();
-        self.core.counters.gave_reason(error.token());
         let now = self.core.shared.clock.now();
         let manner = Manner { head_only: false, is_http10: false, keep_alive: false, now };
         let answer = Answer::own(error);
-        let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
+        let client = self.caller.client.address;
+        let asked = Asked { client, request: None, at: now, started: Instant::now() };
+        let record = Record::begin(&self.core, asked, None, &answer);
         let written = self.writer.answer(answer, manner, pin!(pending())).await;
-        if let Some(log) = &self.core.shared.access_log {
-            log.log(&Line {
-                at: now,
-                client: self.caller.client.address,
-                request: None,
-                site: "",
-                status,
-                body_bytes: written.as_ref().map_or(0, |written| written.body_bytes),
-                verdict: verdict.token(),
-                cache: &cache,
-                took: Duration::ZERO,
-                cut: false,
-            });
-        }
+        record.end(written.as_ref().map_or(0, |written| written.body_bytes), written.is_err());
         if written.is_ok() {
             self.close().await;
         }
@@ -296,7 +283,7 @@ impl Job<'_> {
                 answer = &mut answering => break Ok(Some(answer)),
                 () = &mut leave => break Ok(None),
                 hint = self.caller.hints.next(), if !self.manner.is_http10 => {
-                    writer.raw(&hint).await?;
+                    writer.hint(&hint).await?;
                 }
             }
         }
@@ -312,38 +299,18 @@ impl Job<'_> {
         leave: Leave<'_>,
     ) -> Result<Written, Gone> {
         while let Some(hint) = self.caller.hints.take().filter(|_| !manner.is_http10) {
-            writer.raw(&hint).await?;
+            writer.hint(&hint).await?;
         }
-        let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
-        let shared = &self.core.shared;
-        shared.diagnosis.look(verdict, cache.detail);
-        if let Some(reason) = cache.detail {
-            self.core.counters.gave_reason(reason);
-        }
+        let asked = Asked {
+            client: self.caller.client.address,
+            request: Some(self.request),
+            at: self.manner.now,
+            started: self.started,
+        };
+        let record = Record::begin(self.core, asked, site.as_deref(), &answer);
         let written = writer.answer(answer, manner, leave).await;
         let told = written.as_ref().copied().unwrap_or(Written { cut: true, ..Written::default() });
-        match &site {
-            Some(site) => {
-                let counters = self.core.counters_of(site);
-                counters.answered(verdict, status);
-                counters.body_bytes.add(told.body_bytes);
-            }
-            None => self.core.counters.bad_requests.one(),
-        }
-        if let Some(log) = &shared.access_log {
-            log.log(&Line {
-                at: self.manner.now,
-                client: self.caller.client.address,
-                request: Some(self.request),
-                site: site.as_ref().map_or("", |site| &site.settings.site.name),
-                status,
-                body_bytes: told.body_bytes,
-                verdict: verdict.token(),
-                cache: &cache,
-                took: self.started.elapsed(),
-                cut: told.cut,
-            });
-        }
+        record.end(told.body_bytes, told.cut);
         written
     }
 }

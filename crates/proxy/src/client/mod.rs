@@ -8,6 +8,7 @@ mod outgoing;
 mod parts;
 mod patience;
 mod reader;
+mod record;
 mod writer;
 
 pub use listen::{Drained, Listeners, serve_core};

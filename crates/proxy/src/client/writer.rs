@@ -4,7 +4,8 @@ use super::body::{self, Gone, Sent, Sink};
 use super::head::{Follows, write_head};
 use super::outgoing::{Outgoing, Pace};
 use crate::answer::{Answer, Content};
-use crate::heads::write_fields;
+use crate::heads::{status_line, write_fields};
+use crate::hints::Hint;
 use bytes::Bytes;
 use policy::time::Timestamp;
 use std::io::Write;
@@ -101,12 +102,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(written)
     }
 
-    /// Writes bytes as they are, at once: an interim response.
+    /// Writes an interim response, at once.
     ///
     /// # Errors
     /// When the client is gone.
-    pub async fn raw(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.half.buffer.extend_from_slice(bytes);
+    pub async fn hint(&mut self, hint: &Hint) -> Result<(), Gone> {
+        let out = &mut self.half.buffer;
+        out.extend_from_slice(&status_line(hint.status));
+        write_fields(out, &hint.fields, |_| true);
+        out.extend_from_slice(b"\r\n");
         self.half.flush().await
     }
 }

@@ -7,7 +7,7 @@
 use crate::error::Error;
 use policy::fields::{Fields, list_members};
 use policy::name::Name;
-use policy::request::{Method, Request, Scheme};
+use policy::request::{Method, Request, Scheme, Version};
 
 /// How many bytes and fields a head may have.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,7 @@ pub fn read_head(
     request.method = Method::of(parsed.method.unwrap_or_default());
     request.scheme = scheme;
     let is_http10 = parsed.version == Some(0);
+    request.version = if is_http10 { Version::Http10 } else { Version::Http11 };
     let mut gathered = Gathered::default();
     request.fields.clear();
     for header in parsed.headers.iter() {

@@ -116,7 +116,7 @@ pub fn outgoing(
         normalise(&mut fields, rule);
     }
     tell_client(&mut fields, request, client);
-    fields.add(Name::Via, "1.1 larder");
+    fields.add(Name::Via, format!("{} larder", request.version.number()));
     fields.add(Name::CdnLoop, node);
     rule.request_fields.apply(&mut fields);
     let host = match &settings.origin_host {
