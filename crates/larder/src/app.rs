@@ -1,6 +1,7 @@
 //! The wiring: all parts of the process are made and joined here, and nowhere else.
 
 use crate::admin::{self, Admin};
+use crate::certificates::Served;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
 use crate::telemetry::Telemetry;
@@ -10,7 +11,10 @@ use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
 use proxy::core::Shared;
+use proxy::settings::Listen;
+use proxy::tls::{self, ServerConfig};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Limits, Store};
 use tokio::sync::watch;
@@ -39,7 +43,8 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
     let token = admin_token::prepare(&meant.data);
 
     let store = Store::new(limits(&meant), log_id());
-    let shared = Shared::new(meant.settings.clone(), store, access_log(&meant)?, cores);
+    let tls = meant.tls.clone().map(serve_tls).transpose()?;
+    let shared = Shared::new(meant.settings.clone(), store, access_log(&meant)?, tls, cores);
     let (stop, stopping) = watch::channel(false);
     let telemetry = Telemetry::new(shared.clone());
     admin::start(
@@ -67,6 +72,13 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
         cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
     }
     Ok(())
+}
+
+/// TLS by these certificates, which follow their files.
+fn serve_tls(served: Served) -> anyhow::Result<Arc<ServerConfig>> {
+    let certificates = served.certificates();
+    served.watch(certificates.clone()).context("a thread for the certificates")?;
+    tls::server_config(certificates).context("TLS")
 }
 
 fn limits(meant: &Meant) -> Limits {
@@ -105,8 +117,8 @@ fn in_use(error: std::io::Error, address: SocketAddr, flag: &str) -> anyhow::Err
 }
 
 /// Says what was started, and whether the origins are there. They need not be: it starts anyway.
-fn announce(meant: &Meant, addresses: &[SocketAddr], admin: SocketAddr, has_token: bool) {
-    let listening: Vec<String> = addresses.iter().map(|a| format!("http://{a}")).collect();
+fn announce(meant: &Meant, addresses: &[Listen], admin: SocketAddr, has_token: bool) {
+    let listening: Vec<String> = addresses.iter().map(url).collect();
     let origins: Vec<String> =
         meant.settings.sites.iter().map(|site| reach(&site.origin)).collect();
     let folder = match has_token {
@@ -120,6 +132,11 @@ fn announce(meant: &Meant, addresses: &[SocketAddr], admin: SocketAddr, has_toke
         origins.join(", "),
         meant.memory_bytes >> 20,
     );
+}
+
+fn url(listen: &Listen) -> String {
+    let scheme = if listen.is_tls { "https" } else { "http" };
+    format!("{scheme}://{}", listen.address)
 }
 
 fn reach(origin: &proxy::settings::OriginAddress) -> String {

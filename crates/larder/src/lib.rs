@@ -7,6 +7,7 @@
 mod admin;
 pub mod admin_token;
 pub mod app;
+mod certificates;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -8,6 +8,7 @@ use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
 use crate::settings::{Settings, SiteSettings};
 use crate::upstream::{Upstream, UpstreamShared};
+use rustls::ServerConfig;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub access_log: Option<AccessLog>,
     /// Looks why nothing hits.
     pub diagnosis: Diagnosis,
+    /// How TLS is spoken with clients, where any listener speaks it.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Each core's counters.
     pub counters: Box<[Arc<CoreCounters>]>,
     upstreams: Box<[Arc<UpstreamShared>]>,
@@ -76,6 +79,7 @@ impl Shared {
         settings: Settings,
         store: Arc<Store>,
         access_log: Option<AccessLog>,
+        tls: Option<Arc<ServerConfig>>,
         cores: usize,
     ) -> Arc<Shared> {
         let limits = Arc::new(settings.origin.clone());
@@ -93,6 +97,7 @@ impl Shared {
             connections: AtomicUsize::new(0),
             refreshes: AtomicUsize::new(0),
             access_log,
+            tls,
             diagnosis: Diagnosis::default(),
             settings,
         })

@@ -20,6 +20,8 @@ pub enum Error {
     ClientGone,
     /// The client closed its sending half while it waited for the answer.
     ClientLeft,
+    /// Plain HTTP where TLS is spoken.
+    PlainOnTls,
     /// `Expect` has something other than `100-continue`.
     Expectation,
     /// A transfer coding other than `chunked`.
@@ -66,6 +68,7 @@ impl Error {
         "client-too-slow",
         "client-gone",
         "client-left",
+        "plain-on-tls",
         "expectation",
         "transfer-coding",
         "connect",
@@ -89,7 +92,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         use Error::*;
         match self {
-            Malformed(_) | ClientGone => 400,
+            Malformed(_) | ClientGone | PlainOnTls => 400,
             Connect => 405,
             ClientTooSlow => 408,
             BodyTooLarge => 413,
@@ -118,6 +121,7 @@ impl Error {
             ClientTooSlow => "client-too-slow",
             ClientGone => "client-gone",
             ClientLeft => "client-left",
+            PlainOnTls => "plain-on-tls",
             Expectation => "expectation",
             TransferCoding => "transfer-coding",
             Connect => "connect",
@@ -152,6 +156,7 @@ impl Error {
             ClientTooSlow => "The request did not arrive in time (header_timeout, body_timeout).",
             ClientGone => "The request ended before its announced end.",
             ClientLeft => "The client closed its side of the connection before the answer.",
+            PlainOnTls => "This port speaks HTTPS: ask again with https:// instead of http://.",
             Expectation => "The request expects something other than 100-continue.",
             TransferCoding => "The request uses a transfer coding other than chunked.",
             Connect => "CONNECT is not answered: this server is no forward proxy.",
@@ -204,6 +209,7 @@ impl Error {
                 | ClientTooSlow
                 | ClientGone
                 | ClientLeft
+                | PlainOnTls
                 | Expectation
                 | TransferCoding
                 | Connect

@@ -25,6 +25,7 @@ pub mod metrics;
 mod resume;
 mod serve;
 pub mod settings;
+pub mod tls;
 mod upstream;
 
 pub use client::{Drained, Listeners, serve_core};

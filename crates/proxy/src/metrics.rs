@@ -185,6 +185,8 @@ pub struct CoreCounters {
     pub connections: Counter,
     /// Connections refused since too many were open.
     pub connections_refused: Counter,
+    /// Connections that never began to speak HTTP: no TLS, no PROXY protocol where it was due.
+    pub handshakes_failed: Counter,
     /// Requests refused before any site was known.
     pub bad_requests: Counter,
     /// Responses not stored, by [`WhySkip`].
@@ -202,6 +204,7 @@ impl CoreCounters {
             sites: (0..sites).map(|_| SiteCounters::new()).collect(),
             connections: Counter::default(),
             connections_refused: Counter::default(),
+            handshakes_failed: Counter::default(),
             bad_requests: Counter::default(),
             skipped: WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
             reasons: reasons().map(|_| Counter::default()).collect(),

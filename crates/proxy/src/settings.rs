@@ -10,7 +10,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Addresses to serve on.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// Peers that say by the PROXY protocol for whom they speak; each connection of theirs has to
+    /// begin so.
+    pub proxy_protocol: Vec<Network>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
     pub trusted_proxies: Vec<Network>,
     /// The name of this node in `CDN-Loop`, a token that no other node has.
@@ -24,6 +27,15 @@ pub struct Settings {
     pub origin: OriginLimits,
     /// Limits of filling the cache.
     pub fill: FillLimits,
+}
+
+/// An address to serve on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether TLS is spoken there.
+    pub is_tls: bool,
 }
 
 /// One site and where its responses come from.
@@ -91,6 +103,8 @@ pub struct ClientLimits {
     /// Bytes a second of a response that a client has to take, once it was waited for
     /// `send_timeout` in all; a slower one is cut.
     pub min_send_bytes: u64,
+    /// Streams of one HTTP/2 connection at once; further ones are refused.
+    pub max_streams: usize,
     /// From the signal to stop until what still runs is cut.
     pub drain_timeout: Duration,
 }
@@ -175,6 +189,7 @@ impl Default for ClientLimits {
             body_timeout: Duration::from_secs(30),
             send_timeout: Duration::from_secs(30),
             min_send_bytes: 1 << 10,
+            max_streams: 128,
             drain_timeout: Duration::from_secs(25),
         }
     }

@@ -5,9 +5,7 @@ use super::place::Place;
 use super::settings;
 
 /// Keys that a later version knows.
-const NOT_YET: [(&str, &str); 17] = [
-    ("tls", "put a TLS-terminating proxy in front and name it in server.trusted_proxies"),
-    ("listen_plain", "every listener is plain: use server.listen"),
+const NOT_YET: [(&str, &str); 15] = [
     ("tokens", "leave it out: the admin listener is on loopback only"),
     ("insecure", "leave it out: the admin listener is on loopback only"),
     ("disk", "leave it out: responses are kept in memory, see storage.memory"),
@@ -146,9 +144,9 @@ mod tests {
                 "known here: listen, node",
             ),
             (
-                "unknown field `tls`, expected one of `listen`, `node`",
-                Place::top().key("server").key("tls"),
-                "`tls` is not in this version",
+                "unknown field `tokens`, expected one of `listen`, `node`",
+                Place::top().key("admin").key("tokens"),
+                "`tokens` is not in this version",
                 NOT_YET[0].1,
             ),
             (

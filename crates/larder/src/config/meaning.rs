@@ -6,6 +6,7 @@ mod edits;
 mod rule;
 mod shadow;
 mod site;
+mod tls;
 
 use super::Flags;
 use super::document::Document;
@@ -15,7 +16,7 @@ use super::place::Place;
 use super::report::{Finding, Severity};
 use super::written::{Server, Storage, Written};
 use crate::random;
-use proxy::settings::{Network, Settings};
+use proxy::settings::{Listen, Network, Settings};
 use std::net::SocketAddr;
 
 /// Works out the meaning; `None` where mistakes leave none.
@@ -26,12 +27,14 @@ pub fn work_out(
     document: &Document<'_>,
 ) -> (Option<Meant>, Vec<Finding>) {
     let mut notes = Notes { document, findings: Vec::new() };
+    let tls = tls::certificates(&written.server, &mut notes);
     let listen = listen(&written.server, flags, &mut notes);
     let admin_listen = admin(written, flags, &listen, &mut notes);
     check_storage(&written.storage, &mut notes);
     let sites = site::sites(written, flags, &listen, &mut notes);
     let settings = sites.map(|sites| Settings {
         listen,
+        proxy_protocol: written.server.proxy_protocol.iter().map(|peers| peers.0).collect(),
         trusted_proxies: trusted_proxies(&written.server, &mut notes),
         node: node(&written.server),
         sites,
@@ -41,6 +44,7 @@ pub fn work_out(
     });
     let meant = settings.map(|settings| Meant {
         settings,
+        tls,
         admin_listen,
         memory_bytes: written.storage.memory.0,
         max_variants: written.storage.max_variants.0,
@@ -80,20 +84,34 @@ impl Notes<'_, '_> {
     }
 }
 
-fn listen(server: &Server, flags: &Flags, notes: &mut Notes<'_, '_>) -> Vec<SocketAddr> {
-    let place = Place::top().key("server").key("listen");
+fn listen(server: &Server, flags: &Flags, notes: &mut Notes<'_, '_>) -> Vec<Listen> {
+    let is_tls = !server.tls.0.is_empty();
+    let top = Place::top().key("server");
+    let (place, plain) = (top.key("listen"), top.key("listen_plain"));
     if !flags.listen.is_empty() {
-        return flags.listen.iter().map(|listener| listener.0).collect();
+        return flags
+            .listen
+            .iter()
+            .map(|listener| Listen { address: listener.0, is_tls })
+            .collect();
     }
-    if server.listen.is_empty() && !notes.document.has_lost_below(&place) {
+    let none = server.listen.is_empty() && server.listen_plain.is_empty();
+    if none && !notes.document.has_lost_below(&place) {
         notes.error(&place, "there is no address to serve on", "write listen = [\"0.0.0.0:8080\"]");
     }
-    let mut known: Vec<SocketAddr> = Vec::new();
-    for (i, listener) in server.listen.iter().enumerate() {
-        if known.contains(&listener.0) {
-            notes.error(&place.index(i), "this address is named twice", "name it once");
+    if !is_tls && !server.listen_plain.is_empty() {
+        let mend = "put its addresses into listen, or name certificates: tls = { … }";
+        notes.error(&plain, "without tls every address is plain", mend);
+    }
+    let doors = server.listen.iter().enumerate().map(|(i, one)| (place.index(i), one.0, is_tls));
+    let plain = server.listen_plain.iter().enumerate();
+    let plain = plain.map(|(i, one)| (top.key("listen_plain").index(i), one.0, false));
+    let mut known: Vec<Listen> = Vec::new();
+    for (place, address, is_tls) in doors.chain(plain) {
+        if known.iter().any(|listen| listen.address == address) && address.port() != 0 {
+            notes.error(&place, "this address is named twice", "name it once");
         }
-        known.push(listener.0);
+        known.push(Listen { address, is_tls });
     }
     known
 }
@@ -101,7 +119,7 @@ fn listen(server: &Server, flags: &Flags, notes: &mut Notes<'_, '_>) -> Vec<Sock
 fn admin(
     written: &Written,
     flags: &Flags,
-    listen: &[SocketAddr],
+    listen: &[Listen],
     notes: &mut Notes<'_, '_>,
 ) -> SocketAddr {
     let place = Place::top().key("admin").key("listen");
@@ -112,7 +130,7 @@ fn admin(
         let mend = format!("use 127.0.0.1:{} and reach it by ssh or a side-car", address.port());
         notes.error(&place, what, mend);
     }
-    if address.port() != 0 && listen.iter().any(|own| shares_port(*own, address)) {
+    if address.port() != 0 && listen.iter().any(|own| shares_port(own.address, address)) {
         let what = format!("port {} is the one that sites are served on", address.port());
         notes.error(&place, what, "give the admin listener another port (--admin)");
     }

@@ -1,6 +1,7 @@
 //! What the configuration means: validated values, built once and whole.
 
 use super::written::{AccessLog, Level};
+use crate::certificates::Served;
 use proxy::settings::Settings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 pub struct Meant {
     /// What the data path is told.
     pub settings: Settings,
+    /// The certificates, where TLS is spoken.
+    pub tls: Option<Served>,
     /// Where the admin listener stands; always on loopback.
     pub admin_listen: SocketAddr,
     /// Bytes of memory for stored responses.

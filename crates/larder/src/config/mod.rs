@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::config::words::HostPattern;
     use policy::rule::CacheMode;
-    use proxy::settings::OriginHost;
+    use proxy::settings::{Listen, OriginHost};
     use written::Level;
 
     fn understand_text(text: &str, flags: &Flags) -> (Option<Meant>, Report) {
@@ -150,7 +150,8 @@ mod tests {
         assert_eq!((site.origin.host.as_str(), site.origin.port), ("app", 4321));
         assert_eq!((site.site.name.as_str(), site.site.hosts.len()), ("default", 0));
         assert_eq!(site.origin_host, OriginHost::Keep);
-        assert_eq!(meant.settings.listen, ["0.0.0.0:8080".parse().expect("an address")]);
+        let address = "0.0.0.0:8080".parse().expect("an address");
+        assert_eq!(meant.settings.listen, [Listen { address, is_tls: false }]);
         assert_eq!(meant.admin_listen.to_string(), "127.0.0.1:9090");
         assert_eq!((meant.memory_bytes, meant.max_variants), (64 << 20, 64));
         assert!(meant.settings.node.starts_with("larder-"), "{}", meant.settings.node);
@@ -167,7 +168,7 @@ mod tests {
             ..origin("http://flag")
         };
         let meant = meant(text, &flags);
-        assert_eq!(meant.settings.listen[0].port(), 3);
+        assert_eq!(meant.settings.listen[0].address.port(), 3);
         assert_eq!(meant.admin_listen.port(), 4);
         assert_eq!(meant.data, PathBuf::from("/d"));
         assert_eq!(meant.settings.sites[0].origin.host, "flag");

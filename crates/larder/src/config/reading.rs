@@ -4,7 +4,8 @@
 //! listed with `read_from_text!`; serde and schemars then know it.
 
 use super::fault::Fault;
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
@@ -115,6 +116,62 @@ impl<T: Serialize> Serialize for OneOrMany<T> {
 impl<T: schemars::JsonSchema> schemars::JsonSchema for OneOrMany<T> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         format!("OneOrMany{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<T>();
+        schemars::json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+    }
+}
+
+/// One table, or a list of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableOrMany<T>(pub Vec<T>);
+
+impl<T> Default for TableOrMany<T> {
+    fn default() -> TableOrMany<T> {
+        TableOrMany(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for TableOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(TableOrManyOf(PhantomData))
+    }
+}
+
+/// Reads a table as a list of one.
+struct TableOrManyOf<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableOrManyOf<T> {
+    type Value = TableOrMany<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table, or a list of tables")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<TableOrMany<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(table)).map(|one| TableOrMany(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<TableOrMany<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(TableOrMany)
+    }
+}
+
+impl<T: Serialize> Serialize for TableOrMany<T> {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(into)
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for TableOrMany<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("TableOrMany{}", T::schema_name()).into()
     }
 
     fn inline_schema() -> bool {

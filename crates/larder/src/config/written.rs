@@ -14,10 +14,12 @@ pub use rule::{Cache, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::Site;
 
 use super::address::{Listener, Peers};
+use super::reading::TableOrMany;
 use super::words::NodeName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 /// The configuration of Larder.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -45,6 +47,19 @@ pub struct Written {
 pub struct Server {
     /// Addresses to serve on. `--listen` wins over this.
     pub listen: Vec<Listener>,
+    /// Certificates, as PEM files: `certificate` has the server's own first, then its chain;
+    /// `key` the private key. One table or a list of them, of which the name that a client asks
+    /// for chooses; the first is for all others. Where set, every address of `listen` speaks TLS
+    /// (HTTP/2 and HTTP/1.1). The files are read again when they change.
+    #[schemars(example = Tls::example())]
+    pub tls: TableOrMany<Tls>,
+    /// Addresses to serve on without TLS beside those of `listen`, where `tls` is set.
+    #[schemars(example = ["0.0.0.0:8081"])]
+    pub listen_plain: Vec<Listener>,
+    /// Balancers in front of Larder that say by the PROXY protocol (version 1 or 2) for whom they
+    /// speak, as addresses or networks. Each connection from there has to begin so.
+    #[schemars(example = ["10.0.0.0/8"])]
+    pub proxy_protocol: Vec<Peers>,
     /// Proxies in front of Larder, as addresses or networks. Only their `X-Forwarded-*` and
     /// `Forwarded` are believed: from anybody else these headers would be a way to pretend.
     #[schemars(example = ["10.0.0.0/8"])]
@@ -56,6 +71,22 @@ pub struct Server {
     pub node: Option<NodeName>,
     /// Limits toward clients.
     pub limits: Limits,
+}
+
+/// `tls`: a certificate and its key.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The file of the certificate and its chain.
+    pub certificate: PathBuf,
+    /// The file of the private key.
+    pub key: PathBuf,
+}
+
+impl Tls {
+    fn example() -> Tls {
+        Tls { certificate: "fullchain.pem".into(), key: "privkey.pem".into() }
+    }
 }
 
 /// `[admin]`: the listener for operators.
@@ -114,6 +145,9 @@ impl Default for Server {
     fn default() -> Server {
         Server {
             listen: vec![Listener(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)))],
+            tls: TableOrMany::default(),
+            listen_plain: Vec::new(),
+            proxy_protocol: Vec::new(),
             trusted_proxies: Vec::new(),
             node: None,
             limits: Limits::default(),

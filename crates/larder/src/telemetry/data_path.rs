@@ -33,8 +33,11 @@ const OF_SITES: [(&str, &str, OfSite); 8] = [
     ("larder_unchanged", "Of these, those answered with 304", |site| &site.unchanged),
 ];
 
-const OF_CORES: [(&str, &str, OfCore); 4] = [
+const OF_CORES: [(&str, &str, OfCore); 5] = [
     ("larder_connections_accepted", "Connections taken", |core| &core.connections),
+    ("larder_handshakes_failed", "Connections that never began to speak HTTP", |core| {
+        &core.handshakes_failed
+    }),
     ("larder_connections_refused", "Connections refused: too many", |core| {
         &core.connections_refused
     }),

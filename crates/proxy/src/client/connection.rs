@@ -1,5 +1,6 @@
 //! One client's connection: requests one after the other, each answered before the next is read.
 
+use super::Peer;
 use super::body::Gone;
 use super::outgoing::Pace;
 use super::reader::{Body, BodyPiece, NoRequest, Reader};
@@ -12,12 +13,11 @@ use crate::hints::Hints;
 use crate::http1::head::{Framing, HeadFacts};
 use crate::serve::{Caller, serve};
 use crate::settings::ClientLimits;
-use crate::upstream::request::Client;
 use crate::upstream::{RequestBody, Upload};
+use bytes::BytesMut;
 use policy::request::{Method, Request};
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
-use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,13 +40,17 @@ pub struct Connection<R, W> {
     request: Rc<Request>,
     key: Vec<u8>,
     stopping: watch::Receiver<bool>,
+    /// Whether no request has come yet.
+    is_new: bool,
 }
 
 /// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
     /// With nothing half said, or with nobody to hear it.
     Whole,
+    /// With the beginning of HTTP/2 instead of a first request: what has come of it.
+    Http2(BytesMut),
     /// Within a body that only the end of the connection delimits: the client must be told by a
     /// reset, or it would take a part for the whole.
     Torn,
@@ -65,22 +69,22 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// A connection of that peer. `stopping` says when no further request is to be taken.
     pub fn new(
         core: Rc<Core>,
-        peer: IpAddr,
+        peer: Peer,
         read: R,
         write: W,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let limits = &core.shared.settings.client;
         let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
-        let client = Client::new(peer, &core.shared.settings.trusted_proxies);
         Connection {
-            caller: Caller { client, hints: Arc::new(Hints::default()) },
-            reader: Reader::new(read),
+            caller: Caller { client: peer.client, hints: Arc::new(Hints::default()) },
+            reader: Reader::new(read, peer.scheme),
             writer: Writer::new(write, pace),
             request: Rc::default(),
             key: Vec::with_capacity(128),
             core,
             stopping,
+            is_new: true,
         }
     }
 
@@ -102,6 +106,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     let _ = self.writer.half.flush().await;
                     return Ended::Whole;
                 }
+                Err(NoRequest::Http2) if self.is_new => {
+                    return Ended::Http2(self.reader.take_buffer());
+                }
+                Err(NoRequest::Http2) => {
+                    self.refuse(Error::Malformed("the protocol version")).await;
+                    return Ended::Whole;
+                }
                 Err(NoRequest::Bad(error)) => {
                     self.refuse(error).await;
                     return Ended::Whole;
@@ -111,7 +122,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     }
 
     /// Says what is wrong with what came and ends the connection.
-    async fn refuse(mut self, error: Error) {
+    pub async fn refuse(mut self, error: Error) {
         let now = self.core.shared.clock.now();
         let manner = Manner { head_only: false, is_http10: false, keep_alive: false, now };
         let answer = Answer::own(error);
@@ -153,6 +164,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             keep_alive: facts.keep_alive && !*self.stopping.borrow(),
             now,
         };
+        self.is_new = false;
         self.caller.client.believe(Rc::make_mut(&mut self.request));
         let Connection { core, caller, reader, writer, request, key, .. } = self;
         let job = Job { core, caller, request, manner, started: Instant::now() };

@@ -1,9 +1,10 @@
 //! Listening sockets, one set a core, and the connections that they bring.
 
-use super::connection::{Connection, Ended};
+use super::door::Door;
 use crate::core::{Core, Shared};
 use crate::error::Error;
 use crate::http1::status::reason;
+use crate::settings::Listen;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -23,7 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The listening sockets of one core.
 #[derive(Debug)]
-pub struct Listeners(Vec<TcpListener>);
+pub struct Listeners(Vec<(TcpListener, bool)>);
 
 /// How a core stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,24 +42,31 @@ impl Listeners {
     /// # Errors
     /// With the address that cannot be bound.
     pub fn open(
-        addresses: &[SocketAddr],
+        addresses: &[Listen],
         cores: usize,
     ) -> Result<Vec<Listeners>, (SocketAddr, io::Error)> {
         let mut bound = Vec::new();
-        for &address in addresses {
+        for &Listen { address, is_tls } in addresses {
             // Port 0 stands for any free one, the same for all cores.
             let alone = bind(address, false).map_err(|error| (address, error))?;
-            bound.push(alone.local_addr().map_err(|error| (address, error))?);
+            let address = alone.local_addr().map_err(|error| (address, error))?;
+            bound.push(Listen { address, is_tls });
         }
-        let open = |address: &SocketAddr| bind(*address, true).map_err(|error| (*address, error));
+        let open = |&Listen { address, is_tls }: &Listen| {
+            let bound = bind(address, true).map_err(|error| (address, error))?;
+            Ok((bound, is_tls))
+        };
         (0..cores)
             .map(|_| bound.iter().map(open).collect::<Result<_, _>>().map(Listeners))
             .collect()
     }
 
     /// The addresses, with the ports that they got.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    pub fn addresses(&self) -> Vec<Listen> {
+        let address = |(listener, is_tls): &(TcpListener, bool)| {
+            listener.local_addr().ok().map(|address| Listen { address, is_tls: *is_tls })
+        };
+        self.0.iter().filter_map(address).collect()
     }
 }
 
@@ -92,9 +100,10 @@ pub async fn serve_core(
     let mut accepting = JoinSet::new();
     let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
     core.wait_for(&ended);
-    for listener in listeners.0 {
+    for (listener, is_tls) in listeners.0 {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        accepting.spawn_local(accept(core.clone(), listener, stopping.clone(), ended.clone()));
+        let door = Door { core: core.clone(), is_tls, stopping: stopping.clone() };
+        accepting.spawn_local(accept(door, listener, ended.clone()));
     }
     drop(ended);
     // An error means that the other end is gone, which is as good as a wish to stop.
@@ -109,21 +118,20 @@ pub async fn serve_core(
 
 /// Takes connections. Each holds a clone of `ended`, so that the last one's end is seen.
 async fn accept(
-    core: Rc<Core>,
+    door: Door,
     listener: tokio::net::TcpListener,
-    stopping: watch::Receiver<bool>,
     ended: tokio::sync::mpsc::Sender<()>,
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                core.counters.connections.one();
-                let place = Place::take(&core);
-                let (core, stopping, ended) = (core.clone(), stopping.clone(), ended.clone());
+                door.core.counters.connections.one();
+                let place = Place::take(&door.core);
+                let (door, ended) = (door.clone(), ended.clone());
                 tokio::task::spawn_local(async move {
                     match place {
-                        Some(_place) => connection(core, stream, peer, stopping).await,
-                        None => refuse(&core, stream).await,
+                        Some(_place) => door.enter(stream, peer.ip()).await,
+                        None => refuse(&door.core, stream).await,
                     }
                     drop(ended);
                 });
@@ -131,22 +139,6 @@ async fn accept(
             // The client was gone again, or we are out of files for a moment.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
-    }
-}
-
-async fn connection(
-    core: Rc<Core>,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    stopping: watch::Receiver<bool>,
-) {
-    // Answers are written whole; waiting for more to fill a packet would only delay them.
-    let _ = stream.set_nodelay(true);
-    let (read, write) = stream.split();
-    let ended = Connection::new(core, peer.ip(), read, write, stopping).run().await;
-    if ended == Ended::Torn {
-        // Closed so, it is reset; where that fails, the client sees the end as it did before.
-        let _ = stream.set_zero_linger();
     }
 }
 

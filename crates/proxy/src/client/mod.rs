@@ -2,13 +2,28 @@
 
 mod body;
 mod connection;
+mod door;
 mod head;
+mod http2;
 mod listen;
 mod outgoing;
 mod parts;
 mod patience;
+mod proxy_protocol;
 mod reader;
 mod record;
 mod writer;
 
+use crate::upstream::request::Client;
+use policy::request::Scheme;
+
 pub use listen::{Drained, Listeners, serve_core};
+
+/// Who speaks, and by what.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The client.
+    pub client: Client,
+    /// By TLS or not.
+    pub scheme: Scheme,
+}

@@ -36,7 +36,7 @@ pub struct Pace {
 
 impl Pace {
     /// Whether a client took too little in the time that it was waited for.
-    fn is_too_slow(&self, waited: Duration, taken: u64) -> bool {
+    pub fn is_too_slow(&self, waited: Duration, taken: u64) -> bool {
         waited > self.stall
             && u128::from(taken) * 1000 < u128::from(self.min_bytes) * waited.as_millis()
     }

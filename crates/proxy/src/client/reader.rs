@@ -16,10 +16,14 @@ const READ_BYTES: usize = 4 << 10;
 /// Bytes that are read at once of a body.
 const READ_BODY_BYTES: usize = 32 << 10;
 
+/// How a connection in HTTP/2 begins (RFC 9113 §3.4), as far as it looks like a head.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
 /// The incoming half of a connection.
 #[derive(Debug)]
 pub struct Reader<R> {
     half: R,
+    scheme: Scheme,
     buffer: BytesMut,
     patience: Patience,
 }
@@ -29,6 +33,8 @@ pub struct Reader<R> {
 pub enum NoRequest {
     /// The client closed, or was silent too long between requests.
     Over,
+    /// The client speaks HTTP/2 by prior knowledge (RFC 9113 §3.3).
+    Http2,
     /// What came is no request.
     Bad(Error),
 }
@@ -58,8 +64,14 @@ pub enum BodyPiece {
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// A reader over the incoming half.
-    pub fn new(half: R) -> Reader<R> {
-        Reader { half, buffer: BytesMut::with_capacity(READ_BYTES), patience: Patience::default() }
+    pub fn new(half: R, scheme: Scheme) -> Reader<R> {
+        let buffer = BytesMut::with_capacity(READ_BYTES);
+        Reader { half, scheme, buffer, patience: Patience::default() }
+    }
+
+    /// Takes what has come and was not used.
+    pub fn take_buffer(&mut self) -> BytesMut {
+        std::mem::take(&mut self.buffer)
     }
 
     /// Whether a whole head is waiting already, as when a client pipelines.
@@ -92,8 +104,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 if length > limits.max_head_bytes {
                     return Err(NoRequest::Bad(self.too_large(limits)));
                 }
+                if self.buffer.starts_with(HTTP2_PREFACE) {
+                    return Err(NoRequest::Http2);
+                }
                 let facts =
-                    read_head(&self.buffer[..length], Scheme::Http, head_limits(limits), request);
+                    read_head(&self.buffer[..length], self.scheme, head_limits(limits), request);
                 bytes::Buf::advance(&mut self.buffer, length);
                 return facts.map_err(NoRequest::Bad);
             }

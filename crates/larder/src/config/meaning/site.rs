@@ -10,7 +10,7 @@ use crate::config::words::HostPattern;
 use crate::config::written;
 use crate::config::written::Written;
 use policy::rule::{Rule, Site, SiteId};
-use proxy::settings::{OriginAddress, SiteSettings};
+use proxy::settings::{Listen, OriginAddress, SiteSettings};
 use std::net::{IpAddr, SocketAddr};
 
 /// The most sites that are taken.
@@ -20,7 +20,7 @@ const MAX_SITES: usize = 4096;
 pub fn sites(
     written: &Written,
     flags: &Flags,
-    listen: &[SocketAddr],
+    listen: &[Listen],
     notes: &mut Notes<'_, '_>,
 ) -> Option<Vec<SiteSettings>> {
     let top = Place::top().key("site");
@@ -129,7 +129,7 @@ fn rules(written: &[written::Rule], place: &Place, notes: &mut Notes<'_, '_>) ->
 
 fn origin(
     site: &written::Site,
-    listen: &[SocketAddr],
+    listen: &[Listen],
     place: &Place,
     notes: &mut Notes<'_, '_>,
 ) -> Option<OriginAddress> {
@@ -141,7 +141,7 @@ fn origin(
         }
         return None;
     };
-    if listen.iter().any(|own| is_own_listener(origin, *own)) {
+    if listen.iter().any(|own| is_own_listener(origin, own.address)) {
         let mend = "name the address of the server behind Larder, or give Larder another --listen";
         notes.error(&place, "this origin is Larder itself", mend);
         return None;

@@ -33,6 +33,8 @@ pub struct Limits {
     /// How much of a response a client has to take in a second, once it was waited for
     /// send_timeout in all; a slower one is cut, so that nobody holds memory for ever. "0B": never.
     pub min_send_rate: Size<0>,
+    /// How many requests one HTTP/2 connection may have under way at once.
+    pub max_streams: Count<1>,
     /// From the signal to stop until what still runs is cut. A little less than the 30 s after
     /// which container platforms kill.
     pub drain_timeout: Length<0>,
@@ -108,6 +110,7 @@ impl Default for Limits {
             body_timeout: Length(default.body_timeout),
             send_timeout: Length(default.send_timeout),
             min_send_rate: Size(default.min_send_bytes),
+            max_streams: Count(default.max_streams),
             drain_timeout: Length(default.drain_timeout),
         }
     }
@@ -162,6 +165,7 @@ impl From<&Limits> for ClientLimits {
             body_timeout: written.body_timeout.0,
             send_timeout: written.send_timeout.0,
             min_send_bytes: written.min_send_rate.0,
+            max_streams: written.max_streams.0,
             drain_timeout: written.drain_timeout.0,
         }
     }

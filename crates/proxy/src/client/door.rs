@@ -1,0 +1,156 @@
+//! How a connection begins: who speaks, by TLS or not, and in which version of HTTP.
+
+use super::connection::{Connection, Ended};
+use super::{Peer, http2, proxy_protocol};
+use crate::core::Core;
+use crate::error::Error;
+use crate::upstream::request::Client;
+use bytes::{Buf, BytesMut};
+use policy::request::Scheme;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// The first byte of a TLS handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// A listener's way in.
+#[derive(Clone)]
+pub struct Door {
+    /// The core.
+    pub core: Rc<Core>,
+    /// Whether TLS is spoken here.
+    pub is_tls: bool,
+    /// Says when no further request is to be taken.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// Serves a connection until it is over.
+    pub async fn enter(self, mut stream: TcpStream, peer: IpAddr) {
+        // Answers are written whole; waiting for more to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let settings = &self.core.shared.settings;
+        let (patience, trusted) = (settings.client.header_timeout, &settings.trusted_proxies);
+        let announces = settings.proxy_protocol.iter().any(|network| network.contains(peer));
+        let peer = match announces {
+            false => peer,
+            true => match timeout(patience, proxy_protocol::read(&mut stream)).await {
+                Ok(Ok(told)) => told.unwrap_or(peer),
+                // Whoever was told to announce itself and does not has nothing to say.
+                Ok(Err(_)) | Err(_) => return self.core.counters.handshakes_failed.one(),
+            },
+        };
+        let client = Client::new(peer, trusted);
+        match self.core.shared.tls.clone().filter(|_| self.is_tls) {
+            None => self.plain(stream, Peer { client, scheme: Scheme::Http }).await,
+            Some(config) => {
+                let peer = Peer { client, scheme: Scheme::Https };
+                let mut first = [0];
+                match timeout(patience, stream.peek(&mut first)).await {
+                    Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => {}
+                    Ok(Ok(1)) if first[0].is_ascii_uppercase() => {
+                        return self.plain_on_tls(stream, peer).await;
+                    }
+                    _ => return self.core.counters.handshakes_failed.one(),
+                }
+                match timeout(patience, TlsAcceptor::from(config).accept(stream)).await {
+                    Ok(Ok(stream)) => self.secure(stream, peer).await,
+                    Ok(Err(_)) | Err(_) => self.core.counters.handshakes_failed.one(),
+                }
+            }
+        }
+    }
+
+    async fn plain(self, mut stream: TcpStream, peer: Peer) {
+        let (core, stopping) = (self.core.clone(), self.stopping.clone());
+        let (read, write) = stream.split();
+        match Connection::new(core, peer, read, write, stopping).run().await {
+            Ended::Whole => {}
+            // Closed so, it is reset; where that fails, the client sees the end as it did before.
+            Ended::Torn => _ = stream.set_zero_linger(),
+            Ended::Http2(begun) => {
+                http2::serve(self.core, peer, Begun { begun, stream }, self.stopping).await;
+            }
+        }
+    }
+
+    async fn secure(self, stream: tokio_rustls::server::TlsStream<TcpStream>, peer: Peer) {
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            return http2::serve(self.core, peer, stream, self.stopping).await;
+        }
+        let (core, stopping) = (self.core.clone(), self.stopping.clone());
+        let (read, write) = tokio::io::split(stream);
+        // A body that breaks off is told by the missing end of TLS (RFC 8446 §6.1).
+        if let Ended::Http2(begun) = Connection::new(core, peer, read, write, stopping).run().await
+        {
+            drop(begun);
+        }
+    }
+
+    /// Says in plain HTTP that TLS is spoken here.
+    async fn plain_on_tls(self, mut stream: TcpStream, peer: Peer) {
+        let (read, write) = stream.split();
+        let connection = Connection::new(self.core, peer, read, write, self.stopping);
+        connection.refuse(Error::PlainOnTls).await;
+    }
+}
+
+/// A connection of which the first bytes were read already.
+struct Begun {
+    begun: BytesMut,
+    stream: TcpStream,
+}
+
+impl AsyncRead for Begun {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.begun.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.begun.len().min(buffer.remaining());
+        buffer.put_slice(&self.begun[..count]);
+        self.begun.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Begun {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,298 @@
+//! One stream: a request and its answer.
+
+use super::sink::StreamSink;
+use super::{GivenUp, request};
+use crate::answer::Answer;
+use crate::client::Peer;
+use crate::client::body::{self, Gone, Sent};
+use crate::client::head::{Follows, write_head};
+use crate::client::outgoing::Pace;
+use crate::client::record::{Asked, Record};
+use crate::core::{Core, SiteOnCore};
+use crate::error::Error;
+use crate::hints::{Hint, Hints};
+use crate::serve::{Caller, serve};
+use crate::settings::ClientLimits;
+use crate::upstream::request::{fields, header_map};
+use crate::upstream::{RequestBody, Upload};
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::{HeaderName, HeaderValue};
+use policy::request::{Method, Request};
+use policy::time::Timestamp;
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::time::timeout;
+
+/// What a stream knows of its connection.
+pub struct Stream {
+    /// The core.
+    pub core: Rc<Core>,
+    /// Who speaks.
+    pub peer: Peer,
+    /// Counts those who leave.
+    pub given_up: Rc<GivenUp>,
+}
+
+/// A request that is being answered.
+struct Job {
+    core: Rc<Core>,
+    caller: Caller,
+    request: Rc<Request>,
+    now: Timestamp,
+    started: Instant,
+    /// What is wrong with the body, if anything is.
+    fault: Cell<Option<Error>>,
+}
+
+impl Stream {
+    /// Answers the request.
+    pub async fn run(self, request: http::Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        let core = self.core.clone();
+        let limits = &core.shared.settings.client;
+        let (head, incoming) = request.into_parts();
+        let read = request::read(&head, &incoming, self.peer.scheme, limits);
+        let expects_continue = head.headers.contains_key(http::header::EXPECT);
+        let caller = Caller { client: self.peer.client, hints: Arc::new(Hints::default()) };
+        let mut job = Job {
+            core: self.core,
+            caller,
+            request: Rc::default(),
+            now: core.shared.clock.now(),
+            started: Instant::now(),
+            fault: Cell::new(None),
+        };
+        let answered = match read {
+            Err(error) => job.deliver(&mut respond, None, Answer::own(error)).await,
+            Ok(mut request) => {
+                job.caller.client.believe(&mut request);
+                job.request = Rc::new(request);
+                match job.request.has_body {
+                    false => job.answer(&mut respond, RequestBody::Empty).await,
+                    true => {
+                        let length = content_length(&head);
+                        job.with_body(&mut respond, incoming, length, expects_continue).await
+                    }
+                }
+            }
+        };
+        self.given_up.count(answered.is_err());
+    }
+}
+
+impl Job {
+    /// Answers while the body is read: an origin may answer before it has all.
+    async fn with_body(
+        &self,
+        respond: &mut SendResponse<Bytes>,
+        incoming: RecvStream,
+        length: Option<u64>,
+        expects_continue: bool,
+    ) -> Result<(), Gone> {
+        let limits = &self.core.shared.settings.client;
+        if length.is_some_and(|length| length > limits.max_body_bytes) {
+            return self.deliver(respond, None, Answer::own(Error::BodyTooLarge)).await;
+        }
+        let (upload, body) = RequestBody::upload(length);
+        let pump = async {
+            let hints = expects_continue.then_some(&*self.caller.hints);
+            if let Err(error) = pump(incoming, upload, limits, hints, &self.fault).await {
+                self.fault.set(Some(error));
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            answered = self.answer(respond, body) => answered,
+            () = pump => Ok(()),
+        }
+    }
+
+    /// Answers; interim responses go before.
+    async fn answer(
+        &self,
+        respond: &mut SendResponse<Bytes>,
+        body: RequestBody,
+    ) -> Result<(), Gone> {
+        let mut key = Vec::with_capacity(128);
+        let serving = serve(&self.core, &self.caller, &self.request, body, &mut key, self.now);
+        tokio::pin!(serving);
+        let (site, answer) = loop {
+            tokio::select! {
+                biased;
+                answer = &mut serving => break answer,
+                _ = poll_fn(|cx| respond.poll_reset(cx)) => {
+                    break (None, Answer::own(Error::ClientLeft));
+                }
+                hint = self.caller.hints.next() => inform(respond, &hint)?,
+            }
+        };
+        let answer = match self.fault.take() {
+            Some(error) => Answer::own(error),
+            None => answer,
+        };
+        self.deliver(respond, site, answer).await
+    }
+
+    /// Sends an answer, counts it and logs it.
+    async fn deliver(
+        &self,
+        respond: &mut SendResponse<Bytes>,
+        site: Option<Rc<SiteOnCore>>,
+        answer: Answer,
+    ) -> Result<(), Gone> {
+        while let Some(hint) = self.caller.hints.take() {
+            inform(respond, &hint)?;
+        }
+        let asked = Asked {
+            client: self.caller.client.address,
+            request: Some(&self.request),
+            at: self.now,
+            started: self.started,
+        };
+        let record = Record::begin(&self.core, asked, site.as_deref(), &answer);
+        let sent = self.send(respond, answer).await;
+        let (bytes, whole) = sent.as_ref().map_or((0, false), |sent| *sent);
+        record.end(bytes, !whole);
+        sent.map(|_| ())
+    }
+
+    /// Sends an answer; gives the bytes of its body, and whether that was whole.
+    async fn send(
+        &self,
+        respond: &mut SendResponse<Bytes>,
+        answer: Answer,
+    ) -> Result<(u64, bool), Gone> {
+        let mut head = Vec::with_capacity(512);
+        let head_only = self.request.method == Method::Head;
+        let follows = write_head(&mut head, &answer, head_only, self.now);
+        let response = response(answer.status(), &head);
+        let stream = respond.send_response(response, follows == Follows::Nothing);
+        let length = match follows {
+            Follows::Nothing => Some(0),
+            Follows::Bytes(length) => Some(length),
+            Follows::Unknown => None,
+        };
+        let limits = &self.core.shared.settings.client;
+        let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
+        let mut sink = StreamSink::new(stream.map_err(|_| Gone)?, pace, length);
+        match body::send(answer.content, follows, &mut sink).await {
+            Err(Gone) => {
+                sink.tear();
+                Err(Gone)
+            }
+            Ok(Sent { bytes, end: None }) => {
+                sink.tear();
+                Ok((bytes, false))
+            }
+            Ok(Sent { bytes, .. }) if follows == Follows::Nothing => Ok((bytes, true)),
+            Ok(Sent { bytes, end: Some(trailers) }) => {
+                let mut trailers = trailers;
+                trailers.retain(|field| !field.id.is_hop_by_hop());
+                sink.end(&trailers)?;
+                Ok((bytes, true))
+            }
+        }
+    }
+}
+
+/// Hands a body on as the origin takes it.
+///
+/// # Errors
+/// What is wrong with it.
+async fn pump(
+    mut incoming: RecvStream,
+    upload: Upload,
+    limits: &ClientLimits,
+    expecting: Option<&Hints>,
+    fault: &Cell<Option<Error>>,
+) -> Result<(), Error> {
+    if !upload.is_wanted().await {
+        return Ok(());
+    }
+    if let Some(hints) = expecting {
+        hints.push_continue();
+    }
+    let mut taken = 0;
+    let broken = |error: Error| {
+        // Set before the upload is dropped, which is what ends the request.
+        fault.set(Some(error.clone()));
+        error
+    };
+    loop {
+        let next = timeout(limits.body_timeout, poll_fn(|cx| incoming.poll_data(cx))).await;
+        match next.map_err(|_| broken(Error::ClientTooSlow))? {
+            Some(Ok(data)) => {
+                taken += data.len() as u64;
+                if taken > limits.max_body_bytes {
+                    return Err(broken(Error::BodyTooLarge));
+                }
+                // It fails only for a stream that is over.
+                let _ = incoming.flow_control().release_capacity(data.len());
+                if !data.is_empty() && !upload.send(data).await {
+                    return Ok(());
+                }
+            }
+            Some(Err(_)) => return Err(broken(Error::ClientGone)),
+            None => break,
+        }
+    }
+    let trailers = timeout(limits.body_timeout, poll_fn(|cx| incoming.poll_trailers(cx))).await;
+    match trailers.map_err(|_| broken(Error::ClientTooSlow))? {
+        Ok(trailers) => {
+            upload.end(&trailers.map(|map| fields(&map)).unwrap_or_default()).await;
+            Ok(())
+        }
+        Err(_) => Err(broken(Error::ClientGone)),
+    }
+}
+
+fn content_length(head: &http::request::Parts) -> Option<u64> {
+    head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Sends an interim response.
+fn inform(respond: &mut SendResponse<Bytes>, hint: &Hint) -> Result<(), Gone> {
+    let mut response = http::Response::new(());
+    let status = http::StatusCode::from_u16(hint.status);
+    *response.status_mut() = status.unwrap_or(http::StatusCode::EARLY_HINTS);
+    *response.headers_mut() = header_map(&hint.fields);
+    respond.send_informational(response).map_err(|_| Gone)
+}
+
+/// A head as HTTP/2 has it. `lines` are a status line and fields, as HTTP/1.1 has them.
+fn response(status: u16, lines: &[u8]) -> http::Response<()> {
+    let mut response = http::Response::new(());
+    let known = http::StatusCode::from_u16(status);
+    *response.status_mut() = known.unwrap_or(http::StatusCode::BAD_GATEWAY);
+    let headers = response.headers_mut();
+    headers.reserve(24);
+    for line in lines.split(|byte| *byte == b'\n').skip(1) {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_keeps_its_fields_and_their_order() {
+        let lines = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nEtag: \"a:b\"\r\nX-A: 2\r\n";
+        let response = response(200, lines);
+        assert_eq!(response.status(), 200);
+        let values: Vec<_> = response.headers().get_all("x-a").iter().collect();
+        assert_eq!(values, ["1", "2"]);
+        assert_eq!(response.headers()["etag"], "\"a:b\"");
+    }
+}
