@@ -129,7 +129,6 @@ fn names_values_and_request_lines_that_break_the_grammar_are_refused() {
         (400, "GET / http/1.1\r\nHost: a\r\n\r\n"),
         (400, "GET /\r\nHost: a\r\n\r\n"),
         (400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"),
-        (400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         (400, "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}\r\n\r\n"),
         (405, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"),
         (417, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: tea\r\n\r\nx"),

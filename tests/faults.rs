@@ -345,6 +345,34 @@ fn a_body_that_only_the_end_delimits_is_reset_when_it_breaks_off() {
     }
 }
 
+/// An old client takes the end of the connection for that of the body: whoever cuts it must reset.
+#[test]
+fn a_slow_old_client_and_one_cut_at_the_end_see_a_reset() {
+    let endless = || {
+        Origin::answering(|_| {
+            Reply::by(|wire| {
+                wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+                while wire.chunk([b'x'; 10_000]) {}
+            })
+        })
+    };
+    let origin = endless();
+    let larder = larder_with("[server]\nlimits.send_timeout = \"100ms\"", &origin);
+    let mut client = larder.connect();
+    client.send("GET / HTTP/1.0\r\nHost: site.test\r\n\r\n");
+    larder.wait_for_metric("larder_connections", &[], 1);
+    larder.wait_for_metric("larder_connections", &[], 0);
+    assert!(client.ends_by_reset(), "too slow");
+
+    let origin = endless();
+    let mut larder = larder_with("[server]\nlimits.drain_timeout = \"50ms\"", &origin);
+    let mut client = larder.connect();
+    client.send("GET / HTTP/1.0\r\nHost: site.test\r\n\r\n");
+    client.read_head();
+    assert_eq!(larder.stop().code(), Some(0));
+    assert!(client.ends_by_reset(), "cut at the end");
+}
+
 #[test]
 fn a_client_that_leaves_gives_its_turn_at_the_origin_back() {
     let gate = Gate::shut();
@@ -357,7 +385,7 @@ fn a_client_that_leaves_gives_its_turn_at_the_origin_back() {
     });
     let config = "[origin]\nconcurrency = 1\n[log]\naccess = \"json\"";
     let larder = larder_with(config, &origin);
-    for (method, body) in [("DELETE", ""), ("POST", "text")] {
+    for (method, body) in [("OPTIONS", ""), ("GET", "text")] {
         let before = origin.count();
         let mut client = larder.connect();
         let length = body.len().to_string();
@@ -367,8 +395,29 @@ fn a_client_that_leaves_gives_its_turn_at_the_origin_back() {
         assert_own(&client.read(), 499, "client-left", "closed its side");
         assert_eq!(larder.get("/quick").text(), "done", "the turn is free again");
     }
-    larder.wait_for_output_line("\"status\":499");
+    let line = larder.wait_for_output_line("\"status\":499");
+    assert!(line.contains("\"site\":\"default\""), "{line}");
     gate.open();
+}
+
+#[test]
+fn an_answer_that_was_cut_counts_what_of_it_was_sent() {
+    let origin = Origin::answering(|_| {
+        Reply::by(|wire| {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n");
+            while wire.send([b'x'; 10_000]) {}
+        })
+    });
+    let config = "[log]\naccess = \"json\"\n[server]\nlimits.send_timeout = \"100ms\"";
+    let larder = larder_with(config, &origin);
+    let mut client = larder.connect();
+    client.send(request("GET", "/", &[]));
+    client.read_bytes(100_000);
+    let line = larder.wait_for_output_line("\"cut\":true");
+    let bytes = line.split("\"bytes\":").nth(1).and_then(|rest| rest.split(',').next());
+    let bytes: u64 = bytes.and_then(|digits| digits.parse().ok()).expect("a number");
+    assert!(bytes >= 90_000, "{line}");
+    assert_eq!(larder.metrics().sum("larder_body_bytes_total", &[]), bytes);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One test a bug, named by what it was.
 
-use crate::support::{Gate, Larder, Origin, Reply};
+use crate::support::{Gate, Larder, Origin, Reply, until};
 
 /// A response with a length and chunks let whatever the origin put behind the length pass for the
 /// next answer on the client's connection.
@@ -187,4 +187,86 @@ fn a_browser_ttl_overwrote_private() {
     let origin = Origin::answering(|_| Reply::cached("private", "me"));
     let larder = Larder::with_rule("browser_ttl = \"5m\"", &origin);
     assert_eq!(larder.get("/").field("cache-control"), Some("private"));
+}
+
+/// A HEAD about something without validators brought back what an unsafe request had made invalid.
+#[test]
+fn a_head_revived_what_a_put_had_changed() {
+    let origin = Origin::answering(|asked| match asked.method.as_str() {
+        "PUT" => Reply::ok(""),
+        _ => Reply::cached("max-age=600", format!("{:03}", asked.number)),
+    });
+    let larder = Larder::before(&origin);
+    assert_eq!(larder.fill("/stock").text(), "000");
+    assert_eq!(larder.ask("PUT", "/stock", &[]).status, 200);
+    let head = larder.ask("HEAD", "/stock", &[("Cache-Control", "no-cache")]);
+    assert_eq!(head.status, 200);
+    larder.settle();
+    assert_ne!(larder.get("/stock").text(), "000");
+}
+
+/// White space and empty members of a nominated field were taken for nothing, though the origin
+/// was sent them and answered them.
+#[test]
+fn what_a_stranger_wrote_oddly_was_served_to_others() {
+    let origin = Origin::answering(|asked| {
+        let theme = asked.field("x-theme").unwrap_or("none").to_owned();
+        Reply::cached("max-age=600", theme).with("Vary", "X-Theme")
+    });
+    let larder = Larder::before(&origin);
+    for odd in [",dark", "dark,", "dark ,", "dark,,"] {
+        assert_eq!(larder.fill_with("/", &[("X-Theme", odd)]).text(), odd);
+        assert_eq!(larder.get_with("/", &[("X-Theme", "dark")]).text(), "dark", "{odd}");
+    }
+}
+
+/// Those who waited for a response that an unsafe request overtook all asked the origin by
+/// themselves.
+#[test]
+fn an_unsafe_request_set_a_crowd_loose_on_the_origin() {
+    let gate = Gate::shut();
+    let held = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.method == "GET" && asked.number == 0 {
+            held.pass();
+        }
+        Reply::cached("max-age=600", asked.number.to_string())
+    });
+    let larder = Larder::before(&origin);
+    let mut clients: Vec<_> = (0..50).map(|_| larder.connect()).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    }
+    origin.wait_for(1);
+    larder.wait_for_metric("larder_connections", &[], 50);
+    assert_eq!(larder.ask("POST", "/", &[("Content-Length", "0")]).status, 200);
+    gate.open();
+    let answers: Vec<_> = clients.iter_mut().map(|client| client.read()).collect();
+    let late = answers.iter().filter(|answer| answer.cache().contains("known-uncacheable"));
+    assert_eq!(late.count(), 0);
+    // The overtaken one, the unsafe one, and one for all the others; a second where a reader of
+    // the first was late to join.
+    assert!(origin.count() <= 4, "{}", origin.count());
+}
+
+/// What a request had changed stayed in the cache when its client did not wait for the answer.
+#[test]
+fn a_change_whose_client_left_was_never_seen() {
+    let gate = Gate::shut();
+    let held = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.method == "PUT" {
+            held.pass();
+        }
+        Reply::cached("max-age=600", asked.number.to_string())
+    });
+    let larder = Larder::before(&origin);
+    assert_eq!(larder.fill("/").text(), "0");
+    let mut client = larder.connect();
+    client.send("PUT / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 4\r\n\r\ntext");
+    origin.wait_for(2);
+    drop(client);
+    larder.wait_for_metric("larder_connections", &[], 0);
+    gate.open();
+    until("the change is seen", || (larder.get("/").text() != "0").then_some(()));
 }

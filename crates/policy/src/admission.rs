@@ -101,9 +101,12 @@ pub fn confirmation(offer: &Offer<'_>, stored: &Meta) -> Confirmation {
 }
 
 /// What the answer to a HEAD makes of what is stored (RFC 9111 §4.3.5): the stored response as
-/// updated, or nothing if it does not describe it, which makes it invalid.
-pub fn head_update(offer: &Offer<'_>, stored: &Meta) -> Option<Box<Meta>> {
-    if !conditional::head_describes(stored, offer.fields) {
+/// updated, or nothing if it does not describe it, which makes it invalid. What an unsafe request
+/// made `invalid` (§4.4) is good again only where a validator says that it is still the same.
+pub fn head_update(offer: &Offer<'_>, stored: &Meta, invalid: bool) -> Option<Box<Meta>> {
+    let describes = conditional::head_describes(stored, offer.fields)
+        && (!invalid || conditional::has_validator(&stored.fields));
+    if !describes {
         return None;
     }
     let get = Request { method: Method::Get, ..offer.request.clone() };

@@ -242,7 +242,12 @@ fn a_head_updates_what_it_describes() {
             exchange,
             born: Born::default(),
         };
-        assert_eq!(head_update(&offer, &old).is_some(), describes, "{response:?}");
+        assert_eq!(head_update(&offer, &old, false).is_some(), describes, "{response:?}");
+        assert_eq!(head_update(&offer, &old, true).is_some(), describes, "{response:?}");
+        // Without a validator nobody knows that what was made invalid is still the same.
+        let mut unnamed = old.clone();
+        unnamed.fields.remove(Name::Etag);
+        assert!(head_update(&offer, &unnamed, true).is_none(), "{response:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 //! What is normalised in the key is normalised toward the origin too: it answers the very
 //! wish under which its answer is kept.
 
-use crate::fields::{Fields, list_members};
+use crate::fields::Fields;
 use crate::name::Name;
 
 /// The content codings worth a variant of their own, in the order in which they are written.
@@ -77,9 +77,11 @@ pub fn device(fields: &Fields) -> &'static str {
     }
 }
 
-/// All values of one field in one line, members parted by `, ` (RFC 9111 §4.1).
+/// All lines of one field in one, parted by `, ` (RFC 9110 §5.3). Nothing within a line is
+/// changed: whether white space or an empty member matters is known to the origin only, which is
+/// sent what came.
 pub fn joined(fields: &Fields, name: &str) -> Vec<u8> {
-    fields.all_named(name).flat_map(list_members).collect::<Vec<_>>().join(&b", "[..])
+    fields.all_named(name).collect::<Vec<_>>().join(&b", "[..])
 }
 
 /// Parts `value;q=0.5` into the value and its weight in thousandths (RFC 9110 §12.4.2).

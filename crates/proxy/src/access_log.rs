@@ -9,9 +9,11 @@ use policy::time::Timestamp;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
+/// Bytes of lines that are written at once.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Lines that may wait for the writer.
 const QUEUE_LINES: usize = 4096;
 
@@ -78,11 +80,18 @@ impl AccessLog {
 
     /// Waits until all lines so far are written, if that is within `time`.
     pub fn flush(&self, time: Duration) {
+        let until = Instant::now() + time;
         let (done, written) = sync_channel(1);
-        if self.lines.try_send(Handed::Flush(done)).is_ok() {
-            // Where nobody reads what is written, the time is over.
-            let _ = written.recv_timeout(time);
+        let mut flush = Handed::Flush(done);
+        while let Err(TrySendError::Full(back)) = self.lines.try_send(flush) {
+            if Instant::now() >= until {
+                return;
+            }
+            flush = back;
+            std::thread::sleep(Duration::from_millis(5));
         }
+        // Where nobody reads what is written, the time is over.
+        let _ = written.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 
     /// Hands a line over.
@@ -99,22 +108,25 @@ impl AccessLog {
     }
 }
 
-fn write(waiting: Receiver<Handed>, out: impl Write) {
-    let mut out = std::io::BufWriter::new(out);
+fn write(waiting: Receiver<Handed>, mut out: impl Write) {
+    let (mut lines, mut is_failing) = (Vec::new(), false);
     while let Ok(handed) = waiting.recv() {
-        // Whatever else waits goes out with it.
-        let all = std::iter::once(handed).chain(std::iter::from_fn(|| waiting.try_recv().ok()));
         let mut asked = Vec::new();
-        for handed in all {
+        // Whatever else waits goes out with it, as far as the buffer goes.
+        let mut next = Some(handed);
+        while let Some(handed) = next {
             match handed {
-                Handed::Line(line) if out.write_all(&line).is_err() => return,
-                Handed::Line(_) => {}
+                Handed::Line(line) => lines.extend_from_slice(&line),
                 Handed::Flush(done) => asked.push(done),
             }
+            next = if lines.len() < BUFFER_BYTES { waiting.try_recv().ok() } else { None };
         }
-        if out.flush().is_err() {
-            return;
+        let written = out.write_all(&lines).and_then(|()| out.flush());
+        if let (Err(error), false) = (&written, is_failing) {
+            tracing::warn!("the access log cannot be written, lines are lost: {error}");
         }
+        is_failing = written.is_err();
+        lines.clear();
         // Whoever asked may have given up.
         asked.iter().for_each(|done| _ = done.try_send(()));
     }

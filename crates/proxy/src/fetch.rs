@@ -46,6 +46,8 @@ enum Fit {
     Answer(Box<Answer>),
     /// The leader failed: one of those who waited tries once more.
     TakeOver,
+    /// The URL was made invalid since the request left: those who waited ask once more, together.
+    Again,
     /// The response is for other requests; those like this one find each other elsewhere.
     Elsewhere(policy::vary::Variant),
     /// The response is for the leader only.
@@ -56,7 +58,8 @@ impl Miss {
     /// Joins the fill for the same thing, or leads one.
     async fn together(mut self, caller: &Caller) -> Answer {
         let mut took_over = false;
-        // Each round finds another `Vary`, of which there are not many.
+        // Each round finds another `Vary`, of which there are not many, or an unsafe request that
+        // ended meanwhile.
         for _round in 0..4 {
             let Joined { reader, leads } = match self.join(caller) {
                 Ok(joined) => joined,
@@ -66,11 +69,14 @@ impl Miss {
             match self.fit(head, reader, Place { leads, took_over }) {
                 Fit::Answer(answer) => return *answer,
                 Fit::TakeOver => took_over = true,
+                Fit::Again => {}
                 Fit::Elsewhere(variant) => self.errand.variant = variant,
-                Fit::Alone => break,
+                Fit::Alone => {
+                    self.why = WhyFetch::Uncacheable;
+                    break;
+                }
             }
         }
-        self.why = WhyFetch::Uncacheable;
         self.alone(caller).await
     }
 
@@ -119,8 +125,9 @@ impl Miss {
         match head {
             Head::Failed(_) if place.may_take_over() => Fit::TakeOver,
             Head::Failed(error) => Fit::Answer(Box::new(self.instead_of(error))),
+            Head::Confirmed { .. } if !others_may && !place.leads => Fit::Again,
             Head::Confirmed { entry, skipped } => {
-                let shared = others_may && skipped.is_none() && self.may_share(&entry);
+                let shared = skipped.is_none() && self.may_share(&entry);
                 if place.leads || shared {
                     let answer = self.confirmed(entry, skipped, !place.leads);
                     Fit::Answer(Box::new(answer))
@@ -128,17 +135,16 @@ impl Miss {
                     Fit::Alone
                 }
             }
-            Head::Flowing(flowing) => self.fit_flowing(flowing, reader, place, others_may),
+            Head::Flowing(flowing) => {
+                if !others_may && !place.leads && flowing.admission.is_ok() {
+                    return Fit::Again;
+                }
+                self.fit_flowing(flowing, reader, place)
+            }
         }
     }
 
-    fn fit_flowing(
-        &self,
-        flowing: Arc<Flowing>,
-        reader: Reader,
-        place: Place,
-        others_may: bool,
-    ) -> Fit {
+    fn fit_flowing(&self, flowing: Arc<Flowing>, reader: Reader, place: Place) -> Fit {
         let failure = Failure::Status(flowing.status);
         if let Some(answer) = self.stand_in(failure, "stale-if-error") {
             return Fit::Answer(Box::new(answer));
@@ -151,7 +157,7 @@ impl Miss {
                     }
                 }
                 Err(_) => return Fit::Alone,
-                Ok(meta) if !others_may || !admission::is_shareable(meta) => return Fit::Alone,
+                Ok(meta) if !admission::is_shareable(meta) => return Fit::Alone,
                 Ok(meta) if !meta.variant.answers(&self.errand.request.fields) => {
                     return Fit::Elsewhere(meta.variant.retold(&self.errand.request.fields));
                 }
@@ -262,7 +268,9 @@ impl Miss {
         }
         let store = &core.shared.store;
         let offer = self.errand.offer(response, departure.born());
-        match admission::head_update(&offer, &entry.meta) {
+        // Asked now, since an unsafe request may have ended meanwhile.
+        let invalid = store.is_invalid(entry);
+        match admission::head_update(&offer, &entry.meta, invalid) {
             Some(meta) => {
                 let policy = &site.settings.site;
                 let rule = self.errand.rule();

@@ -2,6 +2,7 @@
 
 use crate::upstream::Early;
 use policy::fields::Fields;
+use policy::name::Name;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,8 @@ impl Hints {
             return;
         }
         let mut fields = fields.clone();
-        fields.retain(|field| !field.id.is_hop_by_hop());
+        // None has a body (RFC 9110 §8.6).
+        fields.retain(|field| !field.id.is_hop_by_hop() && field.id != Name::ContentLength);
         waiting.push_back(Hint { status, fields });
         drop(waiting);
         self.any.store(true, Ordering::Release);

@@ -22,6 +22,7 @@ mod hints;
 pub mod http1;
 mod marks;
 pub mod metrics;
+mod pass;
 mod resume;
 mod serve;
 pub mod settings;

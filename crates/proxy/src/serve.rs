@@ -3,7 +3,7 @@
 //! Each of `policy`'s verdicts is matched once, here or in `fetch`. A hit does all its work
 //! without waiting, on buffers that the connection keeps.
 
-use crate::answer::{Answer, Content, passed};
+use crate::answer::Answer;
 use crate::background;
 use crate::cache_status::CacheStatus;
 use crate::core::{Core, SiteOnCore};
@@ -12,15 +12,12 @@ use crate::fetch::fetch;
 use crate::fill::Errand;
 use crate::hints::Hints;
 use crate::metrics::Verdict;
+use crate::pass::{Passing, pass};
 use crate::upstream::RequestBody;
-use crate::upstream::request::{Client, is_loop, outgoing};
-use policy::purge;
-use policy::reason::WhyPass;
-use policy::reply;
+use crate::upstream::request::{Client, is_loop};
 use policy::request::Request;
 use policy::reuse::{Found, Refresh, Reuse, reuse};
 use policy::route::{Route, route};
-use policy::rule::Rule;
 use policy::time::Timestamp;
 use policy::vary::Variant;
 use std::rc::Rc;
@@ -36,27 +33,39 @@ pub struct Caller {
     pub hints: Arc<Hints>,
 }
 
+/// The site that answers a request.
+///
+/// # Errors
+/// When the request came by here before, or no site is for its host.
+pub fn site_of(core: &Core, request: &Request) -> Result<Rc<SiteOnCore>, Error> {
+    if is_loop(&request.fields, &core.shared.settings.node) {
+        return Err(Error::Loop);
+    }
+    core.site_for(&request.host).cloned().ok_or(Error::UnknownHost)
+}
+
 /// Answers a request. `key` is a buffer that the caller keeps for the next one.
 pub async fn serve(
     core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
     caller: &Caller,
     request: &Rc<Request>,
     body: RequestBody,
     key: &mut Vec<u8>,
     now: Timestamp,
-) -> (Option<Rc<SiteOnCore>>, Answer) {
-    if is_loop(&request.fields, &core.shared.settings.node) {
-        return (None, Answer::own(Error::Loop));
-    }
-    let Some(site) = core.site_for(&request.host) else {
-        return (None, Answer::own(Error::UnknownHost));
-    };
+) -> Answer {
     let policy = &site.settings.site;
     let rule = policy.rule_for(request);
     let key = match route(policy, rule, request, key) {
         Route::Pass(why) => {
-            let passing = pass(core, site, rule, caller, request, body, why);
-            return (Some(site.clone()), Box::pin(passing).await);
+            let passing = Passing {
+                core: core.clone(),
+                site: site.clone(),
+                caller: caller.clone(),
+                request: request.clone(),
+                why,
+            };
+            return Box::pin(pass(passing, body)).await;
         }
         Route::Cached(key) => key,
     };
@@ -72,7 +81,7 @@ pub async fn serve(
         variant,
         stored,
     };
-    let answer = match (verdict, lookup) {
+    match (verdict, lookup) {
         (Reuse::Fresh, Lookup::Hit(entry)) => hit(entry, request, now),
         (Reuse::Stale(refresh), Lookup::Hit(entry)) => {
             if refresh == Refresh::InBackground {
@@ -92,8 +101,7 @@ pub async fn serve(
         }
         // Only a hit can be fresh or stale.
         (Reuse::Fresh | Reuse::Stale(_), _) => Answer::own(Error::OnlyIfCached),
-    };
-    (Some(site.clone()), answer)
+    }
 }
 
 /// What was found, as `policy` sees it.
@@ -126,39 +134,4 @@ fn stale(entry: Arc<Entry>, request: &Request, refresh: Refresh, now: Timestamp)
     };
     let cache = CacheStatus { hit: true, detail: Some(detail), ..CacheStatus::default() };
     Answer::stored(entry, request, Verdict::Stale, cache, now)
-}
-
-/// Sends a request to the origin and its response back, past the cache. What an unsafe method
-/// changed is made invalid (RFC 9111 §4.4).
-async fn pass(
-    core: &Rc<Core>,
-    site: &Rc<SiteOnCore>,
-    rule: &Rule,
-    caller: &Caller,
-    request: &Request,
-    body: RequestBody,
-    why: WhyPass,
-) -> Answer {
-    let shared = &core.shared;
-    let out = outgoing(&site.settings, rule, request, caller.client, &shared.settings.node, false);
-    let early = Some(caller.hints.sink());
-    let counters = core.counters_of(site);
-    let response = match site.upstream.exchange(&out, body, early, &shared.clock, counters).await {
-        Ok(response) => response,
-        Err(error) => return Answer::own(error),
-    };
-    for url in purge::invalidated(request, rule, response.status, &response.fields) {
-        shared.store.invalidate(&url);
-    }
-    let shown = reply::shown(&site.settings.site, rule, response.status, &response.fields);
-    Answer {
-        verdict: Verdict::Pass,
-        cache: passed(why, response.status),
-        content: Content::Passing {
-            status: response.status,
-            shown,
-            length: response.length,
-            body: response.body,
-        },
-    }
 }

@@ -236,7 +236,7 @@ impl Machine {
         }
         let fields = fields(&response.lines);
         let offer = self.offer(errand, exchange, response.status, &fields);
-        match admission::head_update(&offer, &entry.meta) {
+        match admission::head_update(&offer, &entry.meta, entry.invalid) {
             Some(meta) => {
                 let new = Entry { meta: *meta, invalid: false, ..entry.clone() };
                 self.insert(new, Some(entry));

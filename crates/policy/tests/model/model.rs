@@ -246,8 +246,12 @@ impl Model {
             return;
         }
         let updated = merging::updated(stored, &as_get(ask), exchange, response);
-        if merging::describes(&response.lines, stored) && storing::is_stored(&self.rules, &updated)
-        {
+        // §4.4: without a validator nobody knows that what is invalid is still the same.
+        let known = !stored.invalid
+            || text::has(&stored.lines, "etag")
+            || text::has(&stored.lines, "last-modified");
+        let describes = known && merging::describes(&response.lines, stored);
+        if describes && storing::is_stored(&self.rules, &updated) {
             self.keep(updated, Some(stored));
         } else {
             self.invalidate(merging::host_name(&ask.host), &ask.target);

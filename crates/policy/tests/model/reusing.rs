@@ -71,7 +71,7 @@ pub fn nominated(lines: &Lines) -> Vec<String> {
     names
 }
 
-/// A nominated field in one spelling (§4.1): lines combined, white space between members gone.
+/// A nominated field in one spelling (§4.1): lines combined and nothing else changed.
 /// A field that is absent matches only where it is absent too. Design §4: `Accept-Encoding`
 /// counts by which of the known codings it accepts.
 pub fn selecting(lines: &Lines, name: &str) -> Option<String> {
@@ -84,7 +84,7 @@ pub fn selecting(lines: &Lines, name: &str) -> Option<String> {
         let spelled: Vec<&str> = known.collect();
         return Some(if refused { accepted.join(", ") } else { spelled.join(", ") });
     }
-    text::has(lines, name).then(|| text::members(lines, name).join(", "))
+    text::has(lines, name).then(|| text::all(lines, name).join(", "))
 }
 
 /// Whether a stored response may answer (§4).

@@ -40,47 +40,40 @@ pub trait Sink {
 /// What became of a body.
 #[derive(Debug)]
 pub struct Sent {
-    /// Bytes that the client got.
+    /// Bytes that the client was sent.
     pub bytes: u64,
-    /// The trailers of a whole body; nothing if it broke off.
-    pub end: Option<Fields>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a body ended.
+#[derive(Debug, PartialEq)]
+pub enum End {
+    /// Whole, with these trailers.
+    Whole(Fields),
+    /// The origin broke it off.
+    Broken,
+    /// The client is gone.
+    Gone,
 }
 
 /// Sends the body of an answer.
-///
-/// # Errors
-/// When the client is gone.
-pub async fn send<S: Sink>(content: Content, follows: Follows, sink: &mut S) -> Result<Sent, Gone> {
-    let mut out = Out { sink, follows, bytes: 0 };
+pub async fn send<S: Sink>(content: Content, follows: Follows, sink: &mut S) -> Sent {
     if follows == Follows::Nothing {
         if let Content::Passing { mut body, .. } = content {
             body.finish();
         }
-        return Ok(Sent { bytes: 0, end: Some(Fields::new()) });
+        return Sent { bytes: 0, end: End::Whole(Fields::new()) };
     }
-    let end = match content {
-        Content::Stored { entry, reply, .. } => out.stored(&entry, &reply).await?,
-        Content::Flowing { head, mut reader, errand, .. } => {
-            match out.flowing(&mut reader).await? {
-                None if reader.is_left_behind() => {
-                    // It reads no more, so the fill must not wait for it.
-                    drop(reader);
-                    match Rest::ask(&errand, &head, out.bytes).await {
-                        Some(rest) => out.rest(rest).await?,
-                        None => None,
-                    }
-                }
-                end => end,
-            }
-        }
-        Content::Passing { body, .. } => out.passing(body).await?,
-        Content::Own(error) => {
-            out.piece(&error.page().into()).await?;
-            Some(Fields::new())
-        }
-    };
+    let mut out = Out { sink, follows, bytes: 0 };
+    let end = out.all(content).await;
     let missing = matches!(follows, Follows::Bytes(announced) if out.bytes < announced);
-    Ok(Sent { bytes: out.bytes, end: end.filter(|_| !missing) })
+    let end = match end {
+        Err(Gone) => End::Gone,
+        Ok(Some(trailers)) if !missing => End::Whole(trailers),
+        Ok(_) => End::Broken,
+    };
+    Sent { bytes: out.bytes, end }
 }
 
 /// A body on its way out. Each source gives the trailers at its end, or nothing if it broke off.
@@ -91,6 +84,29 @@ struct Out<'s, S> {
 }
 
 impl<S: Sink> Out<'_, S> {
+    async fn all(&mut self, content: Content) -> Result<Option<Fields>, Gone> {
+        Ok(match content {
+            Content::Stored { entry, reply, .. } => self.stored(&entry, &reply).await?,
+            Content::Flowing { head, mut reader, errand, .. } => {
+                let end = self.flowing(&mut reader).await?;
+                if end.is_some() || !reader.is_left_behind() {
+                    return Ok(end);
+                }
+                // It reads no more, so the fill must not wait for it.
+                drop(reader);
+                match Rest::ask(&errand, &head, self.bytes).await {
+                    Some(rest) => self.rest(rest).await?,
+                    None => None,
+                }
+            }
+            Content::Passing { body, .. } => self.passing(body).await?,
+            Content::Own(error) => {
+                self.piece(&error.page().into()).await?;
+                Some(Fields::new())
+            }
+        })
+    }
+
     async fn stored(&mut self, entry: &Entry, reply: &Reply) -> Result<Option<Fields>, Gone> {
         match (reply, entry.body.in_memory()) {
             (Reply::Full, Some(body)) => {
@@ -179,8 +195,8 @@ impl<S: Sink> Out<'_, S> {
         if matches!(self.follows, Follows::Bytes(announced) if total > announced) {
             return Ok(false);
         }
-        self.bytes = total;
         self.sink.push(data).await?;
+        self.bytes = total;
         Ok(true)
     }
 }

@@ -5,13 +5,13 @@ use super::body::Gone;
 use super::outgoing::Pace;
 use super::reader::{Body, BodyPiece, NoRequest, Reader};
 use super::record::{Asked, Record};
-use super::writer::{Leave, Manner, Writer, Written};
+use super::writer::{Leave, Manner, Torn, Writer, Written};
 use crate::answer::Answer;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::hints::Hints;
 use crate::http1::head::{Framing, HeadFacts};
-use crate::serve::{Caller, serve};
+use crate::serve::{Caller, serve, site_of};
 use crate::settings::ClientLimits;
 use crate::upstream::{RequestBody, Upload};
 use bytes::BytesMut;
@@ -47,13 +47,10 @@ pub struct Connection<R, W> {
 /// How a connection ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// With nothing half said, or with nobody to hear it.
-    Whole,
+    /// With nothing to be done any more.
+    Over,
     /// With the beginning of HTTP/2 instead of a first request: what has come of it.
     Http2(BytesMut),
-    /// Within a body that only the end of the connection delimits: the client must be told by a
-    /// reset, or it would take a part for the whole.
-    Torn,
 }
 
 /// One request and how it is to be answered.
@@ -66,20 +63,22 @@ struct Job<'c> {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
-    /// A connection of that peer. `stopping` says when no further request is to be taken.
+    /// A connection of that peer. `stopping` says when no further request is to be taken; `torn` is
+    /// kept so that whoever closes the connection knows how.
     pub fn new(
         core: Rc<Core>,
         peer: Peer,
         read: R,
         write: W,
         stopping: watch::Receiver<bool>,
+        torn: Torn,
     ) -> Self {
         let limits = &core.shared.settings.client;
         let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
         Connection {
             caller: Caller { client: peer.client, hints: Arc::new(Hints::default()) },
             reader: Reader::new(read, peer.scheme),
-            writer: Writer::new(write, pace),
+            writer: Writer::new(write, pace, torn),
             request: Rc::default(),
             key: Vec::with_capacity(128),
             core,
@@ -93,29 +92,28 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         loop {
             match self.next_request().await {
                 Ok(facts) => match self.exchange(facts).await {
-                    Ok(Written { torn: true, .. }) => return Ended::Torn,
                     Ok(Written { keep_alive: true, .. }) => {}
+                    Ok(Written { gone: true, .. }) | Err(Gone) => return Ended::Over,
                     Ok(_) => {
                         self.close().await;
-                        return Ended::Whole;
+                        return Ended::Over;
                     }
-                    Err(Gone) => return Ended::Whole,
                 },
                 Err(NoRequest::Over) => {
                     // What waits to go out does so; the client may be gone, though.
                     let _ = self.writer.half.flush().await;
-                    return Ended::Whole;
+                    return Ended::Over;
                 }
                 Err(NoRequest::Http2) if self.is_new => {
                     return Ended::Http2(self.reader.take_buffer());
                 }
                 Err(NoRequest::Http2) => {
                     self.refuse(Error::Malformed("the protocol version")).await;
-                    return Ended::Whole;
+                    return Ended::Over;
                 }
                 Err(NoRequest::Bad(error)) => {
                     self.refuse(error).await;
-                    return Ended::Whole;
+                    return Ended::Over;
                 }
             }
         }
@@ -130,8 +128,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let asked = Asked { client, request: None, at: now, started: Instant::now() };
         let record = Record::begin(&self.core, asked, None, &answer);
         let written = self.writer.answer(answer, manner, pin!(pending())).await;
-        record.end(written.as_ref().map_or(0, |written| written.body_bytes), written.is_err());
-        if written.is_ok() {
+        record.end(written.body_bytes, written.cut);
+        if !written.gone {
             self.close().await;
         }
     }
@@ -206,9 +204,15 @@ impl Job<'_> {
         fault: &Cell<Option<Error>>,
         mut leave: Leave<'_>,
     ) -> Result<Written, Gone> {
-        let answering = serve(self.core, self.caller, self.request, body, key, self.manner.now);
-        let waited = self.with_hints(answering, writer, leave.as_mut()).await?;
-        let (site, answer) = waited.unwrap_or_else(|| (None, Answer::own(Error::ClientLeft)));
+        let (site, answer) = match site_of(self.core, self.request) {
+            Err(error) => (None, Answer::own(error)),
+            Ok(site) => {
+                let Job { core, caller, request, manner, .. } = self;
+                let answering = serve(core, &site, caller, request, body, key, manner.now);
+                let waited = self.with_hints(answering, writer, leave.as_mut()).await?;
+                (Some(site), waited.unwrap_or_else(|| Answer::own(Error::ClientLeft)))
+            }
+        };
         let (answer, manner) = match fault.take() {
             Some(error) => (Answer::own(error), Manner { keep_alive: false, ..self.manner }),
             None => (answer, self.manner),
@@ -321,9 +325,8 @@ impl Job<'_> {
         };
         let record = Record::begin(self.core, asked, site.as_deref(), &answer);
         let written = writer.answer(answer, manner, leave).await;
-        let told = written.as_ref().copied().unwrap_or(Written { cut: true, ..Written::default() });
-        record.end(told.body_bytes, told.cut);
-        written
+        record.end(written.body_bytes, written.cut);
+        Ok(written)
     }
 }
 

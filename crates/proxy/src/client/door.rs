@@ -1,6 +1,7 @@
 //! How a connection begins: who speaks, by TLS or not, and in which version of HTTP.
 
 use super::connection::{Connection, Ended};
+use super::writer::Torn;
 use super::{Peer, http2, proxy_protocol};
 use crate::core::Core;
 use crate::error::Error;
@@ -69,16 +70,17 @@ impl Door {
         }
     }
 
-    async fn plain(self, mut stream: TcpStream, peer: Peer) {
+    async fn plain(self, stream: TcpStream, peer: Peer) {
         let (core, stopping) = (self.core.clone(), self.stopping.clone());
+        let mut told = Told { stream: Some(stream), torn: Torn::default() };
+        let torn = told.torn.clone();
+        let Some(stream) = &mut told.stream else { return };
         let (read, write) = stream.split();
-        match Connection::new(core, peer, read, write, stopping).run().await {
-            Ended::Whole => {}
-            // Closed so, it is reset; where that fails, the client sees the end as it did before.
-            Ended::Torn => _ = stream.set_zero_linger(),
-            Ended::Http2(begun) => {
-                http2::serve(self.core, peer, Begun { begun, stream }, self.stopping).await;
-            }
+        let ended = Connection::new(core, peer, read, write, stopping, torn).run().await;
+        if let Ended::Http2(begun) = ended
+            && let Some(stream) = told.stream.take()
+        {
+            http2::serve(self.core, peer, Begun { begun, stream }, self.stopping).await;
         }
     }
 
@@ -89,8 +91,11 @@ impl Door {
         let (core, stopping) = (self.core.clone(), self.stopping.clone());
         let (read, write) = tokio::io::split(stream);
         // A body that breaks off is told by the missing end of TLS (RFC 8446 §6.1).
-        if let Ended::Http2(begun) = Connection::new(core, peer, read, write, stopping).run().await
+        let torn = Torn::default();
+        if let Ended::Http2(begun) =
+            Connection::new(core, peer, read, write, stopping, torn).run().await
         {
+            // The client agreed on HTTP/1.1.
             drop(begun);
         }
     }
@@ -98,8 +103,25 @@ impl Door {
     /// Says in plain HTTP that TLS is spoken here.
     async fn plain_on_tls(self, mut stream: TcpStream, peer: Peer) {
         let (read, write) = stream.split();
-        let connection = Connection::new(self.core, peer, read, write, self.stopping);
+        let connection =
+            Connection::new(self.core, peer, read, write, self.stopping, Torn::default());
         connection.refuse(Error::PlainOnTls).await;
+    }
+}
+
+/// A connection that is reset, whenever it is dropped, where its end would be taken for that of a
+/// body.
+struct Told {
+    stream: Option<TcpStream>,
+    torn: Torn,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.as_ref().filter(|_| self.torn.get()) {
+            // Where that fails, the client sees the end as it would have.
+            let _ = stream.set_zero_linger();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers in HTTP/1.1 on a connection, as decided by `serve`.
 
-use super::body::{self, Gone, Sent, Sink};
+use super::body::{self, End, Gone, Sent, Sink};
 use super::head::{Follows, write_head};
 use super::outgoing::{Outgoing, Pace};
 use crate::answer::{Answer, Content};
@@ -8,8 +8,10 @@ use crate::heads::{status_line, write_fields};
 use crate::hints::Hint;
 use bytes::Bytes;
 use policy::time::Timestamp;
+use std::cell::Cell;
 use std::io::Write;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 
@@ -18,7 +20,12 @@ use tokio::io::AsyncWrite;
 pub struct Writer<W> {
     /// Where they go.
     pub half: Outgoing<W>,
+    torn: Torn,
 }
+
+/// Whether the end of the connection would now be taken for that of a body (RFC 9112 §8): then
+/// only a reset tells the client that it has a part.
+pub type Torn = Rc<Cell<bool>>;
 
 /// How an answer is framed, as the request had it.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +49,14 @@ pub struct Written {
     pub keep_alive: bool,
     /// Whether the answer broke off.
     pub cut: bool,
-    /// Whether only a reset can tell the client so: the end of the connection would be taken for
-    /// that of the body (RFC 9112 §8).
-    pub torn: bool,
+    /// Whether nothing more can be said: the client is gone, or is to see a reset.
+    pub gone: bool,
+}
+
+impl Written {
+    fn and_gone(self) -> Written {
+        Written { keep_alive: false, cut: true, gone: true, ..self }
+    }
 }
 
 /// Ends when the client leaves, which shows on the incoming half.
@@ -61,21 +73,13 @@ enum Delimiter {
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
     /// A writer over the outgoing half, whose client keeps that pace.
-    pub fn new(half: W, pace: Pace) -> Writer<W> {
-        Writer { half: Outgoing::new(half, pace) }
+    pub fn new(half: W, pace: Pace, torn: Torn) -> Writer<W> {
+        Writer { half: Outgoing::new(half, pace), torn }
     }
 
     /// Writes an answer. Small ones may stay in the buffer until [`Outgoing::flush`]. While more
     /// is to come of an origin, a client that `leave`s ends it.
-    ///
-    /// # Errors
-    /// When the client is gone.
-    pub async fn answer(
-        &mut self,
-        answer: Answer,
-        manner: Manner,
-        leave: Leave<'_>,
-    ) -> Result<Written, Gone> {
+    pub async fn answer(&mut self, answer: Answer, manner: Manner, leave: Leave<'_>) -> Written {
         let half = &mut self.half;
         half.begin();
         let follows = write_head(&mut half.buffer, &answer, manner.head_only, manner.now);
@@ -87,19 +91,36 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let closes = matches!(&answer.content, Content::Own(error) if error.closes());
         let keep_alive = manner.keep_alive && delimiter != Delimiter::Close && !closes;
         end_head(&mut half.buffer, delimiter, Manner { keep_alive, ..manner });
+        self.torn.set(delimiter == Delimiter::Close);
         let sink = &mut Framed { half, delimiter, leave };
-        let Sent { bytes, end } = body::send(answer.content, follows, sink).await?;
+        let Sent { bytes, end } = body::send(answer.content, follows, sink).await;
         let written = Written { body_bytes: bytes, keep_alive, ..Written::default() };
-        let Some(trailers) = end else {
-            let torn = delimiter == Delimiter::Close;
-            return Ok(Written { keep_alive: false, cut: true, torn, ..written });
+        let trailers = match end {
+            End::Whole(trailers) => trailers,
+            End::Broken if delimiter == Delimiter::Close => {
+                // What came of it goes out before the reset that says that it is a part.
+                let _ = half.flush().await;
+                return written.and_gone();
+            }
+            End::Broken => return Written { keep_alive: false, cut: true, ..written },
+            End::Gone => return written.and_gone(),
         };
-        if delimiter == Delimiter::Chunks {
-            half.buffer.extend_from_slice(b"0\r\n");
-            write_fields(&mut half.buffer, &trailers, |name| !name.is_hop_by_hop());
-            half.buffer.extend_from_slice(b"\r\n");
+        match delimiter {
+            Delimiter::Length => written,
+            Delimiter::Chunks => {
+                half.buffer.extend_from_slice(b"0\r\n");
+                write_fields(&mut half.buffer, &trailers, |_| true);
+                half.buffer.extend_from_slice(b"\r\n");
+                written
+            }
+            Delimiter::Close => match half.flush().await {
+                Ok(()) => {
+                    self.torn.set(false);
+                    written
+                }
+                Err(Gone) => written.and_gone(),
+            },
         }
-        Ok(written)
     }
 
     /// Writes an interim response, at once.

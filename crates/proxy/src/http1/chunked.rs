@@ -3,6 +3,7 @@
 use crate::error::Error;
 use bytes::{Buf, Bytes, BytesMut};
 use policy::fields::Fields;
+use policy::name::Name;
 
 /// The longest line that announces a chunk, extensions included, in bytes.
 const MAX_SIZE_LINE: usize = 256;
@@ -94,15 +95,19 @@ impl Decoder {
         for header in headers {
             fields.push(header.name.as_bytes(), header.value);
         }
-        // What frames or routes a message has no place behind it (RFC 9110 §6.5.1).
-        fields.retain(|field| {
-            use policy::name::Name::*;
-            !field.id.is_hop_by_hop()
-                && !matches!(field.id, ContentLength | Host | Authorization | SetCookie | Age)
-        });
+        fields.retain(|field| may_trail(field.id));
         self.expects = Expects::Nothing;
         Ok(Piece::End(fields))
     }
+}
+
+/// Whether a field may stand behind a body: what frames or routes a message, or says who asks, has
+/// no place there (RFC 9110 §6.5.1).
+pub fn may_trail(name: Name) -> bool {
+    use Name::*;
+    !name.is_hop_by_hop()
+        && !matches!(name, ContentLength | Host | Authorization | SetCookie | Cookie | Age | Vary)
+        && !matches!(name, CacheControl | ContentEncoding | ContentType | ContentRange)
 }
 
 /// Where the trailer section ends: behind its empty line.

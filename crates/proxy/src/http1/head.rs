@@ -274,12 +274,14 @@ fn absolute(target: &str) -> Result<(Option<&str>, &str), Error> {
 
 /// Whether it is a host with an optional port (RFC 3986 §3.2.2), without user information.
 pub fn is_authority(text: &str) -> bool {
-    let port_is_number = match text.rsplit_once(':') {
-        Some((_, port)) if !text.ends_with(']') => port.bytes().all(|b| b.is_ascii_digit()),
-        _ => true,
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !text.ends_with(']') => (name, port),
+        _ => (text, ""),
     };
+    let port_is_number = port.bytes().all(|b| b.is_ascii_digit());
+    let is_name = !name.is_empty() && name != "[]";
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&b);
-    !text.is_empty() && text.bytes().all(allowed) && port_is_number
+    is_name && text.bytes().all(allowed) && port_is_number
 }
 
 /// The authority without a port that goes without saying for the scheme.
@@ -330,6 +332,8 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: []\r\n\r\n", 400),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
                 400,

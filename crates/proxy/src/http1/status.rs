@@ -2,6 +2,10 @@
 
 /// The phrase for a status; empty where there is no well-known one.
 pub fn reason(status: u16) -> &'static str {
+    if status == 499 {
+        // nginx's, which those know who read logs.
+        return "Client Closed Request";
+    }
     http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("")
 }
 

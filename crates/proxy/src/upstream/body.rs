@@ -3,6 +3,7 @@
 use super::gate::Turn;
 use super::pool::Pool;
 use crate::error::Error;
+use crate::http1::chunked::may_trail;
 use crate::settings::OriginLimits;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -175,7 +176,9 @@ impl ResponseBody {
                     Ok(data) => return Ok(ResponsePiece::Data(data)),
                     Err(other) => {
                         let trailers = other.into_trailers().unwrap_or_default();
-                        return Ok(self.end(super::request::fields(&trailers)));
+                        let mut trailers = super::request::fields(&trailers);
+                        trailers.retain(|field| may_trail(field.id));
+                        return Ok(self.end(trailers));
                     }
                 },
             }

@@ -3,16 +3,15 @@
 
 use crate::error::Error;
 use crate::settings::OriginAddress;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Addresses are used while they are asked for again up to this age, in `dns_ttl`s.
 const OLDEST_TTLS: u32 = 10;
 /// How long older ones wait for newer.
 const ASK_PATIENCE: Duration = Duration::from_secs(2);
-
 /// How long a name that does not resolve is not asked for again, while nothing is known.
 const FAILURE_LASTS: Duration = Duration::from_secs(1);
 
@@ -20,18 +19,15 @@ const FAILURE_LASTS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Resolver {
     origin: OriginAddress,
-    known: Mutex<Option<Known>>,
-    /// Whether somebody asks already.
-    asking: AtomicBool,
-    /// Held by whoever asks while nothing is known; what came of it is for all who waited.
-    first: tokio::sync::Mutex<Option<Failed>>,
+    state: Mutex<State>,
 }
 
-/// The name did not resolve.
-#[derive(Debug)]
-struct Failed {
-    error: Error,
-    since: Instant,
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Known>,
+    failed: Option<(Error, Instant)>,
+    /// The look-up under way, of which there is one at the most, however many wait for it.
+    asking: Option<Asking>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,71 +36,114 @@ struct Known {
     since: Instant,
 }
 
+type Found = Result<Vec<SocketAddr>, Error>;
+
+#[derive(Clone, Debug)]
+struct Asking {
+    found: watch::Receiver<Option<Found>>,
+    since: Instant,
+}
+
 impl Resolver {
     /// A resolver that knows nothing yet.
     pub fn new(origin: OriginAddress) -> Resolver {
-        Resolver {
-            origin,
-            known: Mutex::default(),
-            asking: AtomicBool::new(false),
-            first: tokio::sync::Mutex::default(),
-        }
+        Resolver { origin, state: Mutex::default() }
     }
 
     /// The addresses, best first.
     ///
     /// # Errors
     /// When the name does not resolve and never has.
-    pub async fn resolve(self: &Arc<Resolver>, ttl: Duration) -> Result<Vec<SocketAddr>, Error> {
+    pub async fn resolve(self: &Arc<Resolver>, ttl: Duration) -> Found {
         if let Ok(address) = self.origin.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.origin.port)]);
         }
-        let Some(known) = self.known() else { return self.ask_first().await };
-        if known.since.elapsed() >= ttl.saturating_mul(OLDEST_TTLS) {
-            // By now the address may be another's: it stands in only if there is no answer.
-            let found = tokio::time::timeout(ASK_PATIENCE, self.ask()).await;
-            return Ok(found.ok().and_then(Result::ok).unwrap_or(known.addresses));
+        let (known, asking) = {
+            let mut state = self.state();
+            let age = state.known.as_ref().map(|known| known.since.elapsed());
+            match (&state.known, &state.failed) {
+                (Some(known), _) if age.is_some_and(|age| age < ttl) => {
+                    return Ok(known.addresses.clone());
+                }
+                (None, Some((error, at))) if at.elapsed() < FAILURE_LASTS => {
+                    return Err(error.clone());
+                }
+                _ => {}
+            }
+            let asking = self.asking(&mut state);
+            (state.known.clone(), asking)
+        };
+        match known {
+            None => asking.wait().await,
+            Some(known) if known.since.elapsed() < ttl.saturating_mul(OLDEST_TTLS) => {
+                Ok(known.addresses)
+            }
+            Some(known) => {
+                // By now the address may be another's: it stands in only if there is no answer.
+                let patience = ASK_PATIENCE.saturating_sub(asking.since.elapsed());
+                let found = tokio::time::timeout(patience, asking.wait()).await;
+                Ok(found.ok().and_then(Result::ok).unwrap_or(known.addresses))
+            }
         }
-        if known.since.elapsed() >= ttl && !self.asking.swap(true, Ordering::AcqRel) {
-            let beside = self.clone();
-            tokio::task::spawn_local(async move {
-                // Without an answer the old addresses stay, and the next request asks again.
-                let _ = beside.ask().await;
-                beside.asking.store(false, Ordering::Release);
-            });
-        }
-        Ok(known.addresses)
     }
 
-    fn known(&self) -> Option<Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The look-up under way, or a new one. It goes on whoever stops waiting for it.
+    fn asking(self: &Arc<Resolver>, state: &mut State) -> Asking {
+        if let Some(asking) = &state.asking {
+            return asking.clone();
+        }
+        let (tell, found) = watch::channel(None);
+        let asking = Asking { found, since: Instant::now() };
+        state.asking = Some(asking.clone());
+        let resolver = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let found = resolver.ask();
+            resolver.learn(&found);
+            // Nobody may wait for it any more.
+            let _ = tell.send(Some(found));
+        });
+        asking
     }
 
-    /// Asks for a name of which nothing is known: one look-up, however many wait for it.
-    async fn ask_first(&self) -> Result<Vec<SocketAddr>, Error> {
-        let mut failed = self.first.lock().await;
-        if let Some(known) = self.known() {
-            return Ok(known.addresses);
-        }
-        if let Some(failed) = failed.as_ref().filter(|f| f.since.elapsed() < FAILURE_LASTS) {
-            return Err(failed.error.clone());
-        }
-        let found = self.ask().await;
-        *failed = found.as_ref().err().map(|e| Failed { error: e.clone(), since: Instant::now() });
-        found
-    }
-
-    async fn ask(&self) -> Result<Vec<SocketAddr>, Error> {
-        let found = tokio::net::lookup_host((self.origin.host.as_str(), self.origin.port)).await;
+    fn ask(&self) -> Found {
+        let found = (self.origin.host.as_str(), self.origin.port).to_socket_addrs();
         let addresses: Vec<_> =
             found.map_err(|error| Error::OriginUnknown(error.to_string()))?.collect();
-        if addresses.is_empty() {
-            return Err(Error::OriginUnknown("it has no address".to_owned()));
+        match addresses.is_empty() {
+            true => Err(Error::OriginUnknown("it has no address".to_owned())),
+            false => Ok(addresses),
         }
-        let known = Known { addresses: addresses.clone(), since: Instant::now() };
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(addresses)
     }
+
+    fn learn(&self, found: &Found) {
+        let mut state = self.state();
+        state.asking = None;
+        match found {
+            Ok(addresses) => {
+                let known = Known { addresses: addresses.clone(), since: Instant::now() };
+                state.known = Some(known);
+            }
+            // Without an answer the old addresses stay.
+            Err(error) => state.failed = Some((error.clone(), Instant::now())),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asking {
+    async fn wait(mut self) -> Found {
+        match self.found.wait_for(Option::is_some).await {
+            Ok(found) => found.clone().unwrap_or_else(|| Err(interrupted())),
+            Err(_) => Err(interrupted()),
+        }
+    }
+}
+
+fn interrupted() -> Error {
+    Error::OriginUnknown("the look-up of its name was interrupted".to_owned())
 }
 
 #[cfg(test)]
@@ -124,29 +163,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_fails_is_asked_for_once_by_all_who_wait() {
-        let resolver = resolver("name.invalid");
-        let ttl = Duration::from_secs(30);
-        let (first, second) = tokio::join!(resolver.resolve(ttl), resolver.resolve(ttl));
-        assert!(matches!(first, Err(Error::OriginUnknown(_))), "{first:?}");
-        assert_eq!(first, second);
-        let failed = resolver.first.lock().await.as_ref().map(|f| f.since);
-        assert!(resolver.resolve(ttl).await.is_err());
-        assert_eq!(resolver.first.lock().await.as_ref().map(|f| f.since), failed, "not asked");
+    async fn all_wait_for_one_look_up_whoever_stops_waiting() {
+        let (resolver, ttl) = (resolver("name.invalid"), Duration::from_secs(30));
+        let (tell, found) = watch::channel(None);
+        resolver.state().asking = Some(Asking { found, since: Instant::now() });
+        let stopped = tokio::time::timeout(Duration::ZERO, resolver.resolve(ttl)).await;
+        assert!(stopped.is_err());
+        let others = async { tokio::join!(resolver.resolve(ttl), resolver.resolve(ttl)) };
+        let address = SocketAddr::from(([192, 0, 2, 1], 81));
+        let answers = async { tell.send(Some(Ok(vec![address]))).expect("they wait") };
+        let (others, ()) = tokio::join!(others, answers);
+        assert_eq!(others, (Ok(vec![address]), Ok(vec![address])));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_fails_is_not_asked_for_again_at_once() {
+        let (resolver, ttl) = (resolver("name.invalid"), Duration::from_secs(30));
+        let error = resolver.resolve(ttl).await.expect_err("no such name");
+        assert!(matches!(error, Error::OriginUnknown(_)), "{error:?}");
+        assert_eq!(resolver.resolve(ttl).await, Err(error));
+        assert!(resolver.state().asking.is_none());
     }
 
     #[tokio::test]
     async fn known_addresses_are_used_while_the_name_is_asked_again() {
-        let runs = tokio::task::LocalSet::new();
-        runs.run_until(async {
+        for (age, ttl) in [(5, 1), (50, 1)] {
             let resolver = resolver("name.invalid");
             let old = SocketAddr::from(([192, 0, 2, 1], 81));
-            let since = Instant::now() - Duration::from_secs(5);
-            let known = Known { addresses: vec![old], since };
-            *resolver.known.lock().expect("not poisoned") = Some(known);
-            assert_eq!(resolver.resolve(Duration::from_secs(1)).await, Ok(vec![old]));
-            assert!(resolver.asking.load(Ordering::Acquire));
-        })
-        .await;
+            let since = Instant::now() - Duration::from_secs(age);
+            resolver.state().known = Some(Known { addresses: vec![old], since });
+            assert_eq!(resolver.resolve(Duration::from_secs(ttl)).await, Ok(vec![old]), "{age}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_that_hangs_holds_up_nobody_for_long() {
+        let resolver = resolver("name.invalid");
+        let old = SocketAddr::from(([192, 0, 2, 1], 81));
+        let since = Instant::now() - Duration::from_secs(50);
+        let (hangs, found) = watch::channel(None);
+        {
+            let mut state = resolver.state();
+            state.known = Some(Known { addresses: vec![old], since });
+            let since = Instant::now() - ASK_PATIENCE;
+            state.asking = Some(Asking { found, since });
+        }
+        let begun = tokio::time::Instant::now();
+        assert_eq!(resolver.resolve(Duration::from_secs(1)).await, Ok(vec![old]));
+        assert_eq!(begun.elapsed(), Duration::ZERO, "others waited already");
+        drop(hangs);
     }
 }

@@ -4,14 +4,14 @@ use super::sink::StreamSink;
 use super::{GivenUp, request};
 use crate::answer::Answer;
 use crate::client::Peer;
-use crate::client::body::{self, Gone, Sent};
+use crate::client::body::{self, End, Gone, Sent};
 use crate::client::head::{Follows, write_head};
 use crate::client::outgoing::Pace;
 use crate::client::record::{Asked, Record};
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::hints::{Hint, Hints};
-use crate::serve::{Caller, serve};
+use crate::serve::{Caller, serve, site_of};
 use crate::settings::ClientLimits;
 use crate::upstream::request::{fields, header_map};
 use crate::upstream::{RequestBody, Upload};
@@ -119,14 +119,19 @@ impl Job {
         body: RequestBody,
     ) -> Result<(), Gone> {
         let mut key = Vec::with_capacity(128);
-        let serving = serve(&self.core, &self.caller, &self.request, body, &mut key, self.now);
+        let (core, caller, request) = (&self.core, &self.caller, &self.request);
+        let site = match site_of(core, request) {
+            Ok(site) => site,
+            Err(error) => return self.deliver(respond, None, Answer::own(error)).await,
+        };
+        let serving = serve(core, &site, caller, request, body, &mut key, self.now);
         tokio::pin!(serving);
-        let (site, answer) = loop {
+        let answer = loop {
             tokio::select! {
                 biased;
                 answer = &mut serving => break answer,
                 _ = poll_fn(|cx| respond.poll_reset(cx)) => {
-                    break (None, Answer::own(Error::ClientLeft));
+                    break Answer::own(Error::ClientLeft);
                 }
                 hint = self.caller.hints.next() => inform(respond, &hint)?,
             }
@@ -135,7 +140,7 @@ impl Job {
             Some(error) => Answer::own(error),
             None => answer,
         };
-        self.deliver(respond, site, answer).await
+        self.deliver(respond, Some(site.clone()), answer).await
     }
 
     /// Sends an answer, counts it and logs it.
@@ -155,48 +160,38 @@ impl Job {
             started: self.started,
         };
         let record = Record::begin(&self.core, asked, site.as_deref(), &answer);
-        let sent = self.send(respond, answer).await;
-        let (bytes, whole) = sent.as_ref().map_or((0, false), |sent| *sent);
-        record.end(bytes, !whole);
-        sent.map(|_| ())
+        let Sent { bytes, end } = self.send(respond, answer).await;
+        record.end(bytes, !matches!(end, End::Whole(_)));
+        if end == End::Gone { Err(Gone) } else { Ok(()) }
     }
 
-    /// Sends an answer; gives the bytes of its body, and whether that was whole.
-    async fn send(
-        &self,
-        respond: &mut SendResponse<Bytes>,
-        answer: Answer,
-    ) -> Result<(u64, bool), Gone> {
+    /// Sends an answer.
+    async fn send(&self, respond: &mut SendResponse<Bytes>, answer: Answer) -> Sent {
         let mut head = Vec::with_capacity(512);
         let head_only = self.request.method == Method::Head;
         let follows = write_head(&mut head, &answer, head_only, self.now);
         let response = response(answer.status(), &head);
-        let stream = respond.send_response(response, follows == Follows::Nothing);
         let length = match follows {
             Follows::Nothing => Some(0),
             Follows::Bytes(length) => Some(length),
             Follows::Unknown => None,
         };
+        let Ok(stream) = respond.send_response(response, follows == Follows::Nothing) else {
+            return Sent { bytes: 0, end: End::Gone };
+        };
         let limits = &self.core.shared.settings.client;
         let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
-        let mut sink = StreamSink::new(stream.map_err(|_| Gone)?, pace, length);
-        match body::send(answer.content, follows, &mut sink).await {
-            Err(Gone) => {
-                sink.tear();
-                Err(Gone)
+        let mut sink = StreamSink::new(stream, pace, length);
+        let mut sent = body::send(answer.content, follows, &mut sink).await;
+        match &sent.end {
+            End::Whole(trailers) => {
+                if sink.end(trailers).is_err() {
+                    sent.end = End::Gone;
+                }
             }
-            Ok(Sent { bytes, end: None }) => {
-                sink.tear();
-                Ok((bytes, false))
-            }
-            Ok(Sent { bytes, .. }) if follows == Follows::Nothing => Ok((bytes, true)),
-            Ok(Sent { bytes, end: Some(trailers) }) => {
-                let mut trailers = trailers;
-                trailers.retain(|field| !field.id.is_hop_by_hop());
-                sink.end(&trailers)?;
-                Ok((bytes, true))
-            }
+            End::Broken | End::Gone => sink.tear(),
         }
+        sent
     }
 }
 

@@ -1,0 +1,85 @@
+//! The way past the cache: a request to the origin and its response back.
+
+use crate::answer::{Answer, Content, passed};
+use crate::core::{Core, SiteOnCore};
+use crate::error::Error;
+use crate::metrics::Verdict;
+use crate::serve::Caller;
+use crate::upstream::request::outgoing;
+use crate::upstream::{RequestBody, Response};
+use policy::purge;
+use policy::reason::WhyPass;
+use policy::reply;
+use policy::request::Request;
+use std::rc::Rc;
+use tokio::sync::oneshot;
+
+/// A request that passes by the cache.
+pub struct Passing {
+    /// The core.
+    pub core: Rc<Core>,
+    /// The site.
+    pub site: Rc<SiteOnCore>,
+    /// Who asks.
+    pub caller: Caller,
+    /// The request.
+    pub request: Rc<Request>,
+    /// Why it passes.
+    pub why: WhyPass,
+}
+
+/// Sends a request past the cache.
+pub async fn pass(passing: Passing, body: RequestBody) -> Answer {
+    let (site, request, why) = (passing.site.clone(), passing.request.clone(), passing.why);
+    let found = match request.method.is_safe() {
+        true => passing.ask(body).await,
+        false => passing.ask_to_the_end(body).await,
+    };
+    let response = match found {
+        Ok(response) => response,
+        Err(error) => return Answer::own(error),
+    };
+    let policy = &site.settings.site;
+    let shown = reply::shown(policy, policy.rule_for(&request), response.status, &response.fields);
+    Answer {
+        verdict: Verdict::Pass,
+        cache: passed(why, response.status),
+        content: Content::Passing {
+            status: response.status,
+            shown,
+            length: response.length,
+            body: response.body,
+        },
+    }
+}
+
+impl Passing {
+    /// Asks the origin. What an unsafe method changed is made invalid (RFC 9111 §4.4).
+    async fn ask(self, body: RequestBody) -> Result<Response, Error> {
+        let Passing { core, site, caller, request, .. } = &self;
+        let shared = &core.shared;
+        let rule = site.settings.site.rule_for(request);
+        let node = &shared.settings.node;
+        let out = outgoing(&site.settings, rule, request, caller.client, node, false);
+        let early = Some(caller.hints.sink());
+        let counters = core.counters_of(site);
+        let response = site.upstream.exchange(&out, body, early, &shared.clock, counters).await?;
+        for url in purge::invalidated(request, rule, response.status, &response.fields) {
+            shared.store.invalidate(&url);
+        }
+        Ok(response)
+    }
+
+    /// The same in a task of its own: what the origin changes is to be made invalid also when the
+    /// client does not wait for the answer.
+    async fn ask_to_the_end(self, body: RequestBody) -> Result<Response, Error> {
+        let (tell, told) = oneshot::channel();
+        let running = self.core.stay();
+        tokio::task::spawn_local(async move {
+            // Whoever asked may be gone.
+            let _ = tell.send(self.ask(body).await);
+            drop(running);
+        });
+        told.await.unwrap_or(Err(Error::OriginDropped))
+    }
+}
