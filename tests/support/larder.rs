@@ -2,7 +2,7 @@
 
 use super::client::request;
 use super::metrics::Metrics;
-use super::{Client, DEADLINE, Origin, Received, until};
+use super::{Authority, Client, DEADLINE, Origin, Received, until};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ pub struct Larder {
     child: Child,
     /// Where it serves.
     pub address: SocketAddr,
+    /// Where it serves with TLS, if anywhere.
+    pub secure: Option<SocketAddr>,
     /// Where its operators ask.
     pub admin: SocketAddr,
     folder: PathBuf,
@@ -27,6 +29,8 @@ pub struct Larder {
 pub struct Setup {
     origin: Option<String>,
     config: Option<String>,
+    /// Whether the configuration says where to serve.
+    says_where: bool,
 }
 
 /// What the process says, line by line.
@@ -48,6 +52,27 @@ impl Setup {
         Setup { config: Some(text), ..self }
     }
 
+    /// With a certificate of `authority` for these names: one listener with TLS, one without.
+    pub fn secure(
+        self,
+        authority: &Authority,
+        names: &[&str],
+        toml: &str,
+        origin: &Origin,
+    ) -> Setup {
+        let [certificate, key] = authority.issue(names);
+        let server = format!(
+            "server.listen = [\"127.0.0.1:0\"]\nserver.listen_plain = [\"127.0.0.1:0\"]\n\
+             server.tls = {{ certificate = {certificate:?}, key = {key:?} }}\n{toml}\n"
+        );
+        self.serving_as_told(&server, origin)
+    }
+
+    /// With a configuration that says itself where to serve.
+    pub fn serving_as_told(self, toml: &str, origin: &Origin) -> Setup {
+        Setup { says_where: true, ..self.config(toml, origin) }
+    }
+
     /// Starts it and waits until it serves.
     pub fn start(self) -> Larder {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -56,8 +81,10 @@ impl Setup {
             .join(format!("blackbox-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]);
-        command.arg(folder.join("data"));
+        command.args(["serve", "--admin", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
+        if !self.says_where {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         if let Some(origin) = &self.origin {
             command.args(["--origin", origin]);
         }
@@ -70,13 +97,22 @@ impl Setup {
         let errors = Lines::of(child.stderr.take().unwrap());
         let output = Lines::of(child.stdout.take().unwrap());
         let start = errors.wait_for("listens on");
-        let address = |behind: &str| {
-            let rest = start.split_once(behind).expect("the start line tells both addresses").1;
+        let address = |from: usize, behind: &str| {
+            let rest = start[from..].split_once(behind)?.1;
             let end = rest.find([',', ';']).unwrap_or(rest.len());
-            rest[..end].parse().expect("an address")
+            rest[..end].parse().ok()
         };
-        let (address, admin) = (address("listens on http://"), address("admin on http://"));
-        Larder { child, address, admin, folder, errors, output }
+        let listens = start.find("listens on").expect("the start line says so");
+        let known = "the start line tells both addresses";
+        Larder {
+            child,
+            address: address(listens, "http://").expect(known),
+            secure: address(listens, "https://"),
+            admin: address(listens, "admin on http://").expect(known),
+            folder,
+            errors,
+            output,
+        }
     }
 }
 

@@ -10,19 +10,23 @@
 
 mod client;
 mod gate;
+mod http2;
 mod larder;
 mod message;
 mod metrics;
 mod origin;
 mod reply;
+mod secure;
 mod wire;
 
 pub use client::{Client, request};
 pub use gate::Gate;
+pub use http2::Http2;
 pub use larder::{Larder, Setup};
 pub use message::{Asked, Received};
 pub use origin::Origin;
 pub use reply::Reply;
+pub use secure::Authority;
 pub use wire::Wire;
 
 use std::time::{Duration, Instant};
