@@ -205,3 +205,54 @@ fn garbage_behind_the_preface_ends_the_connection() {
     }
     assert_eq!(origin.count(), 0);
 }
+
+#[test]
+fn answers_without_a_byte_end_and_are_not_reset() {
+    let origin = Origin::answering(|asked| match asked.target.as_str() {
+        "/moved" => Reply::status(302, "").with("Location", "/"),
+        _ => Reply::cached("max-age=60", ""),
+    });
+    let larder = Larder::before(&origin);
+    let mut client = Http2::plain(larder.address);
+    for (target, status) in [("/moved", 302), ("/empty", 200), ("/empty", 200)] {
+        let received = client.get(target);
+        assert_eq!((received.status, received.cut), (status, false), "{target}");
+        assert_eq!(received.field("content-length"), Some("0"));
+        larder.settle();
+    }
+}
+
+#[test]
+fn a_get_that_ends_by_an_empty_piece_is_one_without_a_body() {
+    let origin = Origin::answering(|_| Reply::cached("max-age=60", "page"));
+    let larder = Larder::before(&origin);
+    larder.fill("/");
+    let mut client = Http2::plain(larder.address);
+    let mut asking = client.send("GET", "/", &[], false);
+    asking.body.send_data(bytes::Bytes::new(), true).expect("it is open");
+    assert!(client.wait(asking).is_hit());
+    let mut asking = client.send("GET", "/", &[], false);
+    asking.body.send_data(bytes::Bytes::from_static(b"text"), true).expect("it is open");
+    assert_eq!(client.wait(asking).status, 200);
+    assert_eq!(origin.last().body, b"text");
+}
+
+#[test]
+fn requests_whose_connection_ends_are_counted_all_the_same() {
+    let gate = Gate::shut();
+    let held = gate.clone();
+    let origin = Origin::answering(move |_| {
+        held.pass();
+        Reply::ok("late")
+    });
+    let larder = Larder::before(&origin);
+    let mut client = Http2::plain(larder.address);
+    for number in 0..5 {
+        client.send("GET", &format!("/{number}"), &[], true);
+    }
+    client.breathe();
+    origin.wait_for(5);
+    drop(client);
+    larder.wait_for_metric("larder_requests_total", &["status=\"499\""], 5);
+    gate.open();
+}

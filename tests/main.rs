@@ -14,6 +14,7 @@ mod faults;
 mod forwarding;
 mod http2;
 mod keys;
+mod origins;
 mod process;
 mod regressions;
 mod serving;

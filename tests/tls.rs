@@ -184,3 +184,18 @@ fn strangers_cannot_say_for_whom_they_speak() {
     assert_eq!(client.read().status, 400);
     assert_eq!(origin.count(), 0);
 }
+
+/// What TLS had taken and the socket had no room for was never sent.
+#[test]
+fn a_large_answer_comes_to_its_last_byte_however_slowly_it_is_read() {
+    let (authority, body) = (Authority::new(), vec![b'x'; 4 << 20]);
+    let sent = body.clone();
+    let origin = Origin::answering(move |_| Reply::cached("max-age=60", &sent));
+    let (larder, address) = secure(&authority, &origin);
+    larder.fill("/");
+    for _ in 0..3 {
+        let mut client = authority.connect_narrow(address, "site.test");
+        let received = client.get("/").expect("it is believed");
+        assert!(received.body == body && !received.cut, "{}", received.body.len());
+    }
+}

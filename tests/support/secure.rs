@@ -6,6 +6,7 @@ use super::message::{Framing, Received, parse_head, read_body, read_head};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -71,6 +72,18 @@ impl Authority {
     /// Connects as a client that asks for that name and speaks HTTP/1.1.
     pub fn connect(&self, address: SocketAddr, name: &str) -> Secure {
         let stream = TcpStream::connect(address).expect("Larder takes connections");
+        self.over(stream, name)
+    }
+
+    /// The same with room for a few bytes only, so that Larder has to wait for the client.
+    pub fn connect_narrow(&self, address: SocketAddr, name: &str) -> Secure {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&address.into()).expect("Larder takes connections");
+        self.over(socket.into(), name)
+    }
+
+    fn over(&self, stream: TcpStream, name: &str) -> Secure {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connection = ClientConnection::new(self.client(&["http/1.1"]), name).unwrap();

@@ -120,7 +120,7 @@ fn in_use(error: std::io::Error, address: SocketAddr, flag: &str) -> anyhow::Err
 fn announce(meant: &Meant, addresses: &[Listen], admin: SocketAddr, has_token: bool) {
     let listening: Vec<String> = addresses.iter().map(url).collect();
     let origins: Vec<String> =
-        meant.settings.sites.iter().map(|site| reach(&site.origin)).collect();
+        meant.settings.sites.iter().flat_map(|site| &site.origins).map(reach).collect();
     let folder = match has_token {
         true => format!("folder {}", meant.data.display()),
         false => "no folder".to_owned(),
@@ -141,7 +141,7 @@ fn url(listen: &Listen) -> String {
 
 fn reach(origin: &proxy::settings::OriginAddress) -> String {
     use std::net::ToSocketAddrs;
-    let name = format!("http://{}", origin.authority());
+    let name = origin.url();
     let found = (origin.host.as_str(), origin.port).to_socket_addrs();
     let address = match found.map(|mut addresses| addresses.next()) {
         Ok(Some(address)) => address,

@@ -23,17 +23,26 @@ pub struct Files {
 pub struct Served {
     files: Vec<Files>,
     certificates: Vec<Certificate>,
+    /// When the files changed before they were read.
+    seen: Stamps,
 }
 
 /// When files changed last.
 type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 impl Files {
+    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
+        [&self.certificate, &self.key].map(|path| {
+            let facts = std::fs::metadata(path).ok()?;
+            Some((facts.modified().ok()?, facts.len()))
+        })
+    }
+
     /// Reads both.
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub fn read(&self) -> Result<Certificate, String> {
+    fn read(&self) -> Result<Certificate, String> {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
         };
@@ -44,10 +53,16 @@ impl Files {
 }
 
 impl Served {
-    /// Adds one.
-    pub fn add(&mut self, files: Files, certificate: Certificate) {
+    /// Reads and adds one.
+    ///
+    /// # Errors
+    /// What is wrong with its files, in words.
+    pub fn add(&mut self, files: Files) -> Result<(), String> {
+        let stamps = files.stamps();
+        self.certificates.push(files.read()?);
+        self.seen.extend(stamps);
         self.files.push(files);
-        self.certificates.push(certificate);
+        Ok(())
     }
 
     /// Whether there are none.
@@ -66,7 +81,7 @@ impl Served {
     /// # Errors
     /// When no thread can be had.
     pub fn watch(self, used: Arc<Certificates>) -> std::io::Result<()> {
-        let mut seen = self.stamps();
+        let mut seen = self.seen.clone();
         std::thread::Builder::new().name("certificates".into()).spawn(move || {
             loop {
                 std::thread::sleep(LOOK_EVERY);
@@ -91,10 +106,6 @@ impl Served {
     }
 
     fn stamps(&self) -> Stamps {
-        let stamp = |path: &PathBuf| {
-            let facts = std::fs::metadata(path).ok()?;
-            Some((facts.modified().ok()?, facts.len()))
-        };
-        self.files.iter().flat_map(|files| [stamp(&files.certificate), stamp(&files.key)]).collect()
+        self.files.iter().flat_map(Files::stamps).collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
 use crate::settings::{Settings, SiteSettings};
-use crate::upstream::{Upstream, UpstreamShared};
+use crate::upstream::{self, Upstream, UpstreamShared};
 use rustls::ServerConfig;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc::{Sender, WeakSender};
+use tokio::task::JoinSet;
 
 /// How often idle connections to origins are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -51,6 +52,8 @@ pub struct Shared {
 /// What one core has.
 #[derive(Debug)]
 pub struct Core {
+    /// Its number, counted from 0.
+    pub number: usize,
     /// What all cores share.
     pub shared: Arc<Shared>,
     /// This core's counters.
@@ -83,9 +86,7 @@ impl Shared {
         cores: usize,
     ) -> Arc<Shared> {
         let limits = Arc::new(settings.origin.clone());
-        let upstream = |site: &SiteSettings| {
-            Arc::new(UpstreamShared::new(site.origin.clone(), limits.clone()))
-        };
+        let upstream = |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone()));
         let sites = settings.sites.len();
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
@@ -114,10 +115,11 @@ impl Core {
     /// The core of that number.
     pub fn new(shared: Arc<Shared>, number: usize) -> Rc<Core> {
         let sites = shared.settings.sites.iter().enumerate().map(|(index, settings)| {
-            let upstream = Upstream::new(shared.upstreams[index].clone());
+            let upstream = Upstream::new(shared.upstreams[index].clone(), number);
             Rc::new(SiteOnCore { index, settings: settings.clone(), upstream })
         });
         Rc::new(Core {
+            number,
             sites: sites.collect(),
             counters: shared.counters[number].clone(),
             open: Cell::new(0),
@@ -145,8 +147,26 @@ impl Core {
         self.running.borrow().as_ref().and_then(WeakSender::upgrade)
     }
 
-    /// Closes idle connections to origins again and again, for as long as the core runs.
-    pub async fn sweep_connections(self: Rc<Core>) {
+    /// What the core does beside its connections, for as long as the set lives.
+    pub fn chores(self: &Rc<Core>) -> JoinSet<()> {
+        let mut chores = JoinSet::new();
+        chores.spawn_local(self.clone().sweep_connections());
+        // One core checks for all.
+        for site in self.sites.iter().filter(|_| self.number == 0) {
+            let (core, site) = (self.clone(), site.clone());
+            chores.spawn_local(async move {
+                let SiteOnCore { settings, upstream, .. } = &*site;
+                if let Some(check) = &settings.health_check {
+                    let host = settings.host_of_checks();
+                    upstream::watch(upstream, check, host, &core.shared.clock).await;
+                }
+            });
+        }
+        chores
+    }
+
+    /// Closes idle connections to origins again and again.
+    async fn sweep_connections(self: Rc<Core>) {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         loop {
             ticks.tick().await;

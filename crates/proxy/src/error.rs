@@ -44,6 +44,8 @@ pub enum Error {
     OriginUnknown(String),
     /// The origin refuses connections; the text says how.
     OriginUnreachable(String),
+    /// The origin's TLS is not to be believed, or broken; the text says how.
+    OriginTls(String),
     /// No connection within `connect_timeout`.
     OriginConnectTimeout,
     /// No response head within `first_byte_timeout`.
@@ -80,6 +82,7 @@ impl Error {
         "only-if-cached",
         "origin-unknown",
         "origin-unreachable",
+        "origin-tls",
         "origin-connect-timeout",
         "origin-timeout",
         "origin-stalled",
@@ -102,8 +105,8 @@ impl Error {
             HeadTooLarge => 431,
             ClientLeft => 499,
             TransferCoding => 501,
-            OriginUnknown(_) | OriginUnreachable(_) | OriginDropped | OriginMalformed(_)
-            | OriginHeadTooLarge => 502,
+            OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_) | OriginDropped
+            | OriginMalformed(_) | OriginHeadTooLarge => 502,
             TooManyConnections | QueueFull | QueueTimeout => 503,
             OnlyIfCached | OriginConnectTimeout | OriginTimeout | OriginStalled => 504,
             Loop => 508,
@@ -133,6 +136,7 @@ impl Error {
             OnlyIfCached => "only-if-cached",
             OriginUnknown(_) => "origin-unknown",
             OriginUnreachable(_) => "origin-unreachable",
+            OriginTls(_) => "origin-tls",
             OriginConnectTimeout => "origin-connect-timeout",
             OriginTimeout => "origin-timeout",
             OriginStalled => "origin-stalled",
@@ -170,6 +174,7 @@ impl Error {
             OnlyIfCached => "The request asks for a stored response only, and none will do.",
             OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
             OriginUnreachable(how) => return format!("The origin is not reachable: {how}."),
+            OriginTls(how) => return format!("The origin's TLS cannot be used: {how}."),
             OriginConnectTimeout => "The origin took no connection in time (connect_timeout).",
             OriginTimeout => "The origin did not begin to answer in time (first_byte_timeout).",
             OriginStalled => "The origin stopped within its answer (between_bytes_timeout).",
@@ -194,6 +199,11 @@ impl Error {
             502..=504 => Some(Failure::Unreachable),
             _ => None,
         }
+    }
+
+    /// Whether it is a limit of ours that stood in the way of asking an origin.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Error::QueueFull | Error::QueueTimeout)
     }
 
     /// Whether the connection cannot be used after it, since where the next request begins is

@@ -118,6 +118,8 @@ pub struct SiteCounters {
     pub origin_requests: Counter,
     /// Requests to the origin that failed.
     pub origin_failures: Counter,
+    /// Requests that were tried again at another server.
+    pub retried: Counter,
     /// Time to the origin's response heads.
     pub origin_times: Times,
     /// Requests answered from another's fetch.
@@ -140,6 +142,7 @@ impl SiteCounters {
             body_bytes: Counter::default(),
             origin_requests: Counter::default(),
             origin_failures: Counter::default(),
+            retried: Counter::default(),
             origin_times: Times::default(),
             collapsed: Counter::default(),
             stale: Counter::default(),

@@ -2,8 +2,12 @@
 //!
 //! Every queue, buffer, pool, body and wait has a limit here, with a name of its own.
 
+use policy::glob::Glob;
 use policy::rule::Site;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// All settings of the data path.
@@ -43,15 +47,41 @@ pub struct Listen {
 pub struct SiteSettings {
     /// Its hosts and rules.
     pub site: Site,
-    /// Where its responses come from.
-    pub origin: OriginAddress,
+    /// Where its responses come from: one server, or several that give the same.
+    pub origins: Vec<OriginAddress>,
+    /// How TLS is spoken with those that speak it.
+    pub origin_tls: Option<OriginTls>,
+    /// How they are asked whether they are well, if they are.
+    pub health_check: Option<HealthCheck>,
     /// The `Host` that the origin is sent.
     pub origin_host: OriginHost,
 }
 
-/// An origin server spoken to by plain HTTP/1.1.
+/// How TLS is spoken with origins.
+#[derive(Clone, Debug)]
+pub struct OriginTls {
+    /// Whom to believe, and in which protocols to speak.
+    pub config: Arc<ClientConfig>,
+    /// The name that the certificate has to be for, where it is not the origin's own.
+    pub name: Option<ServerName<'static>>,
+}
+
+/// How origins are asked whether they are well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// The path that is asked for; any answer below 400 is a good one.
+    pub path: String,
+    /// How often.
+    pub every: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// An origin server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OriginAddress {
+    /// By TLS or not.
+    pub is_tls: bool,
     /// Name or IP address, without brackets.
     pub host: String,
     /// Port.
@@ -132,6 +162,13 @@ pub struct OriginLimits {
     pub max_head_bytes: usize,
     /// Header fields of a response; more gets 502.
     pub max_fields: usize,
+    /// Failures in a row after which an origin of several is left out for a while; the last one
+    /// never is.
+    pub eject_after: u32,
+    /// For how long the first time; each further time so much longer, up to ten times.
+    pub eject_for: Duration,
+    /// Of a hundred requests, how many may be tried again at another server of the origin.
+    pub retry_percent: u32,
     /// How long an address that a name resolved to is used before it is asked for again.
     pub dns_ttl: Duration,
 }
@@ -167,12 +204,33 @@ impl Network {
     }
 }
 
+impl SiteSettings {
+    /// The `Host` that origins are asked with whether they are well; empty: their own.
+    pub fn host_of_checks(&self) -> &str {
+        match &self.origin_host {
+            OriginHost::Value(host) => host,
+            OriginHost::Origin => "",
+            OriginHost::Keep => {
+                let names = self.site.hosts.iter().map(Glob::as_str);
+                names.into_iter().find(|name| !name.contains(['*', '?'])).unwrap_or_default()
+            }
+        }
+    }
+}
+
 impl OriginAddress {
     /// Name and port as a `Host` field has them.
     pub fn authority(&self) -> String {
         let bracketed = self.host.contains(':');
         let host = if bracketed { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+        let usual = if self.is_tls { 443 } else { 80 };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The origin's URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
     }
 }
 
@@ -208,6 +266,9 @@ impl Default for OriginLimits {
             idle_timeout: Duration::from_secs(4),
             max_head_bytes: 64 << 10,
             max_fields: 100,
+            eject_after: 3,
+            eject_for: Duration::from_secs(10),
+            retry_percent: 20,
             dns_ttl: Duration::from_secs(30),
         }
     }

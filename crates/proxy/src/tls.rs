@@ -1,4 +1,5 @@
-//! TLS toward clients (RFC 8446): certificates by name, replaced while serving.
+//! TLS (RFC 8446): toward clients, with certificates by name that can be replaced while serving;
+//! toward origins, believing whom we are told to.
 
 pub use rustls::ServerConfig;
 use rustls::client::verify_server_name;
@@ -8,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version;
+use rustls::{ClientConfig, RootCertStore};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The application protocols that are spoken over TLS, best first.
@@ -68,6 +70,9 @@ impl Certificates {
 
     fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let [only] = all.as_slice() {
+            return Some(only.0.clone());
+        }
         let named = name.and_then(|name| ServerName::try_from(name).ok());
         let fits = named.and_then(|name| all.iter().find(|one| one.is_for(&name)));
         fits.or(all.first()).map(|one| one.0.clone())
@@ -96,4 +101,55 @@ pub fn server_config(certificates: Arc<Certificates>) -> Result<Arc<ServerConfig
     // One for the next connection is enough; each costs the client's first answer some time.
     config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
+}
+
+/// The authorities that are believed of origins.
+#[derive(Debug)]
+pub struct Believed(RootCertStore);
+
+impl Believed {
+    /// Those of a PEM file.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn from_pem(pem: &[u8]) -> Result<Believed, String> {
+        let all: Vec<_> = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("the authorities are no PEM: {error}"))?;
+        let believed = Believed::of(all);
+        if believed.0.is_empty() {
+            return Err("there is no certificate of an authority in the file".to_owned());
+        }
+        Ok(believed)
+    }
+
+    /// These, but for those that cannot be used.
+    pub fn of(all: Vec<CertificateDer<'static>>) -> Believed {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(all);
+        Believed(roots)
+    }
+
+    /// How TLS is spoken with origins: HTTP/2 where they speak it.
+    ///
+    /// # Errors
+    /// When the library's own defaults do not hold.
+    pub fn client_config(self) -> Result<Arc<ClientConfig>, String> {
+        let mut config =
+            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+                .map_err(|error| error.to_string())?
+                .with_root_certificates(self.0)
+                .with_no_client_auth();
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(Arc::new(config))
+    }
+}
+
+/// A name that a certificate can be for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn server_name(text: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(text.to_owned()).map_err(|_| format!("{text} is no name of a server"))
 }

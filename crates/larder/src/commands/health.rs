@@ -2,7 +2,7 @@
 
 use super::{Failure, say};
 use crate::cli::Health;
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use proxy::settings::OriginAddress;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -49,6 +49,9 @@ fn as_json(answer: &anyhow::Result<Answer>) -> serde_json::Value {
 }
 
 fn ask(admin: &OriginAddress) -> anyhow::Result<Answer> {
+    if admin.is_tls {
+        bail!("the admin listener speaks plain HTTP: write --admin http://{}", admin.host);
+    }
     let addresses: Vec<_> = (admin.host.as_str(), admin.port).to_socket_addrs()?.collect();
     let mut last = anyhow!("{} has no address", admin.host);
     for address in addresses {
@@ -108,7 +111,8 @@ mod tests {
             stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nready").expect("it listens");
             String::from_utf8_lossy(&head[..length]).into_owned()
         });
-        let answer = ask(&OriginAddress { host: "127.0.0.1".into(), port }).expect("an answer");
+        let answer = ask(&OriginAddress { is_tls: false, host: "127.0.0.1".into(), port })
+            .expect("an answer");
         assert_eq!(answer, Answer { status: 200, body: "ready".into() });
         let head = server.join().expect("it ends well");
         assert_eq!(head, format!("GET /ready HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"));

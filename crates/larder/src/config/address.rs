@@ -90,34 +90,33 @@ impl FromStr for Origin {
             let mend = format!("write \"http://{}\"", text.trim_start_matches('/'));
             return Err(Fault::new("the scheme is missing", mend));
         };
-        if !scheme.eq_ignore_ascii_case("http") {
+        let is_tls = scheme.eq_ignore_ascii_case("https");
+        if !is_tls && !scheme.eq_ignore_ascii_case("http") {
             return Err(other_scheme(&scheme.to_ascii_lowercase()));
         }
+        let scheme = scheme.to_ascii_lowercase();
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
             let end = authority.find(['/', '?', '#']).unwrap_or(authority.len());
-            let mend = format!("write \"http://{}\": paths pass as they are", &authority[..end]);
+            let mend =
+                format!("write \"{scheme}://{}\": paths pass as they are", &authority[..end]);
             return Err(Fault::new("an origin has no path", mend));
         }
         if let Some((_, behind)) = authority.rsplit_once('@') {
             let mend = format!(
-                "write \"http://{behind}\", and send credentials by a rule's request_headers"
+                "write \"{scheme}://{behind}\", and send credentials by a rule's request_headers"
             );
             return Err(Fault::new("an origin has no user or password", mend));
         }
+        let usual = if is_tls { 443 } else { 80 };
         parse_authority(authority)
-            .map(|(host, port)| Origin(OriginAddress { host, port: port.unwrap_or(80) }))
+            .map(|(host, port)| Origin(OriginAddress { is_tls, host, port: port.unwrap_or(usual) }))
     }
 }
 
 /// What is said of origins that this version cannot ask.
 fn other_scheme(scheme: &str) -> Fault {
     match scheme {
-        "https" => Fault::new(
-            "origins by https are not in this version",
-            "name the origin's plain http:// address, or put a TLS-terminating proxy such as \
-             stunnel or haproxy beside Larder and name its http:// address",
-        ),
         "s3" => Fault::new(
             "object storage as origin is not in this version",
             "name an http:// server that serves the bucket",
@@ -151,7 +150,7 @@ fn parse_authority(authority: &str) -> Result<(String, Option<u16>), Fault> {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0.authority())
+        f.write_str(&self.0.url())
     }
 }
 
@@ -203,7 +202,6 @@ mod tests {
         for (text, part_of_the_remedy) in [
             ("localhost:4321", "http://localhost:4321"),
             ("//app", "http://app"),
-            ("https://app", "TLS-terminating"),
             ("s3://bucket/prefix", "http://"),
             ("ftp://app", "http://"),
             ("http://app:4321/base", "http://app:4321"),

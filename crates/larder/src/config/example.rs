@@ -37,6 +37,7 @@ fn section(section: &Section) -> String {
 fn setting(setting: &Setting) -> String {
     let needed = setting.section == "site" && setting.name == "origin";
     let (value, note) = match (&setting.default, &setting.example) {
+        (_, Some(example)) if needed => (example, None),
         (Some(default), Some(example)) if is_empty(default) => (default, Some(example)),
         (Some(default), _) => (default, None),
         (None, Some(example)) => (example, None),
@@ -103,6 +104,7 @@ fn wrap(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::reading::OneOrMany;
     use crate::config::report::Severity;
     use crate::config::written::{Rule, Site, Written};
     use crate::config::{File, Flags, understand};
@@ -130,7 +132,11 @@ mod tests {
         let text = unmark(|setting| setting.default.is_some());
         let read: Written = toml::from_str(&text).expect("the example is TOML");
         let origin = "http://127.0.0.1:4321".parse().ok();
-        let site = Site { origin, rule: vec![Rule::default()], ..Site::default() };
+        let site = Site {
+            origin: OneOrMany(origin.into_iter().collect()),
+            rule: vec![Rule::default()],
+            ..Site::default()
+        };
         assert_eq!(read, Written { site: vec![site], ..Written::default() });
     }
 

@@ -76,10 +76,9 @@ fn sections_with(name: &str) -> Vec<String> {
 
 fn explain_type(found: &str, expected: &str, place: &Place) -> Fault {
     let found = found.strip_prefix("invalid type: ").unwrap_or(found);
-    let many = found.starts_with("sequence") || found.starts_with("map");
-    if many && place.name() == Some("origin") && place.steps().len() > 1 {
-        let mend = "write one origin, such as \"http://127.0.0.1:4321\"";
-        return Fault::new("several origins, or tables of them, are not in this version", mend);
+    if found.starts_with("map") && place.name() == Some("origin") && place.steps().len() > 1 {
+        let mend = "write an origin, such as \"http://127.0.0.1:4321\", or a list of them";
+        return Fault::new("origins as tables are not in this version", mend);
     }
     let found = match found {
         "map" => "a table",
@@ -162,10 +161,10 @@ mod tests {
                 "write a length",
             ),
             (
-                "invalid type: sequence, expected an URL",
+                "invalid type: map, expected an URL",
                 site.key("origin"),
-                "several origins, or tables of them, are not in this version",
-                "write one origin, such as \"http://127.0.0.1:4321\"",
+                "origins as tables are not in this version",
+                "write an origin, such as \"http://127.0.0.1:4321\", or a list of them",
             ),
             ("a\nb", Place::top(), "a", "b"),
         ] {

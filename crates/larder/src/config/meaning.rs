@@ -3,6 +3,7 @@
 
 mod data_folder;
 mod edits;
+mod origin_tls;
 mod rule;
 mod shadow;
 mod site;

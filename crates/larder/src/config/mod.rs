@@ -147,7 +147,7 @@ mod tests {
     fn an_origin_alone_is_enough() {
         let meant = meant("", &origin("http://app:4321"));
         let [site] = meant.settings.sites.as_slice() else { panic!("not one site: {meant:?}") };
-        assert_eq!((site.origin.host.as_str(), site.origin.port), ("app", 4321));
+        assert_eq!((site.origins[0].host.as_str(), site.origins[0].port), ("app", 4321));
         assert_eq!((site.site.name.as_str(), site.site.hosts.len()), ("default", 0));
         assert_eq!(site.origin_host, OriginHost::Keep);
         let address = "0.0.0.0:8080".parse().expect("an address");
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(meant.settings.listen[0].address.port(), 3);
         assert_eq!(meant.admin_listen.port(), 4);
         assert_eq!(meant.data, PathBuf::from("/d"));
-        assert_eq!(meant.settings.sites[0].origin.host, "flag");
+        assert_eq!(meant.settings.sites[0].origins[0].host, "flag");
         assert_eq!(meant.settings.sites[0].origin_host, OriginHost::Origin);
     }
 

@@ -11,7 +11,7 @@ mod site;
 
 pub use limits::{Limits, Origins, Storage};
 pub use rule::{Cache, Headers, Key, Matching, Query, Rule, Wanted};
-pub use site::Site;
+pub use site::{HealthCheck, Site};
 
 use super::address::{Listener, Peers};
 use super::reading::TableOrMany;

@@ -22,10 +22,11 @@ type OfSite = fn(&SiteCounters) -> &Counter;
 /// A counter that every core has.
 type OfCore = fn(&CoreCounters) -> &Counter;
 
-const OF_SITES: [(&str, &str, OfSite); 8] = [
+const OF_SITES: [(&str, &str, OfSite); 9] = [
     ("larder_body_bytes", "Bytes of bodies to clients", |site| &site.body_bytes),
     ("larder_origin_requests", "Requests to origins", |site| &site.origin_requests),
     ("larder_origin_failures", "Requests to origins that failed", |site| &site.origin_failures),
+    ("larder_retried", "Of these, those tried again at another", |site| &site.retried),
     ("larder_collapsed", "Requests answered by another's fetch", |site| &site.collapsed),
     ("larder_stale", "Stale responses served", |site| &site.stale),
     ("larder_expired", "Requests that found a response not fresh any more", |site| &site.expired),

@@ -94,7 +94,7 @@ impl<S: Sink> Out<'_, S> {
                 }
                 // It reads no more, so the fill must not wait for it.
                 drop(reader);
-                match Rest::ask(&errand, &head, self.bytes).await {
+                match Box::pin(Rest::ask(&errand, &head, self.bytes)).await {
                     Some(rest) => self.rest(rest).await?,
                     None => None,
                 }

@@ -126,7 +126,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let answer = Answer::own(error);
         let client = self.caller.client.address;
         let asked = Asked { client, request: None, at: now, started: Instant::now() };
-        let record = Record::begin(&self.core, asked, None, &answer);
+        let mut record = Record::waiting(&self.core, asked, None);
+        record.answered(&answer);
         let written = self.writer.answer(answer, manner, pin!(pending())).await;
         record.end(written.body_bytes, written.cut);
         if !written.gone {
@@ -172,7 +173,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 let leave = pin!(reader.left());
                 job.answer(writer, RequestBody::Empty, key, &Cell::new(None), leave).await
             }
-            framing => job.with_body(reader, writer, framing, facts, key).await,
+            framing => Box::pin(job.with_body(reader, writer, framing, facts, key)).await,
         }
     }
 
@@ -204,20 +205,32 @@ impl Job<'_> {
         fault: &Cell<Option<Error>>,
         mut leave: Leave<'_>,
     ) -> Result<Written, Gone> {
-        let (site, answer) = match site_of(self.core, self.request) {
-            Err(error) => (None, Answer::own(error)),
+        let site = site_of(self.core, self.request);
+        let record = self.record(site.as_deref().ok());
+        let answer = match &site {
+            Err(error) => Answer::own(error.clone()),
             Ok(site) => {
                 let Job { core, caller, request, manner, .. } = self;
-                let answering = serve(core, &site, caller, request, body, key, manner.now);
+                let answering = serve(core, site, caller, request, body, key, manner.now);
                 let waited = self.with_hints(answering, writer, leave.as_mut()).await?;
-                (Some(site), waited.unwrap_or_else(|| Answer::own(Error::ClientLeft)))
+                waited.unwrap_or_else(|| Answer::own(Error::ClientLeft))
             }
         };
         let (answer, manner) = match fault.take() {
             Some(error) => (Answer::own(error), Manner { keep_alive: false, ..self.manner }),
             None => (answer, self.manner),
         };
-        self.deliver(writer, site, answer, manner, leave).await
+        self.deliver(writer, record, answer, manner, leave).await
+    }
+
+    fn record<'r>(&'r self, site: Option<&'r SiteOnCore>) -> Record<'r> {
+        let asked = Asked {
+            client: self.caller.client.address,
+            request: Some(self.request),
+            at: self.manner.now,
+            started: self.started,
+        };
+        Record::waiting(self.core, asked, site)
     }
 
     /// Reads the body while the request is under way and its answer goes out: an origin may
@@ -238,7 +251,8 @@ impl Job<'_> {
         if length.is_some_and(|length| length > limits.max_body_bytes) {
             let manner = Manner { keep_alive: false, ..self.manner };
             let answer = Answer::own(Error::BodyTooLarge);
-            return self.deliver(writer, None, answer, manner, pin!(pending())).await;
+            let record = self.record(None);
+            return self.deliver(writer, record, answer, manner, pin!(pending())).await;
         }
         let (upload, body) = RequestBody::upload(length);
         let mut incoming = Body::new(framing);
@@ -309,7 +323,7 @@ impl Job<'_> {
     async fn deliver<W: AsyncWrite + Unpin>(
         &self,
         writer: &mut Writer<W>,
-        site: Option<Rc<SiteOnCore>>,
+        mut record: Record<'_>,
         answer: Answer,
         manner: Manner,
         leave: Leave<'_>,
@@ -317,13 +331,7 @@ impl Job<'_> {
         while let Some(hint) = self.caller.hints.take().filter(|_| !manner.is_http10) {
             writer.hint(&hint).await?;
         }
-        let asked = Asked {
-            client: self.caller.client.address,
-            request: Some(self.request),
-            at: self.manner.now,
-            started: self.started,
-        };
-        let record = Record::begin(self.core, asked, site.as_deref(), &answer);
+        record.answered(&answer);
         let written = writer.answer(answer, manner, leave).await;
         record.end(written.body_bytes, written.cut);
         Ok(written)

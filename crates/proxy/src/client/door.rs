@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// The first byte of a TLS handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
@@ -35,38 +36,46 @@ pub struct Door {
 
 impl Door {
     /// Serves a connection until it is over.
-    pub async fn enter(self, mut stream: TcpStream, peer: IpAddr) {
+    pub async fn enter(mut self, stream: TcpStream, peer: IpAddr) {
         // Answers are written whole; waiting for more to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        let settings = &self.core.shared.settings;
-        let (patience, trusted) = (settings.client.header_timeout, &settings.trusted_proxies);
-        let announces = settings.proxy_protocol.iter().any(|network| network.contains(peer));
-        let peer = match announces {
-            false => peer,
-            true => match timeout(patience, proxy_protocol::read(&mut stream)).await {
-                Ok(Ok(told)) => told.unwrap_or(peer),
-                // Whoever was told to announce itself and does not has nothing to say.
-                Ok(Err(_)) | Err(_) => return self.core.counters.handshakes_failed.one(),
-            },
+        let patience = self.core.shared.settings.client.header_timeout;
+        let mut stopping = self.stopping.clone();
+        let begun = tokio::select! {
+            biased;
+            begun = timeout(patience, Box::pin(self.begin(stream, peer))) => begun,
+            // Nothing was asked yet.
+            _ = stopping.wait_for(|stopping| *stopping) => return,
         };
-        let client = Client::new(peer, trusted);
-        match self.core.shared.tls.clone().filter(|_| self.is_tls) {
-            None => self.plain(stream, Peer { client, scheme: Scheme::Http }).await,
-            Some(config) => {
-                let peer = Peer { client, scheme: Scheme::Https };
-                let mut first = [0];
-                match timeout(patience, stream.peek(&mut first)).await {
-                    Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => {}
-                    Ok(Ok(1)) if first[0].is_ascii_uppercase() => {
-                        return self.plain_on_tls(stream, peer).await;
-                    }
-                    _ => return self.core.counters.handshakes_failed.one(),
-                }
-                match timeout(patience, TlsAcceptor::from(config).accept(stream)).await {
-                    Ok(Ok(stream)) => self.secure(stream, peer).await,
-                    Ok(Err(_)) | Err(_) => self.core.counters.handshakes_failed.one(),
-                }
+        match begun {
+            Ok(Ok((Entered::Plain(stream), peer))) => self.plain(stream, peer).await,
+            Ok(Ok((Entered::Secure(stream), peer))) => Box::pin(self.secure(*stream, peer)).await,
+            Ok(Ok((Entered::PlainOnTls(stream), peer))) => self.plain_on_tls(stream, peer).await,
+            Ok(Err(_)) | Err(_) => self.core.counters.handshakes_failed.one(),
+        }
+    }
+
+    /// Takes what comes before HTTP.
+    async fn begin(&mut self, mut stream: TcpStream, peer: IpAddr) -> io::Result<(Entered, Peer)> {
+        let settings = &self.core.shared.settings;
+        let announces = settings.proxy_protocol.iter().any(|network| network.contains(peer));
+        let told = match announces {
+            true => proxy_protocol::read(&mut stream).await?,
+            false => None,
+        };
+        let client = Client::new(told.unwrap_or(peer), &settings.trusted_proxies);
+        let Some(config) = self.core.shared.tls.clone().filter(|_| self.is_tls) else {
+            return Ok((Entered::Plain(stream), Peer { client, scheme: Scheme::Http }));
+        };
+        let peer = Peer { client, scheme: Scheme::Https };
+        let mut first = [0];
+        match stream.peek(&mut first).await? {
+            1 if first[0] == TLS_HANDSHAKE => {
+                let stream = TlsAcceptor::from(config).accept(stream).await?;
+                Ok((Entered::Secure(Box::new(stream)), peer))
             }
+            1 if first[0].is_ascii_uppercase() => Ok((Entered::PlainOnTls(stream), peer)),
+            _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
@@ -84,7 +93,7 @@ impl Door {
         }
     }
 
-    async fn secure(self, stream: tokio_rustls::server::TlsStream<TcpStream>, peer: Peer) {
+    async fn secure(self, stream: TlsStream<TcpStream>, peer: Peer) {
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             return http2::serve(self.core, peer, stream, self.stopping).await;
         }
@@ -107,6 +116,14 @@ impl Door {
             Connection::new(self.core, peer, read, write, self.stopping, Torn::default());
         connection.refuse(Error::PlainOnTls).await;
     }
+}
+
+/// A connection on which HTTP is to come.
+enum Entered {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+    /// Plain HTTP where TLS is spoken.
+    PlainOnTls(TcpStream),
 }
 
 /// A connection that is reset, whenever it is dropped, where its end would be taken for that of a

@@ -96,7 +96,7 @@ pub async fn serve_core(
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<Drained> {
     let core = Core::new(shared.clone(), number);
-    let sweeping = tokio::task::spawn_local(core.clone().sweep_connections());
+    let mut chores = core.chores();
     let mut accepting = JoinSet::new();
     let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
     core.wait_for(&ended);
@@ -111,7 +111,7 @@ pub async fn serve_core(
     accepting.shutdown().await;
     let drained =
         tokio::time::timeout(shared.settings.client.drain_timeout, all_ended.recv()).await;
-    sweeping.abort();
+    chores.shutdown().await;
     let cut = if drained.is_err() { core.open.get() } else { 0 };
     Ok(Drained { cut })
 }

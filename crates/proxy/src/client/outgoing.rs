@@ -119,6 +119,11 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 return Err(Gone);
             }
         }
+        // TLS takes bytes that the socket has no room for yet, and sends them only when told to.
+        match self.patience.limit(self.pace.stall, self.half.flush()).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => return Err(Gone),
+        }
         self.buffer.clear();
         if self.buffer.capacity() > KEPT_BUFFER_BYTES {
             self.buffer.shrink_to(KEPT_BUFFER_BYTES);

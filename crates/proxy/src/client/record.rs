@@ -1,9 +1,10 @@
-//! What is noted of each request: in the counters, in the access log.
+//! What is noted of each request: in the counters, in the access log. However it ends, it is noted.
 
 use crate::access_log::Line;
 use crate::answer::Answer;
 use crate::cache_status::CacheStatus;
 use crate::core::{Core, SiteOnCore};
+use crate::error::Error;
 use crate::metrics::Verdict;
 use policy::request::Request;
 use policy::time::Timestamp;
@@ -18,6 +19,8 @@ pub struct Record<'r> {
     status: u16,
     verdict: Verdict,
     cache: CacheStatus,
+    body_bytes: u64,
+    cut: bool,
 }
 
 /// Who asked, what and when.
@@ -34,44 +37,52 @@ pub struct Asked<'r> {
 }
 
 impl<'r> Record<'r> {
+    /// A request that nobody has answered yet. Dropped so, it is noted as one whose client left.
+    pub fn waiting(core: &'r Core, asked: Asked<'r>, site: Option<&'r SiteOnCore>) -> Record<'r> {
+        let left = Answer::own(Error::ClientLeft);
+        let (status, verdict, cache) = (left.status(), left.verdict, left.cache);
+        Record { core, asked, site, status, verdict, cache, body_bytes: 0, cut: true }
+    }
+
     /// Notes the answer, before it goes out.
-    pub fn begin(
-        core: &'r Core,
-        asked: Asked<'r>,
-        site: Option<&'r SiteOnCore>,
-        answer: &Answer,
-    ) -> Record<'r> {
-        let (status, verdict, cache) = (answer.status(), answer.verdict, answer.cache);
+    pub fn answered(&mut self, answer: &Answer) {
+        (self.status, self.verdict, self.cache) = (answer.status(), answer.verdict, answer.cache);
+    }
+
+    /// Notes what became of it: how many bytes of its body went out, and whether it was cut.
+    pub fn end(mut self, body_bytes: u64, cut: bool) {
+        (self.body_bytes, self.cut) = (body_bytes, cut);
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        let Record { core, asked, site, status, verdict, ref cache, body_bytes, cut } = *self;
         if let Some(reason) = cache.detail {
             core.counters.gave_reason(reason);
         }
         if asked.request.is_some() {
             core.shared.diagnosis.look(verdict, cache.detail);
         }
-        Record { core, asked, site, status, verdict, cache }
-    }
-
-    /// Notes what became of it: how many bytes of its body went out, and whether it was cut.
-    pub fn end(self, body_bytes: u64, cut: bool) {
-        match self.site {
+        match site {
             Some(site) => {
-                let counters = self.core.counters_of(site);
-                counters.answered(self.verdict, self.status);
+                let counters = core.counters_of(site);
+                counters.answered(verdict, status);
                 counters.body_bytes.add(body_bytes);
             }
-            None => self.core.counters.bad_requests.one(),
+            None => core.counters.bad_requests.one(),
         }
-        let Some(log) = &self.core.shared.access_log else { return };
+        let Some(log) = &core.shared.access_log else { return };
         log.log(&Line {
-            at: self.asked.at,
-            client: self.asked.client,
-            request: self.asked.request,
-            site: self.site.map_or("", |site| &site.settings.site.name),
-            status: self.status,
+            at: asked.at,
+            client: asked.client,
+            request: asked.request,
+            site: site.map_or("", |site| &site.settings.site.name),
+            status,
             body_bytes,
-            verdict: self.verdict.token(),
-            cache: &self.cache,
-            took: self.asked.started.elapsed(),
+            verdict: verdict.token(),
+            cache,
+            took: asked.started.elapsed(),
             cut,
         });
     }

@@ -108,6 +108,8 @@ pub fn may_trail(name: Name) -> bool {
     !name.is_hop_by_hop()
         && !matches!(name, ContentLength | Host | Authorization | SetCookie | Cookie | Age | Vary)
         && !matches!(name, CacheControl | ContentEncoding | ContentType | ContentRange)
+        && !matches!(name, Forwarded | XForwardedFor | XForwardedHost | XForwardedProto)
+        && !matches!(name, XRealIp | CdnLoop)
 }
 
 /// Where the trailer section ends: behind its empty line.

@@ -1,6 +1,7 @@
 //! Bodies toward an origin and from it.
 
 use super::gate::Turn;
+use super::link::Link;
 use super::pool::Pool;
 use crate::error::Error;
 use crate::http1::chunked::may_trail;
@@ -8,7 +9,6 @@ use crate::settings::OriginLimits;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use policy::fields::Fields;
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -144,7 +144,7 @@ impl Body for RequestBody {
 #[derive(Debug)]
 pub struct ResponseBody {
     pub(super) incoming: Incoming,
-    pub(super) sender: Option<SendRequest<RequestBody>>,
+    pub(super) link: Option<Link>,
     pub(super) pool: Rc<Pool>,
     pub(super) limits: Arc<OriginLimits>,
     pub(super) turn: Option<Turn>,
@@ -199,8 +199,8 @@ impl ResponseBody {
 
     fn end(&mut self, trailers: Fields) -> ResponsePiece {
         self.turn = None;
-        if let Some(sender) = self.sender.take() {
-            self.pool.give(sender, &self.limits);
+        if let Some(link) = self.link.take() {
+            self.pool.give(link, &self.limits);
         }
         ResponsePiece::End(trailers)
     }

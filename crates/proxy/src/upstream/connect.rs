@@ -1,34 +1,46 @@
 //! Opening a connection to an origin.
 
-use super::body::RequestBody;
+use super::link::Link;
 use super::resolve::Resolver;
+use super::wire::Wire;
 use crate::error::Error;
-use crate::settings::OriginLimits;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use crate::settings::{OriginAddress, OriginLimits, OriginTls};
+use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// hyper's own limit of header fields: one that is set, even to the same, costs an allocation a
-/// response.
-const HYPER_MAX_FIELDS: usize = 100;
-
-/// Opens a connection within `connect_timeout`, name look-up included.
+/// Opens a connection within `connect_timeout`, name look-up and TLS included.
 ///
 /// # Errors
 /// Why there is none.
 pub async fn connect(
     limits: &OriginLimits,
     resolver: &Arc<Resolver>,
-) -> Result<SendRequest<RequestBody>, Error> {
+    tls: Option<&OriginTls>,
+) -> Result<Link, Error> {
     let attempt = async {
         let addresses = resolver.resolve(limits.dns_ttl).await?;
-        handshake(first_to_answer(&addresses, limits.connect_timeout).await?, limits).await
+        let stream = first_to_answer(&addresses, limits.connect_timeout).await?;
+        // Without it small requests would wait for an acknowledgement; a failure costs time only.
+        let _ = stream.set_nodelay(true);
+        let tls = tls.filter(|_| resolver.origin().is_tls);
+        let named = tls.map(|tls| name(tls, resolver.origin()).map(|name| (tls, name)));
+        Link::over(Wire::new(stream), named.transpose()?, limits).await
     };
     timeout(limits.connect_timeout, attempt).await.map_err(|_| Error::OriginConnectTimeout)?
+}
+
+/// The name that the origin's certificate has to be for.
+fn name(tls: &OriginTls, origin: &OriginAddress) -> Result<ServerName<'static>, Error> {
+    match &tls.name {
+        Some(name) => Ok(name.clone()),
+        None => ServerName::try_from(origin.host.clone()).map_err(|error| {
+            Error::OriginTls(format!("{} is no name of a certificate: {error}", origin.host))
+        }),
+    }
 }
 
 /// Tries the addresses in turn, each for its share of the time, so that one that never answers
@@ -45,26 +57,4 @@ async fn first_to_answer(addresses: &[SocketAddr], time: Duration) -> Result<Tcp
         }
     }
     Err(last)
-}
-
-async fn handshake(
-    stream: TcpStream,
-    limits: &OriginLimits,
-) -> Result<SendRequest<RequestBody>, Error> {
-    // Without it small requests would wait for an acknowledgement; a failure only costs time.
-    let _ = stream.set_nodelay(true);
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(limits.max_head_bytes.max(8 << 10));
-    if limits.max_fields != HYPER_MAX_FIELDS {
-        builder.max_headers(limits.max_fields);
-    }
-    let (sender, connection) = builder
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| Error::OriginUnreachable(error.to_string()))?;
-    tokio::task::spawn_local(async move {
-        // How a connection ends is told to the exchange that it had.
-        let _ = connection.await;
-    });
-    Ok(sender)
 }

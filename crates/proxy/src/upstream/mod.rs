@@ -1,12 +1,19 @@
 //! Toward origins: names, turns, connections, one exchange.
 
 mod body;
+mod checks;
 mod connect;
+mod endpoint;
 mod exchange;
 mod gate;
+mod health;
+mod link;
 mod pool;
 pub mod request;
 mod resolve;
+mod retries;
+mod wire;
 
 pub use body::{RequestBody, ResponseBody, ResponsePiece, Upload};
+pub use checks::watch;
 pub use exchange::{Early, Response, Upstream, UpstreamShared};

@@ -3,7 +3,7 @@
 use super::body::RequestBody;
 use crate::error::Error;
 use crate::http1::head::{is_authority, without_default_port};
-use crate::settings::{Network, OriginHost, SiteSettings};
+use crate::settings::{Network, OriginAddress, OriginHost, SiteSettings};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use policy::cookies;
 use policy::fields::Fields;
@@ -21,7 +21,9 @@ pub struct Outgoing {
     pub method: Method,
     /// Path and query.
     pub target: String,
-    /// The fields, `Host` among them.
+    /// The `Host`; nothing: the origin's own.
+    pub host: Option<String>,
+    /// The other fields.
     pub fields: Fields,
 }
 
@@ -120,17 +122,17 @@ pub fn outgoing(
     fields.add(Name::CdnLoop, node);
     rule.request_fields.apply(&mut fields);
     let host = match &settings.origin_host {
-        OriginHost::Keep if !request.host.is_empty() => request.host.clone(),
-        OriginHost::Value(value) => value.clone(),
-        OriginHost::Keep | OriginHost::Origin => settings.origin.authority(),
+        OriginHost::Keep => Some(request.host.clone()).filter(|host| !host.is_empty()),
+        OriginHost::Value(value) => Some(value.clone()),
+        OriginHost::Origin => None,
     };
-    fields.set(Name::Host, host);
+    fields.remove(Name::Host);
     let target = if cached {
         forwarded_target(&rule.key.query, &request.target).into_owned()
     } else {
         request.target.clone()
     };
-    Outgoing { method: request.method.clone(), target, fields }
+    Outgoing { method: request.method.clone(), target, host, fields }
 }
 
 /// Brings the fields that count in keys to the spelling in which they count.
@@ -213,13 +215,22 @@ impl Outgoing {
     ///
     /// # Errors
     /// When the target has a character that no URL may have.
-    pub fn to_http(&self, body: RequestBody) -> Result<http::Request<RequestBody>, Error> {
+    pub fn to_http(
+        &self,
+        body: RequestBody,
+        origin: &OriginAddress,
+    ) -> Result<http::Request<RequestBody>, Error> {
         const TARGET: Error = Error::Malformed("a character in the target");
         let uri: Result<http::Uri, _> = self.target.parse();
         let uri = uri.or_else(|_| escaped(&self.target).parse()).map_err(|_| TARGET)?;
         let method = http::Method::from_bytes(self.method.as_str().as_bytes())
             .map_err(|_| Error::Malformed("the method"))?;
         let mut headers = header_map(&self.fields);
+        let host = match &self.host {
+            Some(host) => HeaderValue::from_str(host),
+            None => HeaderValue::from_str(&origin.authority()),
+        };
+        headers.insert(http::header::HOST, host.map_err(|_| Error::Malformed("the Host"))?);
         if body.is_empty() && matches!(self.method, Method::Post | Method::Put | Method::Patch) {
             // These anticipate content, so that there is none must be said (RFC 9110 §8.6).
             headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -275,7 +286,6 @@ pub fn fields(map: &HeaderMap) -> Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::OriginAddress;
     use policy::rule::{KeyParts, QueryRule, Site, SiteId};
     use policy::time::Seconds;
 
@@ -291,7 +301,12 @@ mod tests {
             heuristic_max: Seconds::ZERO,
             show_tags: false,
         };
-        SiteSettings { site, origin: OriginAddress { host: "o".into(), port: 81 }, origin_host }
+        let (origin_tls, health_check) = (None, None);
+        SiteSettings { site, origins: vec![origin()], origin_tls, health_check, origin_host }
+    }
+
+    fn origin() -> OriginAddress {
+        OriginAddress { is_tls: false, host: "o".into(), port: 81 }
     }
 
     fn request(pairs: &[(&str, &str)]) -> Request {
@@ -413,7 +428,8 @@ mod tests {
             let client = Client::new("::1".parse().expect("an address"), &[]);
             let out =
                 outgoing(&settings(kind), &Rule::default(), &request(&[]), client, "n1", true);
-            assert_eq!(out.fields.text(Name::Host), Some(host));
+            let sent = out.to_http(RequestBody::Empty, &origin()).expect("a good target");
+            assert_eq!(sent.headers()["host"], host);
             assert_eq!(
                 out.fields.text(Name::Forwarded),
                 Some("for=\"[::1]\";host=\"a.b\";proto=http")
@@ -437,7 +453,7 @@ mod tests {
     fn methods_that_anticipate_content_say_that_there_is_none() {
         for (method, says) in [(Method::Post, true), (Method::Put, true), (Method::Get, false)] {
             let out = Outgoing { method, ..sent(&[], false, false, &Rule::default()) };
-            let request = out.to_http(RequestBody::Empty).expect("a good target");
+            let request = out.to_http(RequestBody::Empty, &origin()).expect("a good target");
             assert_eq!(request.headers().contains_key("content-length"), says);
         }
     }
@@ -455,7 +471,7 @@ mod tests {
         for name in ABOUT_THE_VISITOR.into_iter().chain([Name::Cookie]) {
             assert!(!fields.has(name), "{name:?}");
         }
-        assert!(fields.has(Name::XForwardedHost) && fields.has(Name::Host));
+        assert!(fields.has(Name::XForwardedHost));
         let key = KeyParts {
             cookies: vec!["plan".into()],
             headers: vec!["referer".into()],

@@ -50,6 +50,11 @@ impl Resolver {
         Resolver { origin, state: Mutex::default() }
     }
 
+    /// Whose addresses they are.
+    pub fn origin(&self) -> &OriginAddress {
+        &self.origin
+    }
+
     /// The addresses, best first.
     ///
     /// # Errors
@@ -151,7 +156,7 @@ mod tests {
     use super::*;
 
     fn resolver(host: &str) -> Arc<Resolver> {
-        Arc::new(Resolver::new(OriginAddress { host: host.to_owned(), port: 81 }))
+        Arc::new(Resolver::new(OriginAddress { is_tls: false, host: host.to_owned(), port: 81 }))
     }
 
     #[tokio::test]

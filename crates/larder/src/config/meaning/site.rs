@@ -1,16 +1,17 @@
 //! What the sites mean, and that no two of them want the same host.
 
-use super::Notes;
 use super::rule::{globs, rule};
 use super::shadow::{covers, glob_covers};
+use super::{Notes, origin_tls};
 use crate::config::Flags;
 use crate::config::address::Origin;
 use crate::config::place::Place;
+use crate::config::reading::OneOrMany;
 use crate::config::words::HostPattern;
 use crate::config::written;
 use crate::config::written::Written;
 use policy::rule::{Rule, Site, SiteId};
-use proxy::settings::{Listen, OriginAddress, SiteSettings};
+use proxy::settings::{HealthCheck, Listen, OriginAddress, SiteSettings};
 use std::net::{IpAddr, SocketAddr};
 
 /// The most sites that are taken.
@@ -33,11 +34,15 @@ pub fn sites(
     check_hosts(&written_sites, &top, notes);
     let work_out = |(i, site): (usize, &written::Site)| {
         let place = top.index(i);
-        let origin = origin(site, listen, &place, notes);
+        let origins = origins(site, listen, &place, notes);
         let meant = one(site, i, written, &place, notes);
-        origin.map(|origin| SiteSettings {
+        let origin_tls = origin_tls::origin_tls(site, &place, notes);
+        let health_check = health_check(&site.health_check, &place, notes);
+        origins.map(|origins| SiteSettings {
             site: meant,
-            origin,
+            origins,
+            origin_tls,
+            health_check,
             origin_host: site.origin_host.0.clone(),
         })
     };
@@ -72,7 +77,7 @@ fn with_flag(
         _ => {}
     }
     if let (Some(origin), Some(site)) = (&flags.origin, sites.first_mut()) {
-        site.origin = Some(origin.clone());
+        site.origin = OneOrMany(vec![origin.clone()]);
     }
     Some(sites)
 }
@@ -127,26 +132,45 @@ fn rules(written: &[written::Rule], place: &Place, notes: &mut Notes<'_, '_>) ->
     rules
 }
 
-fn origin(
+fn origins(
     site: &written::Site,
     listen: &[Listen],
     place: &Place,
     notes: &mut Notes<'_, '_>,
-) -> Option<OriginAddress> {
+) -> Option<Vec<OriginAddress>> {
     let place = place.key("origin");
-    let Some(Origin(origin)) = &site.origin else {
-        if !notes.document.has_lost(&place) {
-            let mend = "add origin = \"http://127.0.0.1:4321\", with host and port of your server";
-            notes.error(&place, "this site has no origin", mend);
+    let mut origins: Vec<OriginAddress> = Vec::new();
+    for (i, Origin(origin)) in site.origin.0.iter().enumerate() {
+        let listed = place.index(i);
+        let place = if notes.document.has(&listed) { listed } else { place.clone() };
+        if listen.iter().any(|own| is_own_listener(origin, own.address)) {
+            let mend =
+                "name the address of the server behind Larder, or give Larder another --listen";
+            notes.error(&place, "this origin is Larder itself", mend);
         }
-        return None;
-    };
-    if listen.iter().any(|own| is_own_listener(origin, own.address)) {
-        let mend = "name the address of the server behind Larder, or give Larder another --listen";
-        notes.error(&place, "this origin is Larder itself", mend);
-        return None;
+        if origins.contains(origin) {
+            notes.error(&place, "this origin is named twice", "name it once");
+        }
+        origins.push(origin.clone());
     }
-    Some(origin.clone())
+    if origins.is_empty() && !notes.document.has_lost_below(&place) {
+        let mend = "add origin = \"http://127.0.0.1:4321\", with host and port of your server";
+        notes.error(&place, "this site has no origin", mend);
+    }
+    (!origins.is_empty()).then_some(origins)
+}
+
+fn health_check(
+    check: &written::HealthCheck,
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<HealthCheck> {
+    let path = check.path.clone()?;
+    if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'#') {
+        let place = place.key("health_check").key("path");
+        notes.error(&place, "this is no path", "write it as in \"/healthz\"");
+    }
+    Some(HealthCheck { path, every: check.every.0, timeout: check.timeout.0 })
 }
 
 /// Whether an origin on this machine is what listens on `own`.

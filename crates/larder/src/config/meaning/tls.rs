@@ -11,15 +11,12 @@ pub fn certificates(server: &Server, notes: &mut Notes<'_, '_>) -> Option<Served
     let mut served = Served::default();
     for (i, written) in server.tls.0.iter().enumerate() {
         let files = Files { certificate: written.certificate.clone(), key: written.key.clone() };
-        match files.read() {
-            Ok(certificate) => served.add(files, certificate),
-            Err(what) => {
-                let listed = place.index(i);
-                let place = if notes.document.has(&listed) { listed } else { place.clone() };
-                let mend = "name the PEM files of a certificate with its chain, and of its key, \
-                            that Larder may read";
-                notes.error(&place, what, mend);
-            }
+        if let Err(what) = served.add(files) {
+            let listed = place.index(i);
+            let place = if notes.document.has(&listed) { listed } else { place.clone() };
+            let mend = "name the PEM files of a certificate with its chain, and of its key, that \
+                        Larder may read";
+            notes.error(&place, what, mend);
         }
     }
     (!served.is_empty()).then_some(served)

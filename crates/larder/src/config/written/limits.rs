@@ -65,6 +65,14 @@ pub struct Origins {
     pub max_head: Size<8192>,
     /// Header fields of a response; more get 502.
     pub max_fields: Count<1>,
+    /// Where a site has several origins: after so many failures in a row one is left out for a
+    /// while; the last one never is.
+    pub eject_after: Count<1>,
+    /// For how long the first time; each further time so much longer, up to ten times.
+    pub eject_for: Length<1>,
+    /// Of a hundred requests, how many may be tried again at another origin of the site: those
+    /// without a body and with an idempotent method, of whose response no byte came.
+    pub retry_percent: Count<0>,
     /// How long an address is used before its name is looked up again.
     pub dns_ttl: Length<1>,
 }
@@ -130,6 +138,9 @@ impl Default for Origins {
             idle_timeout: Length(default.idle_timeout),
             max_head: Size(default.max_head_bytes as u64),
             max_fields: Count(default.max_fields),
+            eject_after: Count(default.eject_after as usize),
+            eject_for: Length(default.eject_for),
+            retry_percent: Count(default.retry_percent as usize),
             dns_ttl: Length(default.dns_ttl),
         }
     }
@@ -184,6 +195,9 @@ impl From<&Origins> for OriginLimits {
             idle_timeout: written.idle_timeout.0,
             max_head_bytes: written.max_head.in_memory(),
             max_fields: written.max_fields.0,
+            eject_after: u32::try_from(written.eject_after.0).unwrap_or(u32::MAX),
+            eject_for: written.eject_for.0,
+            retry_percent: u32::try_from(written.retry_percent.0).unwrap_or(u32::MAX),
             dns_ttl: written.dns_ttl.0,
         }
     }

@@ -2,9 +2,13 @@
 
 use super::Rule;
 use crate::config::address::{HostSent, Origin};
+use crate::config::quantity::Length;
+use crate::config::reading::OneOrMany;
 use crate::config::words::{HostPattern, NamePattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[[site]]`: a site.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -14,10 +18,16 @@ pub struct Site {
     /// every host.
     #[schemars(example = ["example.com", "*.example.com"])]
     pub hosts: Vec<HostPattern>,
-    /// Where its responses come from, spoken to by plain HTTP/1.1. Each site needs one; where
-    /// there is only one site, `--origin` wins over this.
+    /// Where its responses come from: an URL, or a list of them that give the same and are asked
+    /// in turn. By https:// HTTP/2 is spoken where the origin speaks it. Each site needs one;
+    /// where there is only one site, `--origin` wins over this.
     #[schemars(example = "http://127.0.0.1:4321")]
-    pub origin: Option<Origin>,
+    pub origin: OneOrMany<Origin>,
+    /// Whom to believe of https:// origins.
+    pub origin_tls: OriginTls,
+    /// Whether origins are asked again and again whether they are well. Without it, what becomes
+    /// of the requests tells.
+    pub health_check: HealthCheck,
     /// The `Host` that the origin is sent: "keep" the client's, "origin" for the origin's own
     /// name, or a host to send. Keep is what frameworks expect that build absolute URLs.
     pub origin_host: HostSent,
@@ -33,6 +43,38 @@ pub struct Site {
     /// Rules; the first that matches wins. No rule at all is right for most sites: the origin's
     /// headers decide.
     pub rule: Vec<Rule>,
+}
+
+/// `origin_tls`: whom to believe of https:// origins.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OriginTls {
+    /// A PEM file of authorities that are believed. Not set: those that the system believes.
+    #[schemars(example = "ca.pem")]
+    pub ca: Option<PathBuf>,
+    /// The name that the certificate has to be for. Not set: the one in the origin's URL.
+    #[schemars(example = "app.internal")]
+    pub name: Option<String>,
+}
+
+/// `health_check`: how origins are asked whether they are well.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HealthCheck {
+    /// The path that is asked for by GET; any answer below 400 is a good one. Not set: no checks.
+    #[schemars(example = "/healthz")]
+    pub path: Option<String>,
+    /// How often.
+    pub every: Length<1>,
+    /// How long an answer may take.
+    pub timeout: Length<1>,
+}
+
+impl Default for HealthCheck {
+    fn default() -> HealthCheck {
+        let (every, timeout) = (Duration::from_secs(10), Duration::from_secs(2));
+        HealthCheck { path: None, every: Length(every), timeout: Length(timeout) }
+    }
 }
 
 /// Cookies that well-known analytics and advertising scripts set for themselves. Cookies that a
@@ -69,7 +111,9 @@ impl Default for Site {
     fn default() -> Site {
         Site {
             hosts: Vec::new(),
-            origin: None,
+            origin: OneOrMany::default(),
+            origin_tls: OriginTls::default(),
+            health_check: HealthCheck::default(),
             origin_host: HostSent::default(),
             session_cookies: Vec::new(),
             ignored_cookies: COOKIES_OF_SCRIPTS.map(|name| NamePattern(name.to_owned())).into(),

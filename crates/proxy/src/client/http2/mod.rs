@@ -5,6 +5,7 @@
 
 mod request;
 mod sink;
+mod stalling;
 mod stream;
 
 use super::Peer;
@@ -13,26 +14,24 @@ use crate::settings::ClientLimits;
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::Builder;
+use stalling::Stalling;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 use stream::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Bytes of request bodies that a client may send ahead of what is taken: on one stream, and on
-/// all of a connection.
+/// Bytes of a request body that a client may send ahead of what is taken. A connection has room for
+/// as many from each of its streams, so that none stops another.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 /// Bytes of a response that wait in the connection's buffer, a stream.
-const SEND_BUFFER_BYTES: usize = 64 << 10;
-/// How many requests a client may give up beyond those that it lets be answered. Who opens and
-/// resets on and on only wants the work done (CVE-2023-44487).
-const MOST_GIVEN_UP: u32 = 200;
-/// How long a connection that is to end may take for it when nothing is under way.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const SEND_BUFFER_BYTES: usize = 32 << 10;
+/// How many requests a client may give up at once, and in a second. Who opens and resets on and on
+/// only wants the work done (CVE-2023-44487).
+const MOST_GIVEN_UP: f64 = 200.0;
+const GIVEN_UP_A_SECOND: f64 = 10.0;
 
 /// Serves a connection until it is over.
 pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
@@ -42,7 +41,8 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     mut stopping: watch::Receiver<bool>,
 ) {
     let limits = core.shared.settings.client.clone();
-    let handshake = builder(&limits).handshake::<T, Bytes>(io);
+    let io = Stalling::new(io, limits.send_timeout);
+    let handshake = builder(&limits).handshake::<_, Bytes>(io);
     let Ok(Ok(mut connection)) = timeout(limits.header_timeout, handshake).await else { return };
     let given_up = Rc::new(GivenUp::default());
     // Dropped with the connection, they end with it.
@@ -50,6 +50,13 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     let mut end = End::No;
     let mut idle_until = Instant::now() + limits.idle_timeout;
     loop {
+        while streams.try_join_next().is_some() {
+            idle_until = Instant::now() + limits.idle_timeout;
+        }
+        if given_up.is_too_much() && !matches!(end, End::By(_)) {
+            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            end = End::By(Instant::now() + limits.send_timeout);
+        }
         let idle = streams.is_empty();
         tokio::select! {
             biased;
@@ -62,10 +69,6 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
             },
             Some(_) = streams.join_next() => {
                 idle_until = Instant::now() + limits.idle_timeout;
-                if given_up.is_too_much() {
-                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                    end = End::By(Instant::now() + LAST_WORDS);
-                }
             }
             _ = stopping.wait_for(|stopping| *stopping), if end == End::No => {
                 connection.graceful_shutdown();
@@ -73,12 +76,12 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
             }
             () = sleep_until(idle_until), if idle && end == End::No => {
                 connection.graceful_shutdown();
-                end = End::By(Instant::now() + LAST_WORDS);
+                end = End::By(Instant::now() + limits.send_timeout);
             }
             () = sleep_until(end.by()), if matches!(end, End::By(_)) => return,
         }
         if end == End::WhenIdle && streams.is_empty() {
-            end = End::By(Instant::now() + LAST_WORDS);
+            end = End::By(Instant::now() + limits.send_timeout);
         }
     }
 }
@@ -96,33 +99,46 @@ impl End {
     fn by(self) -> Instant {
         match self {
             End::By(instant) => instant,
-            End::No | End::WhenIdle => Instant::now() + LAST_WORDS,
+            End::No | End::WhenIdle => Instant::now(),
         }
     }
 }
 
-/// Requests of a connection that its client gave up, less those that it let be answered.
-#[derive(Debug, Default)]
-struct GivenUp(Cell<u32>);
+/// Requests of a connection that its client gave up lately.
+#[derive(Debug)]
+struct GivenUp {
+    lately: Cell<f64>,
+    since: Cell<Instant>,
+}
+
+impl Default for GivenUp {
+    fn default() -> GivenUp {
+        GivenUp { lately: Cell::new(0.0), since: Cell::new(Instant::now()) }
+    }
+}
 
 impl GivenUp {
-    fn count(&self, given_up: bool) {
-        let count = self.0.get();
-        self.0.set(if given_up { count + 1 } else { count.saturating_sub(1) });
+    fn count(&self) {
+        let now = Instant::now();
+        let passed = now.duration_since(self.since.replace(now)).as_secs_f64();
+        self.lately.set((self.lately.get() - passed * GIVEN_UP_A_SECOND).max(0.0) + 1.0);
     }
 
     fn is_too_much(&self) -> bool {
-        self.0.get() > MOST_GIVEN_UP
+        self.lately.get() > MOST_GIVEN_UP
     }
 }
 
 fn builder(limits: &ClientLimits) -> Builder {
+    let streams = u32::try_from(limits.max_streams).unwrap_or(u32::MAX);
+    // What the protocol allows at the most (RFC 9113 §6.9.1).
+    let window = STREAM_WINDOW_BYTES.saturating_mul(streams).min(i32::MAX as u32);
     let mut builder = Builder::new();
     builder
-        .max_concurrent_streams(u32::try_from(limits.max_streams).unwrap_or(u32::MAX))
+        .max_concurrent_streams(streams)
         .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
         .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_connection_window_size(window)
         .max_send_buffer_size(SEND_BUFFER_BYTES);
     builder
 }

@@ -15,7 +15,7 @@ use policy::request::{Method, Request, Scheme, Version};
 /// What is wrong with it.
 pub fn read(
     head: &Parts,
-    body: &RecvStream,
+    has_body: bool,
     scheme: Scheme,
     limits: &ClientLimits,
 ) -> Result<Request, Error> {
@@ -35,7 +35,6 @@ pub fn read(
         return Err(Error::Malformed("the target"));
     }
     let host = host(head)?;
-    let has_body = !body.is_end_stream();
     let mut fields = fields(head);
     if fields.get(Name::Expect).is_some_and(|value| !value.eq_ignore_ascii_case(b"100-continue")) {
         return Err(Error::Expectation);
@@ -55,6 +54,15 @@ pub fn read(
         fields,
         has_body,
     })
+}
+
+/// Whether a body may come of which nothing says that it does: some clients end a GET by an empty
+/// piece of body.
+pub fn may_be_empty(head: &Parts, body: &RecvStream) -> bool {
+    let length = head.headers.get(http::header::CONTENT_LENGTH);
+    let none_said = length.is_none_or(|length| length.as_bytes() == b"0");
+    let seldom = matches!(head.method, http::Method::GET | http::Method::HEAD);
+    !body.is_end_stream() && seldom && none_said
 }
 
 /// The host in lower case. `:authority` and `Host`, where both are there, have to say the same

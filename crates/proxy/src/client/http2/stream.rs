@@ -11,6 +11,7 @@ use crate::client::record::{Asked, Record};
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::hints::{Hint, Hints};
+use crate::http1::chunked::may_trail;
 use crate::serve::{Caller, serve, site_of};
 use crate::settings::ClientLimits;
 use crate::upstream::request::{fields, header_map};
@@ -54,8 +55,17 @@ impl Stream {
     pub async fn run(self, request: http::Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let core = self.core.clone();
         let limits = &core.shared.settings.client;
-        let (head, incoming) = request.into_parts();
-        let read = request::read(&head, &incoming, self.peer.scheme, limits);
+        let (head, mut incoming) = request.into_parts();
+        let first = match request::may_be_empty(&head, &incoming) {
+            true => first_piece(&mut incoming, limits).await,
+            false => First::NotAsked,
+        };
+        let has_body = match first {
+            First::NotAsked => !incoming.is_end_stream(),
+            First::Piece(_) => true,
+            First::Nothing => false,
+        };
+        let read = request::read(&head, has_body, self.peer.scheme, limits);
         let expects_continue = head.headers.contains_key(http::header::EXPECT);
         let caller = Caller { client: self.peer.client, hints: Arc::new(Hints::default()) };
         let mut job = Job {
@@ -67,7 +77,7 @@ impl Stream {
             fault: Cell::new(None),
         };
         let answered = match read {
-            Err(error) => job.deliver(&mut respond, None, Answer::own(error)).await,
+            Err(error) => job.deliver(&mut respond, job.record(None), Answer::own(error)).await,
             Ok(mut request) => {
                 job.caller.client.believe(&mut request);
                 job.request = Rc::new(request);
@@ -75,12 +85,15 @@ impl Stream {
                     false => job.answer(&mut respond, RequestBody::Empty).await,
                     true => {
                         let length = content_length(&head);
+                        let incoming = (first.into_piece(), incoming);
                         job.with_body(&mut respond, incoming, length, expects_continue).await
                     }
                 }
             }
         };
-        self.given_up.count(answered.is_err());
+        if answered.is_err() {
+            self.given_up.count();
+        }
     }
 }
 
@@ -89,13 +102,14 @@ impl Job {
     async fn with_body(
         &self,
         respond: &mut SendResponse<Bytes>,
-        incoming: RecvStream,
+        incoming: (Option<Bytes>, RecvStream),
         length: Option<u64>,
         expects_continue: bool,
     ) -> Result<(), Gone> {
         let limits = &self.core.shared.settings.client;
         if length.is_some_and(|length| length > limits.max_body_bytes) {
-            return self.deliver(respond, None, Answer::own(Error::BodyTooLarge)).await;
+            let answer = Answer::own(Error::BodyTooLarge);
+            return self.deliver(respond, self.record(None), answer).await;
         }
         let (upload, body) = RequestBody::upload(length);
         let pump = async {
@@ -122,8 +136,11 @@ impl Job {
         let (core, caller, request) = (&self.core, &self.caller, &self.request);
         let site = match site_of(core, request) {
             Ok(site) => site,
-            Err(error) => return self.deliver(respond, None, Answer::own(error)).await,
+            Err(error) => {
+                return self.deliver(respond, self.record(None), Answer::own(error)).await;
+            }
         };
+        let record = self.record(Some(&site));
         let serving = serve(core, &site, caller, request, body, &mut key, self.now);
         tokio::pin!(serving);
         let answer = loop {
@@ -140,26 +157,30 @@ impl Job {
             Some(error) => Answer::own(error),
             None => answer,
         };
-        self.deliver(respond, Some(site.clone()), answer).await
+        self.deliver(respond, record, answer).await
     }
 
-    /// Sends an answer, counts it and logs it.
-    async fn deliver(
-        &self,
-        respond: &mut SendResponse<Bytes>,
-        site: Option<Rc<SiteOnCore>>,
-        answer: Answer,
-    ) -> Result<(), Gone> {
-        while let Some(hint) = self.caller.hints.take() {
-            inform(respond, &hint)?;
-        }
+    fn record<'r>(&'r self, site: Option<&'r SiteOnCore>) -> Record<'r> {
         let asked = Asked {
             client: self.caller.client.address,
             request: Some(&self.request),
             at: self.now,
             started: self.started,
         };
-        let record = Record::begin(&self.core, asked, site.as_deref(), &answer);
+        Record::waiting(&self.core, asked, site)
+    }
+
+    /// Sends an answer, counts it and logs it.
+    async fn deliver(
+        &self,
+        respond: &mut SendResponse<Bytes>,
+        mut record: Record<'_>,
+        answer: Answer,
+    ) -> Result<(), Gone> {
+        while let Some(hint) = self.caller.hints.take() {
+            inform(respond, &hint)?;
+        }
+        record.answered(&answer);
         let Sent { bytes, end } = self.send(respond, answer).await;
         record.end(bytes, !matches!(end, End::Whole(_)));
         if end == End::Gone { Err(Gone) } else { Ok(()) }
@@ -176,7 +197,7 @@ impl Job {
             Follows::Bytes(length) => Some(length),
             Follows::Unknown => None,
         };
-        let Ok(stream) = respond.send_response(response, follows == Follows::Nothing) else {
+        let Ok(stream) = respond.send_response(response, length == Some(0)) else {
             return Sent { bytes: 0, end: End::Gone };
         };
         let limits = &self.core.shared.settings.client;
@@ -195,12 +216,46 @@ impl Job {
     }
 }
 
+/// The first piece of a body that may turn out to be none.
+enum First {
+    /// It was not waited for.
+    NotAsked,
+    Piece(Bytes),
+    Nothing,
+}
+
+impl First {
+    fn into_piece(self) -> Option<Bytes> {
+        match self {
+            First::Piece(piece) => Some(piece),
+            First::NotAsked | First::Nothing => None,
+        }
+    }
+}
+
+/// Waits for the first piece of a body. What is wrong with it shows again to whoever reads on.
+async fn first_piece(incoming: &mut RecvStream, limits: &ClientLimits) -> First {
+    loop {
+        let next = timeout(limits.body_timeout, poll_fn(|cx| incoming.poll_data(cx))).await;
+        match next {
+            Ok(None) => return First::Nothing,
+            Ok(Some(Ok(piece))) if piece.is_empty() => {}
+            Ok(Some(Ok(piece))) => {
+                // It fails only for a stream that is over.
+                let _ = incoming.flow_control().release_capacity(piece.len());
+                return First::Piece(piece);
+            }
+            Ok(Some(Err(_))) | Err(_) => return First::NotAsked,
+        }
+    }
+}
+
 /// Hands a body on as the origin takes it.
 ///
 /// # Errors
 /// What is wrong with it.
 async fn pump(
-    mut incoming: RecvStream,
+    (first, mut incoming): (Option<Bytes>, RecvStream),
     upload: Upload,
     limits: &ClientLimits,
     expecting: Option<&Hints>,
@@ -213,6 +268,12 @@ async fn pump(
         hints.push_continue();
     }
     let mut taken = 0;
+    if let Some(first) = first {
+        taken += first.len() as u64;
+        if !upload.send(first).await {
+            return Ok(());
+        }
+    }
     let broken = |error: Error| {
         // Set before the upload is dropped, which is what ends the request.
         fault.set(Some(error.clone()));
@@ -239,7 +300,9 @@ async fn pump(
     let trailers = timeout(limits.body_timeout, poll_fn(|cx| incoming.poll_trailers(cx))).await;
     match trailers.map_err(|_| broken(Error::ClientTooSlow))? {
         Ok(trailers) => {
-            upload.end(&trailers.map(|map| fields(&map)).unwrap_or_default()).await;
+            let mut trailers = trailers.map(|map| fields(&map)).unwrap_or_default();
+            trailers.retain(|field| may_trail(field.id));
+            upload.end(&trailers).await;
             Ok(())
         }
         Err(_) => Err(broken(Error::ClientGone)),

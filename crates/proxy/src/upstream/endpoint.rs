@@ -1,0 +1,260 @@
+//! One server of an origin: its turns, its connections, one request and the head of its response.
+
+use super::body::{RequestBody, ResponseBody};
+use super::connect::connect;
+use super::exchange::{Early, Response};
+use super::gate::{Gate, Turn};
+use super::health::Health;
+use super::link::Link;
+use super::pool::Pool;
+use super::request::{Outgoing, fields};
+use super::resolve::Resolver;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::settings::{OriginAddress, OriginLimits, OriginTls};
+use hyper::body::Incoming;
+use policy::fields::Fields;
+use policy::freshness::Exchange;
+use policy::name::Name;
+use policy::time::Timestamp;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A server, as all cores share it.
+#[derive(Debug)]
+pub struct EndpointShared {
+    limits: Arc<OriginLimits>,
+    gate: Gate,
+    resolver: Arc<Resolver>,
+    tls: Option<OriginTls>,
+    /// Whether it is well.
+    pub health: Health,
+}
+
+/// A server, as one core has it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    shared: Arc<EndpointShared>,
+    pool: Rc<Pool>,
+}
+
+/// Why an endpoint gave no response.
+#[derive(Debug)]
+pub struct Failed {
+    /// What failed.
+    pub error: Error,
+    /// Whether no byte of a response came, so that the request may be asked elsewhere.
+    pub is_untouched: bool,
+}
+
+impl EndpointShared {
+    /// A server with its limits.
+    pub fn new(
+        address: OriginAddress,
+        tls: Option<OriginTls>,
+        limits: Arc<OriginLimits>,
+    ) -> EndpointShared {
+        let gate = Gate::new(&limits);
+        let resolver = Arc::new(Resolver::new(address));
+        EndpointShared { limits, gate, resolver, tls, health: Health::default() }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &OriginAddress {
+        self.resolver.origin()
+    }
+}
+
+impl Endpoint {
+    /// A core's own view, with its own connections.
+    pub fn new(shared: Arc<EndpointShared>) -> Endpoint {
+        Endpoint { shared, pool: Rc::default() }
+    }
+
+    /// What all cores share of it.
+    pub fn shared(&self) -> &EndpointShared {
+        &self.shared
+    }
+
+    /// Closes connections that have been idle too long.
+    pub fn sweep(&self) {
+        self.pool.sweep(&self.shared.limits);
+    }
+
+    /// Sends a request and waits for the head of its response. One that may be repeated and
+    /// meets a kept connection which the origin has just closed is sent once more on a new one.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn send(
+        &self,
+        outgoing: &Outgoing,
+        body: RequestBody,
+        early: Option<&Early>,
+        clock: &Clock,
+    ) -> Result<Response, Failed> {
+        let limits = &self.shared.limits;
+        let turn = self.shared.gate.enter(limits).await.map_err(Failed::touched)?;
+        let asked = clock.now();
+        let repeatable = body.is_empty() && outgoing.method.is_idempotent();
+        let mut request = self.prepare(outgoing, body, early)?;
+        if let Some(mut link) = self.pool.take(limits) {
+            match self.try_send(&mut link, request).await? {
+                Sent::Answered(response) => {
+                    return self.response(link, response, turn, asked, clock);
+                }
+                Sent::Back(unsent) => request = *unsent,
+                Sent::Lost if repeatable => {
+                    request = self.prepare(outgoing, RequestBody::Empty, early)?;
+                }
+                Sent::Lost => return Err(Failed::touched(Error::OriginDropped)),
+            }
+        }
+        // Boxed, since most exchanges find a connection and each waiting one has its size.
+        let connecting = connect(limits, &self.shared.resolver, self.shared.tls.as_ref());
+        let found = Box::pin(connecting).await;
+        let mut link = found.map_err(Failed::untouched)?;
+        self.pool.introduce(&link);
+        match self.try_send(&mut link, request).await? {
+            Sent::Answered(response) => self.response(link, response, turn, asked, clock),
+            Sent::Back(_) | Sent::Lost => Err(Failed::untouched(Error::OriginDropped)),
+        }
+    }
+
+    fn prepare(
+        &self,
+        outgoing: &Outgoing,
+        body: RequestBody,
+        early: Option<&Early>,
+    ) -> Result<http::Request<RequestBody>, Failed> {
+        let request = outgoing.to_http(body, self.shared.address());
+        let mut request = request.map_err(Failed::touched)?;
+        if let Some(early) = early.cloned() {
+            hyper::ext::on_informational(&mut request, move |response| {
+                early(response.status().as_u16(), &fields(response.headers()));
+            });
+        }
+        Ok(request)
+    }
+
+    /// Sends on one connection.
+    async fn try_send(
+        &self,
+        link: &mut Link,
+        request: http::Request<RequestBody>,
+    ) -> Result<Sent, Failed> {
+        let patience = self.shared.limits.first_byte_timeout;
+        let progress = request.body().progress();
+        let mut answer = std::pin::pin!(link.send(request));
+        let mut until = Instant::now() + patience;
+        let answer = loop {
+            match tokio::time::timeout_at(until.into(), &mut answer).await {
+                Ok(answer) => break answer,
+                // A body that goes on being sent puts the time off: it counts from its last byte.
+                Err(_) => match progress.as_ref().map(|last| last.get() + patience) {
+                    Some(later) if later > Instant::now() => until = later,
+                    _ => return Err(Failed::touched(Error::OriginTimeout)),
+                },
+            }
+        };
+        match answer {
+            Ok(response) => Ok(Sent::Answered(response)),
+            Err(mut failed) => match failed.take_message() {
+                Some(unsent) => Ok(Sent::Back(Box::new(unsent))),
+                None => lost(failed.into_error()).map_err(Failed::touched),
+            },
+        }
+    }
+
+    fn response(
+        &self,
+        link: Link,
+        response: http::Response<Incoming>,
+        turn: Turn,
+        asked: Timestamp,
+        clock: &Clock,
+    ) -> Result<Response, Failed> {
+        let (head, incoming) = response.into_parts();
+        let mut fields = fields(&head.headers);
+        refuse_double_framing(head.status, &fields).map_err(Failed::touched)?;
+        let length = fields.text(Name::ContentLength).and_then(|text| text.parse().ok());
+        remove_connection_fields(&mut fields);
+        let answered = clock.now();
+        if !fields.has(Name::Date) {
+            // Whoever passes a response on without one adds when it came (RFC 9110 §6.6.1).
+            fields.add(Name::Date, answered.to_http());
+        }
+        let limits = self.shared.limits.clone();
+        let (link, turn) = (Some(link), Some(turn));
+        let body = ResponseBody { incoming, link, pool: self.pool.clone(), limits, turn };
+        Ok(Response {
+            status: head.status.as_u16(),
+            fields,
+            length,
+            exchange: Exchange { asked, answered },
+            body,
+        })
+    }
+}
+
+impl Failed {
+    fn touched(error: Error) -> Failed {
+        Failed { error, is_untouched: false }
+    }
+
+    fn untouched(error: Error) -> Failed {
+        Failed { error, is_untouched: true }
+    }
+}
+
+/// What became of a request on one connection.
+enum Sent {
+    Answered(http::Response<Incoming>),
+    /// It never left.
+    Back(Box<http::Request<RequestBody>>),
+    /// The connection closed before the first byte of a response.
+    Lost,
+}
+
+fn lost(error: hyper::Error) -> Result<Sent, Error> {
+    if error.is_parse_too_large() {
+        return Err(Error::OriginHeadTooLarge);
+    }
+    if error.is_parse() {
+        return Err(Error::OriginMalformed(error.to_string()));
+    }
+    if error.is_user() {
+        // The only thing of ours that can fail is the client's body.
+        return Err(Error::ClientGone);
+    }
+    Ok(Sent::Lost)
+}
+
+/// Refuses a response whose end two readers would see in two places (RFC 9112 §6.3), one in a
+/// coding that is not undone here, and an upgrade, which is never asked for.
+fn refuse_double_framing(status: http::StatusCode, fields: &Fields) -> Result<(), Error> {
+    let malformed = |what: &str| Err(Error::OriginMalformed(what.to_owned()));
+    if status == http::StatusCode::SWITCHING_PROTOCOLS {
+        return malformed("an upgrade that was not asked for");
+    }
+    let mut codings = fields.members(Name::TransferEncoding);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), _) if fields.has(Name::ContentLength) => {
+            malformed("both Content-Length and Transfer-Encoding")
+        }
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => malformed("a transfer coding other than chunked"),
+    }
+}
+
+/// Removes the fields that speak of the connection to the origin (RFC 9110 §7.6.1).
+fn remove_connection_fields(headers: &mut Fields) {
+    let listed: Vec<String> = headers
+        .members(Name::Connection)
+        .map(|member| String::from_utf8_lossy(member).to_ascii_lowercase())
+        .collect();
+    headers
+        .retain(|field| !field.id.is_hop_by_hop() && !listed.iter().any(|name| name == field.name));
+}
