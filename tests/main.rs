@@ -20,5 +20,6 @@ mod regressions;
 mod serving;
 mod sites_and_rules;
 mod staleness;
+mod streams;
 mod tls;
 mod validation;

@@ -3,7 +3,7 @@
 use super::Gate;
 use super::message::{Framing, read_body};
 use socket2::SockRef;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -45,6 +45,14 @@ impl Wire<'_> {
         let _ = read_body(self.reader, self.framing, &mut body);
         self.framing = Framing::Length(0);
         body
+    }
+
+    /// Reads what has come, at least a byte; nothing if Larder has closed.
+    pub fn read_some(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; 4096];
+        let count = self.reader.read(&mut bytes).ok().filter(|count| *count > 0)?;
+        bytes.truncate(count);
+        Some(bytes)
     }
 
     /// Closes the connection behind what was sent.

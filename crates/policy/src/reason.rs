@@ -26,6 +26,8 @@ reasons! {
         Method = "method",
         /// A GET or HEAD with a body, whose meaning the key cannot hold.
         RequestBody = "request-body",
+        /// The client wants to go on in another protocol, such as WebSocket.
+        Upgrade = "upgrade",
         /// A rule has `cache = "off"`.
         RuleOff = "rule-off",
         /// A cookie that the site calls a session's.

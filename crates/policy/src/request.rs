@@ -131,6 +131,8 @@ pub struct Request {
     pub fields: Fields,
     /// Whether a body follows.
     pub has_body: bool,
+    /// The protocol that the client wants to go on in, as `Upgrade` names it (RFC 9110 §7.8).
+    pub upgrade: Option<Box<str>>,
 }
 
 impl Request {

@@ -36,6 +36,9 @@ fn why_pass(site: &Site, rule: &Rule, request: &Request) -> Option<WhyPass> {
     if request.has_body {
         return Some(WhyPass::RequestBody);
     }
+    if request.upgrade.is_some() {
+        return Some(WhyPass::Upgrade);
+    }
     if rule.cache == CacheMode::Off {
         return Some(WhyPass::RuleOff);
     }
@@ -67,6 +70,11 @@ mod tests {
             (Request { method: Method::Post, ..get.clone() }, &auto, Some(WhyPass::Method)),
             (Request { method: Method::Options, ..get.clone() }, &auto, Some(WhyPass::Method)),
             (Request { has_body: true, ..get.clone() }, &auto, Some(WhyPass::RequestBody)),
+            (
+                Request { upgrade: Some("websocket".into()), ..get.clone() },
+                &auto,
+                Some(WhyPass::Upgrade),
+            ),
             (get.clone(), &off, Some(WhyPass::RuleOff)),
             (with_cookie("sid=1"), &auto, Some(WhyPass::SessionCookie)),
             (with_cookie("lang=de"), &auto, None),

@@ -4,7 +4,7 @@ use crate::cache_status::CacheStatus;
 use crate::error::Error;
 use crate::fill::{Errand, Flowing, Reader};
 use crate::metrics::Verdict;
-use crate::upstream::ResponseBody;
+use crate::upstream::{ResponseBody, Tunnel, is_event_stream};
 use policy::fields::Fields;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use policy::reply::{self, Reply};
@@ -57,6 +57,15 @@ pub enum Content {
         length: Option<u64>,
         /// The body.
         body: ResponseBody,
+    },
+    /// The connection goes on in another protocol.
+    Switched {
+        /// The fields of the 101 as the client gets them.
+        shown: Fields,
+        /// The protocol.
+        protocol: Box<str>,
+        /// The origin's end.
+        tunnel: Tunnel,
     },
     /// An answer of our own.
     Own(Error),
@@ -118,7 +127,17 @@ impl Answer {
             Content::Flowing { not_modified: true, .. } => 304,
             Content::Flowing { head, .. } => head.status,
             Content::Passing { status, .. } => *status,
+            Content::Switched { .. } => 101,
             Content::Own(error) => error.status(),
+        }
+    }
+
+    /// Whether it is a stream of events, which lasts until somebody ends it.
+    pub fn is_event_stream(&self) -> bool {
+        match &self.content {
+            Content::Flowing { head, .. } => is_event_stream(&head.shown),
+            Content::Passing { shown, .. } => is_event_stream(shown),
+            _ => false,
         }
     }
 }

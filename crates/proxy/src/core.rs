@@ -7,7 +7,7 @@ use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
 use crate::settings::{Settings, SiteSettings};
-use crate::upstream::{self, Upstream, UpstreamShared};
+use crate::upstream::{self, LongStreams, Upstream, UpstreamShared};
 use rustls::ServerConfig;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -38,6 +38,8 @@ pub struct Shared {
     pub connections: AtomicUsize,
     /// Refreshes in the background under way.
     pub refreshes: AtomicUsize,
+    /// Event streams, and connections that went on in another protocol.
+    pub long: LongStreams,
     /// Where a line a request goes, if anywhere.
     pub access_log: Option<AccessLog>,
     /// Looks why nothing hits.
@@ -86,7 +88,10 @@ impl Shared {
         cores: usize,
     ) -> Arc<Shared> {
         let limits = Arc::new(settings.origin.clone());
-        let upstream = |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone()));
+        let client = &settings.client;
+        let long = LongStreams::new(client.max_long_streams, client.long_stream_timeout);
+        let upstream =
+            |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone(), &long));
         let sites = settings.sites.len();
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
@@ -97,6 +102,7 @@ impl Shared {
             marks: Marks::default(),
             connections: AtomicUsize::new(0),
             refreshes: AtomicUsize::new(0),
+            long,
             access_log,
             tls,
             diagnosis: Diagnosis::default(),

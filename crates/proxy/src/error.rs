@@ -36,6 +36,8 @@ pub enum Error {
     TooManyConnections,
     /// The origin has `concurrency` requests under way and `queue` waiting.
     QueueFull,
+    /// `max_long_streams` are open.
+    TooManyStreams,
     /// No turn for the origin within `queue_timeout`.
     QueueTimeout,
     /// The request allows no asking the origin, and nothing stored will do.
@@ -79,6 +81,7 @@ impl Error {
         "too-many-connections",
         "origin-queue-full",
         "origin-queue-timeout",
+        "too-many-streams",
         "only-if-cached",
         "origin-unknown",
         "origin-unreachable",
@@ -107,7 +110,7 @@ impl Error {
             TransferCoding => 501,
             OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_) | OriginDropped
             | OriginMalformed(_) | OriginHeadTooLarge => 502,
-            TooManyConnections | QueueFull | QueueTimeout => 503,
+            TooManyConnections | TooManyStreams | QueueFull | QueueTimeout => 503,
             OnlyIfCached | OriginConnectTimeout | OriginTimeout | OriginStalled => 504,
             Loop => 508,
         }
@@ -133,6 +136,7 @@ impl Error {
             TooManyConnections => "too-many-connections",
             QueueFull => "origin-queue-full",
             QueueTimeout => "origin-queue-timeout",
+            TooManyStreams => "too-many-streams",
             OnlyIfCached => "only-if-cached",
             OriginUnknown(_) => "origin-unknown",
             OriginUnreachable(_) => "origin-unreachable",
@@ -170,6 +174,7 @@ impl Error {
                 "The server has as many connections as it takes (max_connections)."
             }
             QueueFull => "The origin has as many requests as it takes, and as many wait (queue).",
+            TooManyStreams => "The server has as many long streams as it takes (max_long_streams).",
             QueueTimeout => "The origin had no turn for the request in time (queue_timeout).",
             OnlyIfCached => "The request asks for a stored response only, and none will do.",
             OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
@@ -185,6 +190,18 @@ impl Error {
         text.to_owned()
     }
 
+    /// What an exchange with an origin failed of; nothing where the connection was lost before the
+    /// first byte of a response.
+    pub fn from_exchange(error: &hyper::Error) -> Option<Error> {
+        match () {
+            () if error.is_parse_too_large() => Some(Error::OriginHeadTooLarge),
+            () if error.is_parse() => Some(Error::OriginMalformed(error.to_string())),
+            // The only thing of ours that can fail is the client's body.
+            () if error.is_user() => Some(Error::ClientGone),
+            () => None,
+        }
+    }
+
     /// The page that the client gets.
     pub fn page(&self) -> String {
         let status = self.status();
@@ -195,7 +212,8 @@ impl Error {
     /// client is at fault.
     pub fn failure(&self) -> Option<Failure> {
         match self.status() {
-            _ if *self == Error::OnlyIfCached || *self == Error::TooManyConnections => None,
+            _ if matches!(self, Error::OnlyIfCached | Error::TooManyConnections) => None,
+            _ if *self == Error::TooManyStreams => None,
             502..=504 => Some(Failure::Unreachable),
             _ => None,
         }
@@ -203,7 +221,7 @@ impl Error {
 
     /// Whether it is a limit of ours that stood in the way of asking an origin.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Error::QueueFull | Error::QueueTimeout)
+        matches!(self, Error::QueueFull | Error::QueueTimeout | Error::TooManyStreams)
     }
 
     /// Whether the connection cannot be used after it, since where the next request begins is

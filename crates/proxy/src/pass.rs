@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::metrics::Verdict;
 use crate::serve::Caller;
 use crate::upstream::request::outgoing;
-use crate::upstream::{RequestBody, Response};
+use crate::upstream::{Either, RequestBody, Response};
 use policy::purge;
 use policy::reason::WhyPass;
 use policy::reply;
@@ -31,6 +31,9 @@ pub struct Passing {
 /// Sends a request past the cache.
 pub async fn pass(passing: Passing, body: RequestBody) -> Answer {
     let (site, request, why) = (passing.site.clone(), passing.request.clone(), passing.why);
+    if request.upgrade.is_some() && body.is_empty() {
+        return upgrade(passing).await;
+    }
     let found = match request.method.is_safe() {
         true => passing.ask(body).await,
         false => passing.ask_to_the_end(body).await,
@@ -39,17 +42,36 @@ pub async fn pass(passing: Passing, body: RequestBody) -> Answer {
         Ok(response) => response,
         Err(error) => return Answer::own(error),
     };
+    answer(&site, &request, why, response)
+}
+
+fn answer(site: &SiteOnCore, request: &Request, why: WhyPass, response: Response) -> Answer {
+    let Response { status, fields, length, body, .. } = response;
     let policy = &site.settings.site;
-    let shown = reply::shown(policy, policy.rule_for(&request), response.status, &response.fields);
-    Answer {
-        verdict: Verdict::Pass,
-        cache: passed(why, response.status),
-        content: Content::Passing {
-            status: response.status,
-            shown,
-            length: response.length,
-            body: response.body,
-        },
+    let shown = reply::shown(policy, policy.rule_for(request), status, &fields);
+    let content = Content::Passing { status, shown, length, body };
+    Answer { verdict: Verdict::Pass, cache: passed(why, status), content }
+}
+
+/// Asks the origin to go on in another protocol.
+async fn upgrade(passing: Passing) -> Answer {
+    let Passing { core, site, caller, request, why } = &passing;
+    let shared = &core.shared;
+    let policy = &site.settings.site;
+    let rule = policy.rule_for(request);
+    let node = &shared.settings.node;
+    let out = outgoing(&site.settings, rule, request, caller.client, node, false);
+    let early = Some(caller.hints.sink());
+    let counters = core.counters_of(site);
+    match site.upstream.upgrade(&out, early, &shared.clock, counters).await {
+        Err(error) => Answer::own(error),
+        Ok(Either::Response(response)) => answer(site, request, *why, response),
+        Ok(Either::Switched(fields, tunnel)) => {
+            let shown = reply::shown(policy, rule, 101, &fields);
+            let protocol = request.upgrade.clone().unwrap_or_default();
+            let content = Content::Switched { shown, protocol, tunnel };
+            Answer { verdict: Verdict::Pass, cache: passed(*why, 101), content }
+        }
     }
 }
 

@@ -135,6 +135,11 @@ pub struct ClientLimits {
     pub min_send_bytes: u64,
     /// Streams of one HTTP/2 connection at once; further ones are refused.
     pub max_streams: usize,
+    /// Connections at once that go on in another protocol, and event streams; further ones that
+    /// want to are answered 503.
+    pub max_long_streams: usize,
+    /// Without a byte in either direction on such a connection, or of an event stream.
+    pub long_stream_timeout: Duration,
     /// From the signal to stop until what still runs is cut.
     pub drain_timeout: Duration,
 }
@@ -248,6 +253,8 @@ impl Default for ClientLimits {
             send_timeout: Duration::from_secs(30),
             min_send_bytes: 1 << 10,
             max_streams: 128,
+            max_long_streams: 4096,
+            long_stream_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(25),
         }
     }

@@ -142,6 +142,7 @@ impl DataPath {
 
     fn sizes(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         let stats = self.0.store.stats();
+        let long = self.0.long.open() as u64;
         let connections = self.0.connections.load(Ordering::Relaxed) as u64;
         let refreshes = self.0.refreshes.load(Ordering::Relaxed) as u64;
         let fills = self.0.fills.len() as u64;
@@ -151,6 +152,7 @@ impl DataPath {
             ("larder_in_flight_bytes", "Bytes of bodies on their way in", stats.in_flight_bytes),
             ("larder_alive_bytes", "Bytes of bodies stored or still being sent", stats.alive_bytes),
             ("larder_connections", "Open connections of clients", connections),
+            ("larder_long_streams", "Open tunnels and event streams", long),
             ("larder_fills", "Responses on their way into the cache", fills),
             ("larder_refreshes", "Background refreshes under way", refreshes),
         ] {

@@ -5,6 +5,7 @@ use super::body::Gone;
 use super::outgoing::Pace;
 use super::reader::{Body, BodyPiece, NoRequest, Reader};
 use super::record::{Asked, Record};
+use super::tunnel::{self, Ends};
 use super::writer::{Leave, Manner, Torn, Writer, Written};
 use crate::answer::Answer;
 use crate::core::{Core, SiteOnCore};
@@ -13,7 +14,7 @@ use crate::hints::Hints;
 use crate::http1::head::{Framing, HeadFacts};
 use crate::serve::{Caller, serve, site_of};
 use crate::settings::ClientLimits;
-use crate::upstream::{RequestBody, Upload};
+use crate::upstream::{RequestBody, Tunnel, Upload};
 use bytes::BytesMut;
 use policy::request::{Method, Request};
 use std::cell::Cell;
@@ -60,6 +61,7 @@ struct Job<'c> {
     request: &'c Rc<Request>,
     manner: Manner,
     started: Instant,
+    stopping: &'c watch::Receiver<bool>,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
@@ -93,6 +95,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             match self.next_request().await {
                 Ok(facts) => match self.exchange(facts).await {
                     Ok(Written { keep_alive: true, .. }) => {}
+                    Ok(Written { tunnel: Some(tunnel), .. }) => {
+                        self.tunnel(tunnel).await;
+                        return Ended::Over;
+                    }
                     Ok(Written { gone: true, .. }) | Err(Gone) => return Ended::Over,
                     Ok(_) => {
                         self.close().await;
@@ -117,6 +123,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 }
             }
         }
+    }
+
+    /// Goes on in another protocol.
+    async fn tunnel(mut self, tunnel: Tunnel) {
+        let idle = self.core.shared.settings.client.long_stream_timeout;
+        let begun = self.reader.take_buffer();
+        let (read, write) = (self.reader.half(), &mut self.writer.half.half);
+        let ends = Ends { read, write, begun: &begun };
+        Box::pin(tunnel::run(ends, tunnel, idle, self.stopping)).await;
     }
 
     /// Says what is wrong with what came and ends the connection.
@@ -165,8 +180,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         };
         self.is_new = false;
         self.caller.client.believe(Rc::make_mut(&mut self.request));
-        let Connection { core, caller, reader, writer, request, key, .. } = self;
-        let job = Job { core, caller, request, manner, started: Instant::now() };
+        let Connection { core, caller, reader, writer, request, key, stopping, .. } = self;
+        let job = Job { core, caller, request, manner, started: Instant::now(), stopping };
         caller.hints.clear();
         match facts.framing {
             Framing::None => {
@@ -332,9 +347,21 @@ impl Job<'_> {
             writer.hint(&hint).await?;
         }
         record.answered(&answer);
-        let written = writer.answer(answer, manner, leave).await;
+        let ended =
+            pin!(until_stop(answer.is_event_stream().then(|| self.stopping.clone()), leave));
+        let written = writer.answer(answer, manner, ended).await;
         record.end(written.body_bytes, written.cut);
         Ok(written)
+    }
+}
+
+/// Ends when the client leaves; for a stream of events also when the process is to stop, since it
+/// would never end by itself.
+async fn until_stop(stopping: Option<watch::Receiver<bool>>, leave: Leave<'_>) {
+    let Some(mut stopping) = stopping else { return leave.await };
+    tokio::select! {
+        () = leave => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
     }
 }
 

@@ -42,6 +42,13 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
         Content::Passing { status, shown, length, .. } => {
             begin_passing(out, *status, shown, *length)
         }
+        Content::Switched { shown, protocol, .. } => {
+            out.extend_from_slice(&status_line(101));
+            write_fields(out, shown, |_| true);
+            write_field(out, "connection", b"upgrade");
+            write_field(out, "upgrade", protocol.as_bytes());
+            Follows::Nothing
+        }
         Content::Own(error) => begin_own(out, error, now),
     };
     answer.cache.write(out);

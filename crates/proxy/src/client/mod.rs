@@ -12,6 +12,7 @@ mod patience;
 mod proxy_protocol;
 mod reader;
 mod record;
+mod tunnel;
 mod writer;
 
 use crate::upstream::request::Client;

@@ -16,7 +16,8 @@ const KEPT_BUFFER_BYTES: usize = 64 << 10;
 /// The outgoing half of a connection.
 #[derive(Debug)]
 pub struct Outgoing<W> {
-    half: W,
+    /// The half itself.
+    pub half: W,
     /// What waits to go out.
     pub buffer: Vec<u8>,
     patience: Patience,

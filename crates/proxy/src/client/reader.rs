@@ -69,6 +69,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Reader { half, scheme, buffer, patience: Patience::default() }
     }
 
+    /// The incoming half itself.
+    pub fn half(&mut self) -> &mut R {
+        &mut self.half
+    }
+
     /// Takes what has come and was not used.
     pub fn take_buffer(&mut self) -> BytesMut {
         std::mem::take(&mut self.buffer)

@@ -6,6 +6,7 @@ use super::outgoing::{Outgoing, Pace};
 use crate::answer::{Answer, Content};
 use crate::heads::{status_line, write_fields};
 use crate::hints::Hint;
+use crate::upstream::Tunnel;
 use bytes::Bytes;
 use policy::time::Timestamp;
 use std::cell::Cell;
@@ -41,7 +42,7 @@ pub struct Manner {
 }
 
 /// What became of an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Written {
     /// Bytes of the body.
     pub body_bytes: u64,
@@ -51,6 +52,8 @@ pub struct Written {
     pub cut: bool,
     /// Whether nothing more can be said: the client is gone, or is to see a reset.
     pub gone: bool,
+    /// What the connection goes on as, if not in HTTP.
+    pub tunnel: Option<Tunnel>,
 }
 
 impl Written {
@@ -88,6 +91,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             Follows::Unknown if manner.is_http10 => Delimiter::Close,
             Follows::Unknown => Delimiter::Chunks,
         };
+        if let Content::Switched { tunnel, .. } = answer.content {
+            half.buffer.extend_from_slice(b"\r\n");
+            let gone = half.flush().await.is_err();
+            let tunnel = Some(tunnel).filter(|_| !gone);
+            return Written { cut: gone, gone, tunnel, ..Written::default() };
+        }
         let closes = matches!(&answer.content, Content::Own(error) if error.closes());
         let keep_alive = manner.keep_alive && delimiter != Delimiter::Close && !closes;
         end_head(&mut half.buffer, delimiter, Manner { keep_alive, ..manner });

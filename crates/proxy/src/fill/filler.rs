@@ -174,7 +174,13 @@ async fn body(
 ) {
     let mut body = response.body;
     loop {
-        match body.next().await {
+        let piece = tokio::select! {
+            biased;
+            piece = body.next() => piece,
+            // What is not stored is for those who read it; an origin may be silent for long.
+            () = fill.is_left(), if writer.is_none() => return,
+        };
+        match piece {
             Ok(ResponsePiece::Data(chunk)) => {
                 let refused = writer.as_mut().and_then(|writer| writer.push(chunk.clone()).err());
                 // A writer that is of no more use counts until its chunks are read.

@@ -216,6 +216,19 @@ impl Fill {
         }
     }
 
+    /// Waits until nobody reads any more.
+    async fn is_left(&self) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if self.state().readers == 0 {
+                return;
+            }
+            room.await;
+        }
+    }
+
     /// Gives the body as it is stored: whoever still reads goes on with that, and nothing is kept
     /// twice.
     fn is_stored_as(&self, body: Body) {

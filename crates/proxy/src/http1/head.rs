@@ -94,6 +94,7 @@ pub fn read_head(
     for header in parsed.headers.iter() {
         gathered.take(header, &mut request.fields)?;
     }
+    request.upgrade = gathered.upgrade(is_http10);
     gathered.remove_listed(&mut request.fields);
     let host = gathered.host()?;
     read_target(target, host, is_http10, request)?;
@@ -135,6 +136,7 @@ struct Gathered<'h> {
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
+    upgrade: Option<&'h [u8]>,
     /// Values of `Connection`, whose members name fields that go no further.
     listed: Vec<&'h [u8]>,
 }
@@ -151,6 +153,7 @@ impl<'h> Gathered<'h> {
                 once(&mut self.coding, value, "more than one Transfer-Encoding")?;
             }
             Name::Connection => self.take_connection(value),
+            Name::Upgrade => self.upgrade = Some(value),
             Name::Expect if value.eq_ignore_ascii_case(b"100-continue") => {
                 self.expects_continue = true;
             }
@@ -182,6 +185,16 @@ impl<'h> Gathered<'h> {
             let name = String::from_utf8_lossy(member).to_ascii_lowercase();
             fields.remove_named(&name);
         }
+    }
+
+    /// The protocol that is asked for; HTTP/2 is not spoken so (RFC 9113 §3.1), nor is anything to
+    /// HTTP/1.0 (RFC 9110 §7.8).
+    fn upgrade(&self, is_http10: bool) -> Option<Box<str>> {
+        let mut listed = self.listed.iter().flat_map(|value| list_members(value));
+        let is_listed = listed.any(|member| member.eq_ignore_ascii_case(b"upgrade"));
+        let protocol = std::str::from_utf8(self.upgrade?).ok()?;
+        let known = !protocol.is_empty() && !protocol.to_ascii_lowercase().contains("h2c");
+        (is_listed && known && !is_http10).then(|| protocol.into())
     }
 
     fn host(&self) -> Result<Option<&'h str>, Error> {

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -147,6 +147,7 @@ pub struct ResponseBody {
     pub(super) link: Option<Link>,
     pub(super) pool: Rc<Pool>,
     pub(super) limits: Arc<OriginLimits>,
+    pub(super) patience: Duration,
     pub(super) turn: Option<Turn>,
 }
 
@@ -167,7 +168,7 @@ impl ResponseBody {
     pub async fn next(&mut self) -> Result<ResponsePiece, Error> {
         loop {
             let frame = poll_fn(|cx| Pin::new(&mut self.incoming).poll_frame(cx));
-            let frame = timeout(self.limits.between_bytes_timeout, frame);
+            let frame = timeout(self.patience, frame);
             match frame.await.map_err(|_| Error::OriginStalled)? {
                 None => return Ok(self.end(Fields::new())),
                 Some(Err(_)) => return Err(Error::OriginDropped),

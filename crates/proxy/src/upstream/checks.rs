@@ -17,7 +17,8 @@ pub async fn watch(upstream: &Upstream, check: &HealthCheck, host: &str, clock: 
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let fields: Fields = [(Name::UserAgent.as_str(), "larder health check")].into_iter().collect();
     let host = (!host.is_empty()).then(|| host.to_owned());
-    let outgoing = Outgoing { method: Method::Get, target: check.path.clone(), host, fields };
+    let outgoing =
+        Outgoing { method: Method::Get, target: check.path.clone(), host, fields, upgrade: None };
     loop {
         ticks.tick().await;
         for endpoint in upstream.endpoints() {

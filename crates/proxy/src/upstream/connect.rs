@@ -12,6 +12,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+/// A wire to an origin, and whom to believe on it, where TLS is spoken.
+pub type Opened<'t> = (Wire, Option<(&'t OriginTls, ServerName<'static>)>);
+
 /// Opens a connection within `connect_timeout`, name look-up and TLS included.
 ///
 /// # Errors
@@ -22,15 +25,32 @@ pub async fn connect(
     tls: Option<&OriginTls>,
 ) -> Result<Link, Error> {
     let attempt = async {
-        let addresses = resolver.resolve(limits.dns_ttl).await?;
-        let stream = first_to_answer(&addresses, limits.connect_timeout).await?;
-        // Without it small requests would wait for an acknowledgement; a failure costs time only.
-        let _ = stream.set_nodelay(true);
-        let tls = tls.filter(|_| resolver.origin().is_tls);
-        let named = tls.map(|tls| name(tls, resolver.origin()).map(|name| (tls, name)));
-        Link::over(Wire::new(stream), named.transpose()?, limits).await
+        let (wire, tls) = open(limits, resolver, tls).await?;
+        Link::over(wire, tls, limits).await
     };
     timeout(limits.connect_timeout, attempt).await.map_err(|_| Error::OriginConnectTimeout)?
+}
+
+/// Opens a wire within `connect_timeout`, name look-up included.
+///
+/// # Errors
+/// Why there is none.
+pub async fn open<'t>(
+    limits: &OriginLimits,
+    resolver: &Arc<Resolver>,
+    tls: Option<&'t OriginTls>,
+) -> Result<Opened<'t>, Error> {
+    let attempt = async {
+        let addresses = resolver.resolve(limits.dns_ttl).await?;
+        first_to_answer(&addresses, limits.connect_timeout).await
+    };
+    let stream = timeout(limits.connect_timeout, attempt).await;
+    let stream = stream.map_err(|_| Error::OriginConnectTimeout)??;
+    // Without it small requests would wait for an acknowledgement; a failure costs time only.
+    let _ = stream.set_nodelay(true);
+    let tls = tls.filter(|_| resolver.origin().is_tls);
+    let named = tls.map(|tls| name(tls, resolver.origin()).map(|name| (tls, name)));
+    Ok((Wire::new(stream), named.transpose()?))
 }
 
 /// The name that the origin's certificate has to be for.

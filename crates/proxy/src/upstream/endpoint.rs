@@ -1,14 +1,16 @@
 //! One server of an origin: its turns, its connections, one request and the head of its response.
 
 use super::body::{RequestBody, ResponseBody};
-use super::connect::connect;
+use super::connect::{connect, open};
 use super::exchange::{Early, Response};
 use super::gate::{Gate, Turn};
 use super::health::Health;
 use super::link::Link;
+use super::long::LongStreams;
 use super::pool::Pool;
 use super::request::{Outgoing, fields};
 use super::resolve::Resolver;
+use super::upgrade::{self, Tunnel, Upgraded};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::settings::{OriginAddress, OriginLimits, OriginTls};
@@ -28,6 +30,7 @@ pub struct EndpointShared {
     gate: Gate,
     resolver: Arc<Resolver>,
     tls: Option<OriginTls>,
+    long: LongStreams,
     /// Whether it is well.
     pub health: Health,
 }
@@ -54,10 +57,11 @@ impl EndpointShared {
         address: OriginAddress,
         tls: Option<OriginTls>,
         limits: Arc<OriginLimits>,
+        long: LongStreams,
     ) -> EndpointShared {
         let gate = Gate::new(&limits);
         let resolver = Arc::new(Resolver::new(address));
-        EndpointShared { limits, gate, resolver, tls, health: Health::default() }
+        EndpointShared { limits, gate, resolver, tls, long, health: Health::default() }
     }
 
     /// Where it is.
@@ -102,7 +106,7 @@ impl Endpoint {
         if let Some(mut link) = self.pool.take(limits) {
             match self.try_send(&mut link, request).await? {
                 Sent::Answered(response) => {
-                    return self.response(link, response, turn, asked, clock);
+                    return self.response(Some(link), response, turn, asked, clock);
                 }
                 Sent::Back(unsent) => request = *unsent,
                 Sent::Lost if repeatable => {
@@ -117,8 +121,40 @@ impl Endpoint {
         let mut link = found.map_err(Failed::untouched)?;
         self.pool.introduce(&link);
         match self.try_send(&mut link, request).await? {
-            Sent::Answered(response) => self.response(link, response, turn, asked, clock),
+            Sent::Answered(response) => self.response(Some(link), response, turn, asked, clock),
             Sent::Back(_) | Sent::Lost => Err(Failed::untouched(Error::OriginDropped)),
+        }
+    }
+
+    /// Asks to go on in another protocol, on a connection of its own.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn upgrade(
+        &self,
+        outgoing: &Outgoing,
+        early: Option<&Early>,
+        clock: &Clock,
+    ) -> Result<Either, Failed> {
+        let EndpointShared { limits, resolver, tls, long, .. } = &*self.shared;
+        let place = long.enter().map_err(Failed::touched)?;
+        let asked = clock.now();
+        let request = self.prepare(outgoing, RequestBody::Empty, early)?;
+        let asking = async {
+            let (wire, tls) = open(limits, resolver, tls.as_ref()).await?;
+            upgrade::ask(wire, tls, limits, request).await
+        };
+        let answer = tokio::time::timeout(limits.first_byte_timeout, Box::pin(asking)).await;
+        let answer = answer.unwrap_or(Err(Error::OriginTimeout)).map_err(Failed::touched)?;
+        match answer {
+            Upgraded::Answered(response) => {
+                self.response(None, response, place, asked, clock).map(Either::Response)
+            }
+            Upgraded::Switched(head, io, begun) => {
+                let mut fields = fields(&head.headers);
+                remove_connection_fields(&mut fields);
+                Ok(Either::Switched(fields, Tunnel { io, begun, place }))
+            }
         }
     }
 
@@ -162,14 +198,17 @@ impl Endpoint {
             Ok(response) => Ok(Sent::Answered(response)),
             Err(mut failed) => match failed.take_message() {
                 Some(unsent) => Ok(Sent::Back(Box::new(unsent))),
-                None => lost(failed.into_error()).map_err(Failed::touched),
+                None => match Error::from_exchange(&failed.into_error()) {
+                    Some(error) => Err(Failed::touched(error)),
+                    None => Ok(Sent::Lost),
+                },
             },
         }
     }
 
     fn response(
         &self,
-        link: Link,
+        link: Option<Link>,
         response: http::Response<Incoming>,
         turn: Turn,
         asked: Timestamp,
@@ -186,8 +225,14 @@ impl Endpoint {
             fields.add(Name::Date, answered.to_http());
         }
         let limits = self.shared.limits.clone();
-        let (link, turn) = (Some(link), Some(turn));
-        let body = ResponseBody { incoming, link, pool: self.pool.clone(), limits, turn };
+        let EndpointShared { long, .. } = &*self.shared;
+        // Events come when they come, and the stream gives its turn to requests.
+        let (turn, patience) = match is_event_stream(&fields) {
+            true => (long.enter().map_err(Failed::touched)?, long.idle),
+            false => (turn, limits.between_bytes_timeout),
+        };
+        let (pool, turn) = (self.pool.clone(), Some(turn));
+        let body = ResponseBody { incoming, link, pool, limits, patience, turn };
         Ok(Response {
             status: head.status.as_u16(),
             fields,
@@ -208,6 +253,21 @@ impl Failed {
     }
 }
 
+/// What an origin answers to who wants to go on in another protocol.
+pub enum Either {
+    /// It does not.
+    Response(Response),
+    /// It does; these are the fields of its 101.
+    Switched(Fields, Tunnel),
+}
+
+/// Whether events are streamed: what comes is to go on at once, and lasts.
+pub fn is_event_stream(fields: &Fields) -> bool {
+    let kind = fields.get(Name::ContentType).unwrap_or_default();
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
 /// What became of a request on one connection.
 enum Sent {
     Answered(http::Response<Incoming>),
@@ -217,22 +277,8 @@ enum Sent {
     Lost,
 }
 
-fn lost(error: hyper::Error) -> Result<Sent, Error> {
-    if error.is_parse_too_large() {
-        return Err(Error::OriginHeadTooLarge);
-    }
-    if error.is_parse() {
-        return Err(Error::OriginMalformed(error.to_string()));
-    }
-    if error.is_user() {
-        // The only thing of ours that can fail is the client's body.
-        return Err(Error::ClientGone);
-    }
-    Ok(Sent::Lost)
-}
-
 /// Refuses a response whose end two readers would see in two places (RFC 9112 §6.3), one in a
-/// coding that is not undone here, and an upgrade, which is never asked for.
+/// coding that is not undone here, and an upgrade that was not asked for.
 fn refuse_double_framing(status: http::StatusCode, fields: &Fields) -> Result<(), Error> {
     let malformed = |what: &str| Err(Error::OriginMalformed(what.to_owned()));
     if status == http::StatusCode::SWITCHING_PROTOCOLS {

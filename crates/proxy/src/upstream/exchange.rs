@@ -1,7 +1,8 @@
 //! One request to an origin, which may be several servers, and the head of its response.
 
 use super::body::{RequestBody, ResponseBody};
-use super::endpoint::{Endpoint, EndpointShared, Failed};
+use super::endpoint::{Either, Endpoint, EndpointShared, Failed};
+use super::long::LongStreams;
 use super::request::Outgoing;
 use super::retries::Retries;
 use crate::clock::Clock;
@@ -51,10 +52,15 @@ pub struct Response {
 
 impl UpstreamShared {
     /// The origin of a site.
-    pub fn new(site: &SiteSettings, limits: Arc<OriginLimits>) -> UpstreamShared {
+    pub fn new(
+        site: &SiteSettings,
+        limits: Arc<OriginLimits>,
+        long: &LongStreams,
+    ) -> UpstreamShared {
         let endpoint = |address: &_| {
             let tls = site.origin_tls.clone();
-            Arc::new(EndpointShared::new(Clone::clone(address), tls, limits.clone()))
+            let (limits, long) = (limits.clone(), long.clone());
+            Arc::new(EndpointShared::new(Clone::clone(address), tls, limits, long))
         };
         let endpoints = site.origins.iter().map(endpoint).collect();
         UpstreamShared { endpoints, limits, retries: Retries::default() }
@@ -135,6 +141,27 @@ impl Upstream {
         }
         if found.is_ok() {
             counters.origin_times.record(started.elapsed());
+        }
+        found.map_err(|failed| failed.error)
+    }
+
+    /// Asks to go on in another protocol.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn upgrade(
+        &self,
+        outgoing: &Outgoing,
+        early: Option<Early>,
+        clock: &Clock,
+        counters: &SiteCounters,
+    ) -> Result<Either, Error> {
+        counters.origin_requests.one();
+        let at = self.choose(None);
+        let found = self.endpoints[at].upgrade(outgoing, early.as_ref(), clock).await;
+        self.shared.note(at, found.as_ref().err().map(|failed| &failed.error));
+        if found.is_err() {
+            counters.origin_failures.one();
         }
         found.map_err(|failed| failed.error)
     }

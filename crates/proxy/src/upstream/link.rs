@@ -9,8 +9,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// hyper's own limit of header fields: one that is set, even to the same, costs an allocation a
 /// response.
@@ -47,9 +49,7 @@ impl Link {
         let sender = match tls {
             None => single(wire.clone(), limits).await?,
             Some((tls, name)) => {
-                let connector = TlsConnector::from(tls.config.clone());
-                let stream = connector.connect(name, wire.clone()).await;
-                let stream = stream.map_err(|error| Error::OriginTls(error.to_string()))?;
+                let stream = believe(tls, name, wire.clone(), &[]).await?;
                 match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => shared(stream, limits).await?,
                     _ => single(stream, limits).await?,
@@ -119,7 +119,33 @@ fn shared_form(mut request: http::Request<RequestBody>) -> http::Request<Request
     request
 }
 
-async fn single<T>(io: T, limits: &OriginLimits) -> Result<Sender, Error>
+/// Speaks TLS on a wire; `protocols` to choose from, where not the usual ones.
+///
+/// # Errors
+/// When the origin is not believed.
+pub async fn believe(
+    tls: &OriginTls,
+    name: ServerName<'static>,
+    wire: Wire,
+    protocols: &[&[u8]],
+) -> Result<TlsStream<Wire>, Error> {
+    let mut config = tls.config.clone();
+    if !protocols.is_empty() {
+        let protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Arc::make_mut(&mut config).alpn_protocols = protocols;
+    }
+    let stream = TlsConnector::from(config).connect(name, wire).await;
+    stream.map_err(|error| Error::OriginTls(error.to_string()))
+}
+
+/// A connection in HTTP/1.1 and the work that it is.
+pub type Single<T> = (http1::SendRequest<RequestBody>, http1::Connection<TokioIo<T>, RequestBody>);
+
+/// Begins to speak HTTP/1.1.
+///
+/// # Errors
+/// Why it cannot be.
+pub async fn begin_single<T>(io: T, limits: &OriginLimits) -> Result<Single<T>, Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -128,7 +154,14 @@ where
     if limits.max_fields != HYPER_MAX_FIELDS {
         builder.max_headers(limits.max_fields);
     }
-    let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(unreachable)?;
+    builder.handshake(TokioIo::new(io)).await.map_err(unreachable)
+}
+
+async fn single<T>(io: T, limits: &OriginLimits) -> Result<Sender, Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let (sender, connection) = begin_single(io, limits).await?;
     tokio::task::spawn_local(async move {
         // How a connection ends is told to the exchange that it had.
         let _ = connection.await;

@@ -8,12 +8,17 @@ mod exchange;
 mod gate;
 mod health;
 mod link;
+mod long;
 mod pool;
 pub mod request;
 mod resolve;
 mod retries;
+mod upgrade;
 mod wire;
 
 pub use body::{RequestBody, ResponseBody, ResponsePiece, Upload};
 pub use checks::watch;
+pub use endpoint::{Either, is_event_stream};
 pub use exchange::{Early, Response, Upstream, UpstreamShared};
+pub use long::LongStreams;
+pub use upgrade::Tunnel;

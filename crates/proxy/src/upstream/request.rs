@@ -25,6 +25,8 @@ pub struct Outgoing {
     pub host: Option<String>,
     /// The other fields.
     pub fields: Fields,
+    /// The protocol to go on in, if the client wants to.
+    pub upgrade: Option<Box<str>>,
 }
 
 /// Who asked, as far as origins are told.
@@ -132,7 +134,8 @@ pub fn outgoing(
     } else {
         request.target.clone()
     };
-    Outgoing { method: request.method.clone(), target, host, fields }
+    let upgrade = request.upgrade.clone();
+    Outgoing { method: request.method.clone(), target, host, fields, upgrade }
 }
 
 /// Brings the fields that count in keys to the spelling in which they count.
@@ -231,6 +234,10 @@ impl Outgoing {
             None => HeaderValue::from_str(&origin.authority()),
         };
         headers.insert(http::header::HOST, host.map_err(|_| Error::Malformed("the Host"))?);
+        if let Some(Ok(protocol)) = self.upgrade.as_deref().map(HeaderValue::from_str) {
+            headers.insert(http::header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(http::header::UPGRADE, protocol);
+        }
         if body.is_empty() && matches!(self.method, Method::Post | Method::Put | Method::Patch) {
             // These anticipate content, so that there is none must be said (RFC 9110 §8.6).
             headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -35,6 +35,11 @@ pub struct Limits {
     pub min_send_rate: Size<0>,
     /// How many requests one HTTP/2 connection may have under way at once.
     pub max_streams: Count<1>,
+    /// How many connections may go on in another protocol (WebSocket) or stream events at once;
+    /// they count apart from the requests to origins. At a stop they are cut at once.
+    pub max_long_streams: Count<1>,
+    /// How long such a connection or stream may be silent.
+    pub long_stream_timeout: Length<1>,
     /// From the signal to stop until what still runs is cut. A little less than the 30 s after
     /// which container platforms kill.
     pub drain_timeout: Length<0>,
@@ -119,6 +124,8 @@ impl Default for Limits {
             send_timeout: Length(default.send_timeout),
             min_send_rate: Size(default.min_send_bytes),
             max_streams: Count(default.max_streams),
+            max_long_streams: Count(default.max_long_streams),
+            long_stream_timeout: Length(default.long_stream_timeout),
             drain_timeout: Length(default.drain_timeout),
         }
     }
@@ -177,6 +184,8 @@ impl From<&Limits> for ClientLimits {
             send_timeout: written.send_timeout.0,
             min_send_bytes: written.min_send_rate.0,
             max_streams: written.max_streams.0,
+            max_long_streams: written.max_long_streams.0,
+            long_stream_timeout: written.long_stream_timeout.0,
             drain_timeout: written.drain_timeout.0,
         }
     }

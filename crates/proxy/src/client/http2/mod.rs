@@ -17,6 +17,7 @@ use h2::server::Builder;
 use stalling::Stalling;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 use stream::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 /// Bytes of a response that wait in the connection's buffer, a stream.
 const SEND_BUFFER_BYTES: usize = 32 << 10;
+/// How long a connection that is to end may take for it when nothing is to be sent any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How many requests a client may give up at once, and in a second. Who opens and resets on and on
 /// only wants the work done (CVE-2023-44487).
 const MOST_GIVEN_UP: f64 = 200.0;
@@ -42,8 +45,10 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let limits = core.shared.settings.client.clone();
     let io = Stalling::new(io, limits.send_timeout);
+    let waits = io.waits();
     let handshake = builder(&limits).handshake::<_, Bytes>(io);
     let Ok(Ok(mut connection)) = timeout(limits.header_timeout, handshake).await else { return };
+    let told = stopping.clone();
     let given_up = Rc::new(GivenUp::default());
     // Dropped with the connection, they end with it.
     let mut streams = JoinSet::new();
@@ -55,14 +60,19 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
         }
         if given_up.is_too_much() && !matches!(end, End::By(_)) {
             connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            end = End::By(Instant::now() + limits.send_timeout);
+            end = End::By(Instant::now() + LAST_WORDS);
         }
         let idle = streams.is_empty();
         tokio::select! {
             biased;
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
-                    let stream = Stream { core: core.clone(), peer, given_up: given_up.clone() };
+                    let stream = Stream {
+                        core: core.clone(),
+                        peer,
+                        given_up: given_up.clone(),
+                        stopping: told.clone(),
+                    };
                     streams.spawn_local(stream.run(request, respond));
                 }
                 Some(Err(_)) | None => return,
@@ -76,12 +86,18 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
             }
             () = sleep_until(idle_until), if idle && end == End::No => {
                 connection.graceful_shutdown();
-                end = End::By(Instant::now() + limits.send_timeout);
+                end = End::By(Instant::now() + LAST_WORDS);
             }
-            () = sleep_until(end.by()), if matches!(end, End::By(_)) => return,
+            () = sleep_until(end.by()), if matches!(end, End::By(_)) => {
+                if !waits.get() && idle {
+                    return;
+                }
+                // The client takes what is left, or is cut for taking nothing.
+                end = End::By(Instant::now() + LAST_WORDS);
+            }
         }
         if end == End::WhenIdle && streams.is_empty() {
-            end = End::By(Instant::now() + limits.send_timeout);
+            end = End::By(Instant::now() + LAST_WORDS);
         }
     }
 }

@@ -53,6 +53,8 @@ pub fn read(
         target: target.to_owned(),
         fields,
         has_body,
+        // RFC 9113 §8.6
+        upgrade: None,
     })
 }
 

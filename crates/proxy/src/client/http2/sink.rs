@@ -6,12 +6,13 @@ use bytes::Bytes;
 use h2::SendStream;
 use policy::fields::Fields;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// Takes the body of one answer.
-#[derive(Debug)]
 pub struct StreamSink {
     stream: SendStream<Bytes>,
     pace: Pace,
@@ -19,12 +20,22 @@ pub struct StreamSink {
     left: Option<u64>,
     waited: Duration,
     taken: u64,
+    /// For a stream of events, which would never end by itself: ends it with the process.
+    stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 impl StreamSink {
     /// A sink for a body of `length` bytes, where that is known.
     pub fn new(stream: SendStream<Bytes>, pace: Pace, length: Option<u64>) -> StreamSink {
-        StreamSink { stream, pace, left: length, waited: Duration::ZERO, taken: 0 }
+        StreamSink { stream, pace, left: length, waited: Duration::ZERO, taken: 0, stop: None }
+    }
+
+    /// Has it end with the process.
+    pub fn ends_at(&mut self, mut stopping: watch::Receiver<bool>) {
+        self.stop = Some(Box::pin(async move {
+            // An error means that the other end is gone, which is as good.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }));
     }
 
     /// Ends a whole body.
@@ -89,6 +100,11 @@ impl Sink for StreamSink {
     }
 
     fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(stop) = &mut self.stop
+            && stop.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
         self.stream.poll_reset(cx).map(|_| ())
     }
 }

@@ -1,8 +1,10 @@
 //! A connection that is cut when the client takes nothing for too long: what waits in its buffer
 //! must not wait for ever, though the streams that wrote it are done.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,13 +15,18 @@ pub struct Stalling<T> {
     io: T,
     stall: Duration,
     timer: Pin<Box<Sleep>>,
-    is_waiting: bool,
+    waits: Rc<Cell<bool>>,
 }
 
 impl<T> Stalling<T> {
     /// A connection that is cut after waiting so long for a single write.
     pub fn new(io: T, stall: Duration) -> Stalling<T> {
-        Stalling { io, stall, timer: Box::pin(sleep(Duration::ZERO)), is_waiting: false }
+        Stalling { io, stall, timer: Box::pin(sleep(Duration::ZERO)), waits: Rc::default() }
+    }
+
+    /// Whether something waits for the client to take it.
+    pub fn waits(&self) -> Rc<Cell<bool>> {
+        self.waits.clone()
     }
 
     fn watch<R>(
@@ -28,10 +35,10 @@ impl<T> Stalling<T> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<R>> {
         if written.is_ready() {
-            self.is_waiting = false;
+            self.waits.set(false);
             return written;
         }
-        if !std::mem::replace(&mut self.is_waiting, true) {
+        if !self.waits.replace(true) {
             self.timer.as_mut().reset(Instant::now() + self.stall);
         }
         self.timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))

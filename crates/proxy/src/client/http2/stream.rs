@@ -27,6 +27,7 @@ use std::future::{pending, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// What a stream knows of its connection.
@@ -37,6 +38,8 @@ pub struct Stream {
     pub peer: Peer,
     /// Counts those who leave.
     pub given_up: Rc<GivenUp>,
+    /// Says when what lasts has to end.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// A request that is being answered.
@@ -48,6 +51,7 @@ struct Job {
     started: Instant,
     /// What is wrong with the body, if anything is.
     fault: Cell<Option<Error>>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Stream {
@@ -75,6 +79,7 @@ impl Stream {
             now: core.shared.clock.now(),
             started: Instant::now(),
             fault: Cell::new(None),
+            stopping: self.stopping,
         };
         let answered = match read {
             Err(error) => job.deliver(&mut respond, job.record(None), Answer::own(error)).await,
@@ -203,6 +208,9 @@ impl Job {
         let limits = &self.core.shared.settings.client;
         let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
         let mut sink = StreamSink::new(stream, pace, length);
+        if answer.is_event_stream() {
+            sink.ends_at(self.stopping.clone());
+        }
         let mut sent = body::send(answer.content, follows, &mut sink).await;
         match &sent.end {
             End::Whole(trailers) => {
