@@ -17,6 +17,7 @@ mod keys;
 mod origins;
 mod process;
 mod regressions;
+mod reload;
 mod serving;
 mod sites_and_rules;
 mod staleness;

@@ -1,6 +1,6 @@
 //! Origins by TLS and HTTP/2, several of them, those that fail, and checks on them.
 
-use crate::support::{Authority, Larder, Origin, Reply, Setup, until};
+use crate::support::{Authority, Http2Origin, Larder, Origin, Reply, Setup, until};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -222,5 +222,45 @@ fn a_connection_that_was_closed_is_not_used_again() {
     for _ in 0..20 {
         assert_eq!(client.ask("POST", "/", &[("Content-Length", "0")]).status, 200);
         origin.close_connections();
+    }
+}
+
+/// Larder before an origin that speaks HTTP/2.
+fn before_http2(authority: &Authority) -> Larder {
+    let origin = Http2Origin::start(authority);
+    let toml = format!(
+        "[[site]]\norigin = \"https://localhost:{}\"\norigin_tls.ca = {:?}",
+        origin.0.port(),
+        authority.file()
+    );
+    Larder::configured(&toml, &Origin::as_told())
+}
+
+#[test]
+fn a_stream_that_ends_without_its_end_is_cut_and_not_stored() {
+    let authority = Authority::new();
+    let larder = before_http2(&authority);
+    for target in ["/short", "/short-unsaid"] {
+        for _ in 0..2 {
+            let received = larder.fill(target);
+            assert!(received.cut && !received.is_hit(), "{target} {received:?}");
+        }
+    }
+    assert_eq!(larder.fill("/whole").text(), "/whole");
+    assert!(larder.get("/whole").is_hit());
+}
+
+#[test]
+fn who_does_not_read_stops_nobody_else() {
+    let authority = Authority::new();
+    let larder = before_http2(&authority);
+    let mut stuck: Vec<_> = (0..3).map(|_| larder.connect()).collect();
+    for client in &mut stuck {
+        client.send(crate::support::request("GET", "/long", &[]));
+        assert_eq!(client.read_head().status, 200);
+    }
+    for number in 0..20 {
+        let target = format!("/{number}");
+        assert_eq!(larder.get(&target).text(), target);
     }
 }

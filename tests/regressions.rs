@@ -270,3 +270,35 @@ fn a_change_whose_client_left_was_never_seen() {
     gate.open();
     until("the change is seen", || (larder.get("/").text() != "0").then_some(()));
 }
+
+/// A POST under one rule did not make invalid what a GET under another had stored.
+#[test]
+fn a_rule_for_reads_kept_what_a_write_had_changed() {
+    let origin = Origin::answering(|asked| Reply::cached("max-age=600", asked.number.to_string()));
+    let rule = "match = { path = \"/*\", method = [\"GET\", \"HEAD\"] }\n\
+                key.query.drop = [\"utm_*\"]";
+    let larder = Larder::with_rule(rule, &origin);
+    assert_eq!(larder.fill("/p?utm_x=1").text(), "0");
+    assert!(larder.get("/p?utm_x=1").is_hit());
+    assert_eq!(larder.ask("POST", "/p?utm_x=1", &[("Content-Length", "0")]).status, 200);
+    assert_ne!(larder.get("/p?utm_x=1").text(), "0");
+}
+
+/// What had begun to answer, or had answered with a hint, was asked again, and again.
+#[test]
+fn a_response_that_had_begun_was_asked_for_again() {
+    for begins in ["HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 O"] {
+        let origin = Origin::answering(move |asked| match asked.target.as_str() {
+            "/cut" => Reply::raw(begins),
+            _ => Reply::ok("fine"),
+        });
+        let larder = Larder::before(&origin);
+        let mut client = larder.connect();
+        assert_eq!(client.ask("OPTIONS", "/", &[]).status, 200);
+        for method in ["DELETE", "OPTIONS"] {
+            let before = origin.count();
+            assert_eq!(client.ask(method, "/cut", &[]).status, 502);
+            assert_eq!(origin.count() - before, 1, "{method} {begins:?}");
+        }
+    }
+}

@@ -241,8 +241,18 @@ impl Larder {
 
     /// Sends SIGTERM to the process.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Writes another configuration over the one that it was started with, and sends SIGHUP.
+    pub fn reload(&self, toml: &str) {
+        std::fs::write(self.folder.join("larder.toml"), toml).unwrap();
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
+        let sent = Command::new("kill").args([name, &pid]).status().expect("kill is there");
         assert!(sent.success());
     }
 

@@ -11,6 +11,7 @@
 mod client;
 mod gate;
 mod http2;
+mod http2_origin;
 mod larder;
 mod message;
 mod metrics;
@@ -22,6 +23,7 @@ mod wire;
 pub use client::{Client, request};
 pub use gate::Gate;
 pub use http2::Http2;
+pub use http2_origin::Http2Origin;
 pub use larder::{Larder, Setup};
 pub use message::{Asked, Received};
 pub use origin::Origin;

@@ -1,9 +1,10 @@
 //! The wiring: all parts of the process are made and joined here, and nowhere else.
 
 use crate::admin::{self, Admin};
-use crate::certificates::Served;
+use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
+use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
 use crate::{admin_token, open_files, random};
@@ -12,9 +13,7 @@ use proxy::Listeners;
 use proxy::access_log::{self, Format};
 use proxy::core::Shared;
 use proxy::settings::Listen;
-use proxy::tls::{self, ServerConfig};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 use store::{Limits, Store};
 use tokio::sync::watch;
@@ -25,11 +24,12 @@ const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long the start waits to see whether an origin is there.
 const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Serves until told to stop by SIGTERM or SIGINT, then finishes what runs.
+/// Serves until told to stop by SIGTERM or SIGINT, then finishes what runs. SIGHUP has the
+/// configuration read again; `read_again` gives it, or says what is wrong and gives nothing.
 ///
 /// # Errors
 /// When an address cannot be bound, or a thread cannot be had.
-pub fn run(meant: Meant) -> anyhow::Result<()> {
+pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Result<()> {
     open_files::raise_limit(meant.settings.client.max_connections);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::open(&meant.settings.listen, cores)
@@ -43,7 +43,8 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
     let token = admin_token::prepare(&meant.data);
 
     let store = Store::new(limits(&meant), log_id());
-    let tls = meant.tls.clone().map(serve_tls).transpose()?;
+    let certificates = meant.tls.clone().map(Followed::begin).transpose()?;
+    let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
     let shared = Shared::new(meant.settings.clone(), store, access_log(&meant)?, tls, cores);
     let (stop, stopping) = watch::channel(false);
     let telemetry = Telemetry::new(shared.clone());
@@ -52,10 +53,12 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
         Admin { telemetry, shared: shared.clone(), stopping: stopping.clone() },
     )?;
     let signals = Signals::catch()?;
-    let workers = Workers::start(&shared, listeners, &stopping)?;
+    let (settings, current) = watch::channel(shared.clone());
+    let workers = Workers::start(&current, listeners, &stopping)?;
     announce(&meant, &addresses, admin_address, token.is_some());
 
-    let signal = signals.wait()?;
+    let mut reload = Reload { served: meant.clone(), certificates, settings };
+    let signal = signals.wait(|| reload.run(read_again()))?;
     tracing::info!(
         "{signal}: no new requests; what runs has {:?}",
         meant.settings.client.drain_timeout
@@ -72,13 +75,6 @@ pub fn run(meant: Meant) -> anyhow::Result<()> {
         cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
     }
     Ok(())
-}
-
-/// TLS by these certificates, which follow their files.
-fn serve_tls(served: Served) -> anyhow::Result<Arc<ServerConfig>> {
-    let certificates = served.certificates();
-    served.watch(certificates.clone()).context("a thread for the certificates")?;
-    tls::server_config(certificates).context("TLS")
 }
 
 fn limits(meant: &Meant) -> Limits {

@@ -1,8 +1,9 @@
 //! The files of certificates: read at start, and again when they change.
 
-use proxy::tls::{Certificate, Certificates};
+use anyhow::Context;
+use proxy::tls::{self, Certificate, Certificates, ServerConfig};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// How often the files are looked at; tests do not wait so long.
@@ -70,42 +71,69 @@ impl Served {
         self.files.is_empty()
     }
 
-    /// The certificates as listeners use them.
-    pub fn certificates(&self) -> Arc<Certificates> {
-        Certificates::new(self.certificates.clone())
+    fn stamps(&self) -> Stamps {
+        self.files.iter().flat_map(Files::stamps).collect()
     }
+}
 
-    /// Looks at the files again and again, from a thread of its own, and has those used that
-    /// changed. One that cannot be used leaves all as they are.
+/// Certificates in use that follow their files.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    used: Arc<Certificates>,
+    served: Arc<Mutex<Served>>,
+}
+
+impl Followed {
+    /// Uses these, and looks at their files again and again from a thread of its own. A file that
+    /// cannot be used leaves all as they are.
     ///
     /// # Errors
     /// When no thread can be had.
-    pub fn watch(self, used: Arc<Certificates>) -> std::io::Result<()> {
-        let mut seen = self.seen.clone();
-        std::thread::Builder::new().name("certificates".into()).spawn(move || {
+    pub fn begin(served: Served) -> anyhow::Result<Followed> {
+        let used = Certificates::new(served.certificates.clone());
+        let followed = Followed { used, served: Arc::new(Mutex::new(served)) };
+        let following = followed.clone();
+        let thread = std::thread::Builder::new().name("certificates".into()).spawn(move || {
             loop {
                 std::thread::sleep(LOOK_EVERY);
-                let stamps = self.stamps();
-                if stamps != seen {
-                    self.read_again(&used);
-                    seen = stamps;
-                }
+                following.look();
             }
-        })?;
-        Ok(())
+        });
+        thread.context("a thread for the certificates")?;
+        Ok(followed)
     }
 
-    fn read_again(&self, used: &Certificates) {
-        match self.files.iter().map(Files::read).collect() {
+    /// How TLS is spoken with them.
+    ///
+    /// # Errors
+    /// When the TLS library does not let us.
+    pub fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        Ok(tls::server_config(self.used.clone())?)
+    }
+
+    /// Uses others from now on.
+    pub fn replace(&self, served: Served) {
+        self.used.replace(served.certificates.clone());
+        *self.served() = served;
+    }
+
+    fn look(&self) {
+        let mut served = self.served();
+        let stamps = served.stamps();
+        if stamps == served.seen {
+            return;
+        }
+        served.seen = stamps;
+        match served.files.iter().map(Files::read).collect::<Result<Vec<_>, _>>() {
             Ok(certificates) => {
-                used.replace(certificates);
+                self.used.replace(certificates);
                 tracing::info!("the certificates changed and are used from now on");
             }
             Err(what) => tracing::error!("the certificates stay as they were: {what}"),
         }
     }
 
-    fn stamps(&self) -> Stamps {
-        self.files.iter().flat_map(Files::stamps).collect()
+    fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,5 +14,6 @@ pub mod config;
 pub mod log;
 mod open_files;
 pub mod random;
+mod reload;
 mod telemetry;
 mod workers;

@@ -20,15 +20,15 @@ impl Workers {
     /// # Errors
     /// When no thread can be had.
     pub fn start(
-        shared: &Arc<Shared>,
+        settings: &watch::Receiver<Arc<Shared>>,
         listeners: Vec<Listeners>,
         stopping: &watch::Receiver<bool>,
     ) -> anyhow::Result<Workers> {
         let start = |(number, listeners)| {
-            let (shared, stopping) = (shared.clone(), stopping.clone());
+            let (settings, stopping) = (settings.clone(), stopping.clone());
             std::thread::Builder::new()
                 .name(format!("core-{number}"))
-                .spawn(move || run(shared, number, listeners, stopping))
+                .spawn(move || run(number, listeners, settings, stopping))
                 .context("a thread for a core")
         };
         listeners.into_iter().enumerate().map(start).collect::<anyhow::Result<_>>().map(Workers)
@@ -49,24 +49,34 @@ impl Workers {
 }
 
 fn run(
-    shared: Arc<Shared>,
     number: usize,
     listeners: Listeners,
+    settings: watch::Receiver<Arc<Shared>>,
     stopping: watch::Receiver<bool>,
 ) -> io::Result<Drained> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let drained = runtime.block_on(serve_core(shared, number, listeners, stopping));
+    let drained = runtime.block_on(serve_core(number, listeners, settings, stopping));
     // What still runs is cut; look-ups of names must not hold up the end.
     runtime.shutdown_background();
     drained
 }
 
-/// SIGTERM and SIGINT, caught from the moment that this is made.
+/// SIGTERM, SIGINT and SIGHUP, caught from the moment that this is made.
 #[derive(Debug)]
 pub struct Signals {
     runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// To stop; the name of the signal.
+    Stop(&'static str),
+    /// To read the configuration again.
+    Reload,
 }
 
 impl Signals {
@@ -76,33 +86,41 @@ impl Signals {
     /// When the system does not let us.
     pub fn catch() -> io::Result<Signals> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (terminate, interrupt) = {
-            let _within = runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-        };
-        Ok(Signals { runtime, terminate, interrupt })
+        let _within = runtime.enter();
+        let (terminate, interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let hang_up = signal(SignalKind::hangup())?;
+        drop(_within);
+        Ok(Signals { runtime, terminate, interrupt, hang_up })
     }
 
-    /// Waits for one; gives its name. A second one ends the process at once.
+    /// Waits for one that asks to stop; gives its name. Each SIGHUP before has `reload` run. A
+    /// second one ends the process at once.
     ///
     /// # Errors
     /// When no thread can be had to wait for the second.
-    pub fn wait(mut self) -> io::Result<&'static str> {
-        let name = self.next();
+    pub fn wait(mut self, mut reload: impl FnMut()) -> io::Result<&'static str> {
+        let name = loop {
+            match self.next() {
+                Wish::Stop(name) => break name,
+                Wish::Reload => reload(),
+            }
+        };
         std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-            self.next();
+            while self.next() == Wish::Reload {}
             tracing::warn!("a second signal: stopping at once");
             std::process::exit(1);
         })?;
         Ok(name)
     }
 
-    fn next(&mut self) -> &'static str {
-        let Signals { runtime, terminate, interrupt } = self;
+    fn next(&mut self) -> Wish {
+        let Signals { runtime, terminate, interrupt, hang_up } = self;
         runtime.block_on(async {
             tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => Wish::Stop("SIGTERM"),
+                _ = interrupt.recv() => Wish::Stop("SIGINT"),
+                _ = hang_up.recv() => Wish::Reload,
             }
         })
     }

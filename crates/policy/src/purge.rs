@@ -27,16 +27,30 @@ pub enum Scope {
 }
 
 /// The URL scopes that a response to an unsafe request makes invalid: after a non-error answer
-/// the target, and `Location` and `Content-Location` of the same host (RFC 9111 §4.4).
-pub fn invalidated(request: &Request, rule: &Rule, status: u16, fields: &Fields) -> Vec<Vec<u8>> {
+/// the target, and `Location` and `Content-Location` of the same host (RFC 9111 §4.4). Which rule
+/// wrote the key of what is stored there cannot be told from here, so each of the site's `rules` is
+/// taken for the one.
+pub fn invalidated<'r>(
+    request: &Request,
+    rules: impl Iterator<Item = &'r Rule> + Clone,
+    status: u16,
+    fields: &Fields,
+) -> Vec<Vec<u8>> {
     if request.method.is_safe() || !(200..400).contains(&status) {
         return Vec::new();
     }
-    let mut scopes = vec![url_scope(request.hostname(), &request.target, rule)];
+    let mut targets = vec![request.target.clone()];
     for name in [Name::Location, Name::ContentLocation] {
         let target = fields.text(name).and_then(|value| target_on_same_host(request, value));
-        if let Some(target) = target {
-            scopes.push(url_scope(request.hostname(), &target, rule));
+        targets.extend(target);
+    }
+    let mut scopes: Vec<Vec<u8>> = Vec::new();
+    for target in &targets {
+        for rule in rules.clone() {
+            let scope = url_scope(request.hostname(), target, rule);
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
         }
     }
     scopes
@@ -89,7 +103,7 @@ mod tests {
             ..Request::default()
         };
         let fields: Fields = response.iter().copied().collect();
-        invalidated(&request, &Rule::default(), status, &fields)
+        invalidated(&request, [&Rule::default()].into_iter(), status, &fields)
             .into_iter()
             .map(|scope| String::from_utf8_lossy(&scope).replace('\0', ""))
             .collect()

@@ -146,6 +146,11 @@ pub struct FieldEdits {
 }
 
 impl Site {
+    /// All rules, the one for what no other matches among them.
+    pub fn all_rules(&self) -> impl Iterator<Item = &Rule> + Clone {
+        self.rules.iter().chain([&self.default_rule])
+    }
+
     /// The rule for a request: the first that matches. On a path that an origin could read
     /// differently, rules that prolong or force caching are passed over.
     pub fn rule_for(&self, request: &Request) -> &Rule {

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 /// How often idle connections to origins are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// What all cores share.
+/// What all cores share. A reload makes a new one, which has other settings and shares the rest.
 #[derive(Debug)]
 pub struct Shared {
     /// The settings.
@@ -29,29 +29,29 @@ pub struct Shared {
     /// What is stored.
     pub store: Arc<Store>,
     /// The clock.
-    pub clock: Clock,
+    pub clock: Arc<Clock>,
     /// Fills under way.
-    pub fills: Fills,
+    pub fills: Arc<Fills>,
     /// URLs known not to be shareable.
-    pub marks: Marks,
+    pub marks: Arc<Marks>,
     /// Open connections of clients.
-    pub connections: AtomicUsize,
+    pub connections: Arc<AtomicUsize>,
     /// Refreshes in the background under way.
-    pub refreshes: AtomicUsize,
+    pub refreshes: Arc<AtomicUsize>,
     /// Event streams, and connections that went on in another protocol.
     pub long: LongStreams,
     /// Where a line a request goes, if anywhere.
-    pub access_log: Option<AccessLog>,
+    pub access_log: Option<Arc<AccessLog>>,
     /// Looks why nothing hits.
-    pub diagnosis: Diagnosis,
+    pub diagnosis: Arc<Diagnosis>,
     /// How TLS is spoken with clients, where any listener speaks it.
     pub tls: Option<Arc<ServerConfig>>,
     /// Each core's counters.
-    pub counters: Box<[Arc<CoreCounters>]>,
+    pub counters: Arc<[Arc<CoreCounters>]>,
     upstreams: Box<[Arc<UpstreamShared>]>,
 }
 
-/// What one core has.
+/// What one core has. A reload makes a new one for the requests that come from then on.
 #[derive(Debug)]
 pub struct Core {
     /// Its number, counted from 0.
@@ -63,19 +63,45 @@ pub struct Core {
     /// The sites, in the order of the settings.
     pub sites: Box<[Rc<SiteOnCore>]>,
     /// Connections of this core that are open.
-    pub open: Cell<usize>,
-    running: RefCell<Option<WeakSender<()>>>,
+    pub open: Rc<Cell<usize>>,
+    running: Rc<RefCell<Option<WeakSender<()>>>>,
 }
 
 /// One site, as one core has it.
 #[derive(Debug)]
 pub struct SiteOnCore {
-    /// Its place in the settings.
-    pub index: usize,
     /// Its settings.
     pub settings: SiteSettings,
     /// Its origin.
-    pub upstream: Upstream,
+    pub upstream: Rc<Upstream>,
+    /// What is counted of it.
+    pub counters: Arc<SiteCounters>,
+}
+
+/// The core as it is now.
+#[derive(Clone, Debug)]
+pub struct Current(Rc<RefCell<Rc<Core>>>);
+
+impl Current {
+    /// Begins with that one.
+    pub fn new(core: Rc<Core>) -> Current {
+        Current(Rc::new(RefCell::new(core)))
+    }
+
+    /// The core for a request that comes now.
+    pub fn core(&self) -> Rc<Core> {
+        self.0.borrow().clone()
+    }
+
+    /// Whether this is still the one.
+    pub fn is(&self, core: &Rc<Core>) -> bool {
+        Rc::ptr_eq(&self.0.borrow(), core)
+    }
+
+    /// Puts another in its place.
+    pub fn replace(&self, core: Rc<Core>) {
+        *self.0.borrow_mut() = core;
+    }
 }
 
 impl Shared {
@@ -87,25 +113,50 @@ impl Shared {
         tls: Option<Arc<ServerConfig>>,
         cores: usize,
     ) -> Arc<Shared> {
-        let limits = Arc::new(settings.origin.clone());
         let client = &settings.client;
         let long = LongStreams::new(client.max_long_streams, client.long_stream_timeout);
+        let limits = Arc::new(settings.origin.clone());
         let upstream =
             |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone(), &long));
-        let sites = settings.sites.len();
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
-            counters: (0..cores).map(|_| Arc::new(CoreCounters::new(sites))).collect(),
+            counters: (0..cores).map(|_| Arc::default()).collect(),
             store,
-            clock: Clock::default(),
-            fills: Fills::default(),
-            marks: Marks::default(),
-            connections: AtomicUsize::new(0),
-            refreshes: AtomicUsize::new(0),
+            clock: Arc::default(),
+            fills: Arc::default(),
+            marks: Arc::default(),
+            connections: Arc::default(),
+            refreshes: Arc::default(),
             long,
-            access_log,
+            access_log: access_log.map(Arc::new),
             tls,
-            diagnosis: Diagnosis::default(),
+            diagnosis: Arc::default(),
+            settings,
+        })
+    }
+
+    /// The same with other settings. Origins that stay keep their turns, and what is known of
+    /// them.
+    pub fn reloaded(&self, settings: Settings) -> Arc<Shared> {
+        let limits = Arc::new(settings.origin.clone());
+        let upstream = |site: &SiteSettings| {
+            let known = self.upstreams.iter().find(|known| known.is_for(site, &limits));
+            let make = || Arc::new(UpstreamShared::new(site, limits.clone(), &self.long));
+            known.cloned().unwrap_or_else(make)
+        };
+        Arc::new(Shared {
+            upstreams: settings.sites.iter().map(upstream).collect(),
+            counters: self.counters.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            fills: self.fills.clone(),
+            marks: self.marks.clone(),
+            connections: self.connections.clone(),
+            refreshes: self.refreshes.clone(),
+            long: self.long.clone(),
+            access_log: self.access_log.clone(),
+            tls: self.tls.clone(),
+            diagnosis: self.diagnosis.clone(),
             settings,
         })
     }
@@ -120,16 +171,33 @@ impl Shared {
 impl Core {
     /// The core of that number.
     pub fn new(shared: Arc<Shared>, number: usize) -> Rc<Core> {
-        let sites = shared.settings.sites.iter().enumerate().map(|(index, settings)| {
-            let upstream = Upstream::new(shared.upstreams[index].clone(), number);
-            Rc::new(SiteOnCore { index, settings: settings.clone(), upstream })
-        });
+        Core::with(shared, number, None)
+    }
+
+    /// The same core with what a reload brought. Connections to origins that stay are kept.
+    pub fn reloaded(&self, shared: Arc<Shared>) -> Rc<Core> {
+        Core::with(shared, self.number, Some(self))
+    }
+
+    fn with(shared: Arc<Shared>, number: usize, before: Option<&Core>) -> Rc<Core> {
+        let counters = shared.counters[number].clone();
+        let site = |(settings, upstream): (&SiteSettings, &Arc<UpstreamShared>)| {
+            let known = before.into_iter().flat_map(|core| core.sites.iter());
+            let known = known.map(|site| &site.upstream).find(|known| known.is(upstream));
+            let upstream = match known {
+                Some(known) => known.clone(),
+                None => Rc::new(Upstream::new(upstream.clone(), number)),
+            };
+            let counters = counters.site(&settings.site.name);
+            Rc::new(SiteOnCore { settings: settings.clone(), upstream, counters })
+        };
+        let sites = shared.settings.sites.iter().zip(&shared.upstreams).map(site).collect();
         Rc::new(Core {
             number,
-            sites: sites.collect(),
-            counters: shared.counters[number].clone(),
-            open: Cell::new(0),
-            running: RefCell::default(),
+            sites,
+            open: before.map(|core| core.open.clone()).unwrap_or_default(),
+            running: before.map(|core| core.running.clone()).unwrap_or_default(),
+            counters,
             shared,
         })
     }
@@ -178,10 +246,5 @@ impl Core {
             ticks.tick().await;
             self.sites.iter().for_each(|site| site.upstream.sweep());
         }
-    }
-
-    /// The counters of a site.
-    pub fn counters_of(&self, site: &SiteOnCore) -> &SiteCounters {
-        &self.counters.sites[site.index]
     }
 }

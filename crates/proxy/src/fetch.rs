@@ -170,7 +170,7 @@ impl Miss {
     }
 
     fn count_collapsed(&self) {
-        self.errand.core.counters_of(&self.errand.site).collapsed.one();
+        self.errand.site.counters.collapsed.one();
     }
 
     fn may_share(&self, entry: &Entry) -> bool {
@@ -202,7 +202,7 @@ impl Miss {
         if !stands_in(&entry.meta, self.invalid, request, failure, now) {
             return None;
         }
-        core.counters_of(site).stale.one();
+        site.counters.stale.one();
         let fwd_status = match failure {
             Failure::Status(status) => Some(status),
             Failure::Unreachable => None,

@@ -7,6 +7,7 @@ use crate::error::Error;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How a request was answered.
@@ -182,8 +183,8 @@ pub fn reasons() -> impl Iterator<Item = &'static str> {
 /// What one core counts.
 #[derive(Debug)]
 pub struct CoreCounters {
-    /// By site, in the order of the settings.
-    pub sites: Box<[SiteCounters]>,
+    /// By the names of sites, also of those that a reload took away.
+    sites: Mutex<Vec<(Box<str>, Arc<SiteCounters>)>>,
     /// Connections taken.
     pub connections: Counter,
     /// Connections refused since too many were open.
@@ -200,11 +201,17 @@ pub struct CoreCounters {
     pub refreshes_dropped: Counter,
 }
 
+impl Default for CoreCounters {
+    fn default() -> CoreCounters {
+        CoreCounters::new()
+    }
+}
+
 impl CoreCounters {
-    /// Counters for so many sites.
-    pub fn new(sites: usize) -> CoreCounters {
+    /// Counters at nothing.
+    pub fn new() -> CoreCounters {
         CoreCounters {
-            sites: (0..sites).map(|_| SiteCounters::new()).collect(),
+            sites: Mutex::default(),
             connections: Counter::default(),
             connections_refused: Counter::default(),
             handshakes_failed: Counter::default(),
@@ -213,6 +220,23 @@ impl CoreCounters {
             reasons: reasons().map(|_| Counter::default()).collect(),
             refreshes_dropped: Counter::default(),
         }
+    }
+
+    /// The counters of the site of that name.
+    pub fn site(&self, name: &str) -> Arc<SiteCounters> {
+        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counters)) = sites.iter().find(|(known, _)| **known == *name) {
+            return counters.clone();
+        }
+        let counters = Arc::new(SiteCounters::new());
+        sites.push((name.into(), counters.clone()));
+        counters
+    }
+
+    /// The names of all sites that were ever counted.
+    pub fn site_names(&self) -> Vec<Box<str>> {
+        let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        sites.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// Counts a response that is not stored.

@@ -62,7 +62,7 @@ async fn upgrade(passing: Passing) -> Answer {
     let node = &shared.settings.node;
     let out = outgoing(&site.settings, rule, request, caller.client, node, false);
     let early = Some(caller.hints.sink());
-    let counters = core.counters_of(site);
+    let counters = &site.counters;
     match site.upstream.upgrade(&out, early, &shared.clock, counters).await {
         Err(error) => Answer::own(error),
         Ok(Either::Response(response)) => answer(site, request, *why, response),
@@ -84,9 +84,10 @@ impl Passing {
         let node = &shared.settings.node;
         let out = outgoing(&site.settings, rule, request, caller.client, node, false);
         let early = Some(caller.hints.sink());
-        let counters = core.counters_of(site);
+        let counters = &site.counters;
         let response = site.upstream.exchange(&out, body, early, &shared.clock, counters).await?;
-        for url in purge::invalidated(request, rule, response.status, &response.fields) {
+        let rules = site.settings.site.all_rules();
+        for url in purge::invalidated(request, rules, response.status, &response.fields) {
             shared.store.invalidate(&url);
         }
         Ok(response)

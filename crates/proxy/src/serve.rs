@@ -87,11 +87,11 @@ pub async fn serve(
             if refresh == Refresh::InBackground {
                 background::refresh(errand(entry.meta.variant.clone(), Some(entry.clone())));
             }
-            core.counters_of(site).stale.one();
+            site.counters.stale.one();
             stale(entry, request, refresh, now)
         }
         (Reuse::Revalidate(why), Lookup::Hit(entry)) => {
-            core.counters_of(site).expired.one();
+            site.counters.expired.one();
             let errand = errand(entry.meta.variant.clone(), Some(entry));
             Box::pin(fetch(errand, why, invalid, caller)).await
         }

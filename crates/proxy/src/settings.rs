@@ -145,7 +145,7 @@ pub struct ClientLimits {
 }
 
 /// Limits toward each origin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginLimits {
     /// To connect, name look-up included.
     pub connect_timeout: Duration,

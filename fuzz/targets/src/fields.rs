@@ -70,7 +70,8 @@ pub fn location(data: &[u8]) {
         target: "/x/y".to_owned(),
         ..Request::default()
     };
-    for scope in invalidated(&request, &Rule::default(), 201, &fields(data, &[Name::Location])) {
+    let (rule, fields) = (Rule::default(), fields(data, &[Name::Location]));
+    for scope in invalidated(&request, [&rule].into_iter(), 201, &fields) {
         assert!(scope.starts_with(b"a.b\0/"));
     }
 }

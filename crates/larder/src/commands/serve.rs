@@ -11,12 +11,16 @@ use std::path::Path;
 pub fn run(arguments: &Serve) -> Result<(), Failure> {
     let meant = meant(arguments)?;
     crate::log::start(meant.level);
-    serve(meant).map_err(Failure::Failed)
-}
-
-/// Serves until told to stop.
-pub fn serve(meant: Meant) -> anyhow::Result<()> {
-    crate::app::run(meant)
+    let read_again = || match self::meant(arguments) {
+        Ok(meant) => Some(meant),
+        Err(Failure::Failed(error)) => {
+            tracing::error!("{error:#}");
+            None
+        }
+        // What is wrong was said.
+        Err(_) => None,
+    };
+    crate::app::run(meant, &read_again).map_err(Failure::Failed)
 }
 
 /// What the arguments and the file that they name mean. All mistakes are said.

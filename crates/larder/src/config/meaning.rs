@@ -45,6 +45,7 @@ pub fn work_out(
     });
     let meant = settings.map(|settings| Meant {
         settings,
+        node_is_named: written.server.node.is_some(),
         tls,
         admin_listen,
         memory_bytes: written.storage.memory.0,

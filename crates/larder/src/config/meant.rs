@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub struct Meant {
     /// What the data path is told.
     pub settings: Settings,
+    /// Whether the configuration names this node, or its name was made up.
+    pub node_is_named: bool,
     /// The certificates, where TLS is spoken.
     pub tls: Option<Served>,
     /// Where the admin listener stands; always on loopback.

@@ -53,9 +53,9 @@ impl Collector for DataPath {
         self.requests(&mut encoder)?;
         for (name, help, counter) in OF_SITES {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (index, site) in self.sites() {
-                let sum = self.sum(|core| counter(&core.sites[index]).read());
-                count(&mut metric, &[("site", site)], sum)?;
+            for site in self.sites() {
+                let sum = self.sum(|core| counter(&core.site(&site)).read());
+                count(&mut metric, &[("site", &*site)], sum)?;
             }
         }
         for (name, help, counter) in OF_CORES {
@@ -74,16 +74,16 @@ impl DataPath {
         let help = "Requests, by how they were answered";
         let mut metric =
             encoder.encode_descriptor("larder_requests", help, None, MetricType::Counter)?;
-        for (index, site) in self.sites() {
+        for site in self.sites() {
             let mut answers: BTreeMap<(u8, u16), (Verdict, u64)> = BTreeMap::new();
-            for core in &self.0.counters {
-                for (verdict, status, count) in core.sites[index].answers() {
+            for core in self.0.counters.iter() {
+                for (verdict, status, count) in core.site(&site).answers() {
                     answers.entry((verdict as u8, status)).or_insert((verdict, 0)).1 += count;
                 }
             }
             for ((_, status), (verdict, sum)) in answers {
                 let status = status.to_string();
-                let labels = [("site", site), ("verdict", verdict.token()), ("status", &status)];
+                let labels = [("site", &*site), ("verdict", verdict.token()), ("status", &status)];
                 count(&mut metric, &labels, sum)?;
             }
         }
@@ -94,17 +94,17 @@ impl DataPath {
         let help = "Seconds from a request to the head of the origin's response";
         let name = "larder_origin_seconds";
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (index, site) in self.sites() {
+        for site in self.sites() {
             let mut counts = [0; TIME_BOUNDS.len() + 1];
             let mut sum = 0.0;
-            for core in &self.0.counters {
-                let (own, seconds) = core.sites[index].origin_times.read();
+            for core in self.0.counters.iter() {
+                let (own, seconds) = core.site(&site).origin_times.read();
                 counts.iter_mut().zip(own).for_each(|(all, own)| *all += own);
                 sum += seconds;
             }
             let bounds = TIME_BOUNDS.into_iter().chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
-            let labels = [("site", site)];
+            let labels = [("site", &*site)];
             metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
                 sum,
                 counts.iter().sum(),
@@ -120,7 +120,7 @@ impl DataPath {
         let mut metric =
             encoder.encode_descriptor("larder_reasons", help, None, MetricType::Counter)?;
         let mut sums: Vec<u64> = vec![0; reasons().count()];
-        for core in &self.0.counters {
+        for core in self.0.counters.iter() {
             sums.iter_mut().zip(core.reasons_given()).for_each(|(sum, given)| *sum += given);
         }
         for (reason, sum) in reasons().zip(sums).filter(|(_, sum)| *sum > 0) {
@@ -166,8 +166,8 @@ impl DataPath {
         ConstCounter::new(stats.evictions).encode(metric)
     }
 
-    fn sites(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.0.settings.sites.iter().map(|site| site.site.name.as_str()).enumerate()
+    fn sites(&self) -> Vec<Box<str>> {
+        self.0.counters.first().map(|core| core.site_names()).unwrap_or_default()
     }
 
     fn sum(&self, read: impl Fn(&CoreCounters) -> u64) -> u64 {

@@ -122,7 +122,7 @@ impl Machine {
         let exchange = origin.ask(request.method.as_str(), &lines(&request.fields));
         let Some(response) = exchange.response else { return Answer::Failed(502) };
         let fields = fields(&response.lines);
-        for url in purge::invalidated(request, self.rule(request), response.status, &fields) {
+        for url in purge::invalidated(request, self.site.all_rules(), response.status, &fields) {
             self.invalidate(&url);
         }
         passed(&response, false)

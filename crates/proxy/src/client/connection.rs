@@ -8,7 +8,7 @@ use super::record::{Asked, Record};
 use super::tunnel::{self, Ends};
 use super::writer::{Leave, Manner, Torn, Writer, Written};
 use crate::answer::Answer;
-use crate::core::{Core, SiteOnCore};
+use crate::core::{Core, Current, SiteOnCore};
 use crate::error::Error;
 use crate::hints::Hints;
 use crate::http1::head::{Framing, HeadFacts};
@@ -34,6 +34,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection.
 pub struct Connection<R, W> {
+    current: Current,
     core: Rc<Core>,
     caller: Caller,
     reader: Reader<R>,
@@ -68,13 +69,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// A connection of that peer. `stopping` says when no further request is to be taken; `torn` is
     /// kept so that whoever closes the connection knows how.
     pub fn new(
-        core: Rc<Core>,
+        current: Current,
         peer: Peer,
         read: R,
         write: W,
         stopping: watch::Receiver<bool>,
         torn: Torn,
     ) -> Self {
+        let core = current.core();
         let limits = &core.shared.settings.client;
         let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
         Connection {
@@ -83,6 +85,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             writer: Writer::new(write, pace, torn),
             request: Rc::default(),
             key: Vec::with_capacity(128),
+            current,
             core,
             stopping,
             is_new: true,
@@ -179,6 +182,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             now,
         };
         self.is_new = false;
+        if !self.current.is(&self.core) {
+            self.core = self.current.core();
+        }
         self.caller.client.believe(Rc::make_mut(&mut self.request));
         let Connection { core, caller, reader, writer, request, key, stopping, .. } = self;
         let job = Job { core, caller, request, manner, started: Instant::now(), stopping };

@@ -3,7 +3,7 @@
 use super::connection::{Connection, Ended};
 use super::writer::Torn;
 use super::{Peer, http2, proxy_protocol};
-use crate::core::Core;
+use crate::core::Current;
 use crate::error::Error;
 use crate::upstream::request::Client;
 use bytes::{Buf, BytesMut};
@@ -11,7 +11,6 @@ use policy::request::Scheme;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -26,8 +25,8 @@ const TLS_HANDSHAKE: u8 = 22;
 /// A listener's way in.
 #[derive(Clone)]
 pub struct Door {
-    /// The core.
-    pub core: Rc<Core>,
+    /// The core, as it is when a request comes.
+    pub current: Current,
     /// Whether TLS is spoken here.
     pub is_tls: bool,
     /// Says when no further request is to be taken.
@@ -39,7 +38,8 @@ impl Door {
     pub async fn enter(mut self, stream: TcpStream, peer: IpAddr) {
         // Answers are written whole; waiting for more to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        let patience = self.core.shared.settings.client.header_timeout;
+        let core = self.current.core();
+        let patience = core.shared.settings.client.header_timeout;
         let mut stopping = self.stopping.clone();
         let begun = tokio::select! {
             biased;
@@ -51,20 +51,21 @@ impl Door {
             Ok(Ok((Entered::Plain(stream), peer))) => self.plain(stream, peer).await,
             Ok(Ok((Entered::Secure(stream), peer))) => Box::pin(self.secure(*stream, peer)).await,
             Ok(Ok((Entered::PlainOnTls(stream), peer))) => self.plain_on_tls(stream, peer).await,
-            Ok(Err(_)) | Err(_) => self.core.counters.handshakes_failed.one(),
+            Ok(Err(_)) | Err(_) => core.counters.handshakes_failed.one(),
         }
     }
 
     /// Takes what comes before HTTP.
     async fn begin(&mut self, mut stream: TcpStream, peer: IpAddr) -> io::Result<(Entered, Peer)> {
-        let settings = &self.core.shared.settings;
+        let core = self.current.core();
+        let settings = &core.shared.settings;
         let announces = settings.proxy_protocol.iter().any(|network| network.contains(peer));
         let told = match announces {
             true => proxy_protocol::read(&mut stream).await?,
             false => None,
         };
         let client = Client::new(told.unwrap_or(peer), &settings.trusted_proxies);
-        let Some(config) = self.core.shared.tls.clone().filter(|_| self.is_tls) else {
+        let Some(config) = core.shared.tls.clone().filter(|_| self.is_tls) else {
             return Ok((Entered::Plain(stream), Peer { client, scheme: Scheme::Http }));
         };
         let peer = Peer { client, scheme: Scheme::Https };
@@ -80,29 +81,29 @@ impl Door {
     }
 
     async fn plain(self, stream: TcpStream, peer: Peer) {
-        let (core, stopping) = (self.core.clone(), self.stopping.clone());
+        let (current, stopping) = (self.current.clone(), self.stopping.clone());
         let mut told = Told { stream: Some(stream), torn: Torn::default() };
         let torn = told.torn.clone();
         let Some(stream) = &mut told.stream else { return };
         let (read, write) = stream.split();
-        let ended = Connection::new(core, peer, read, write, stopping, torn).run().await;
+        let ended = Connection::new(current, peer, read, write, stopping, torn).run().await;
         if let Ended::Http2(begun) = ended
             && let Some(stream) = told.stream.take()
         {
-            http2::serve(self.core, peer, Begun { begun, stream }, self.stopping).await;
+            http2::serve(self.current, peer, Begun { begun, stream }, self.stopping).await;
         }
     }
 
     async fn secure(self, stream: TlsStream<TcpStream>, peer: Peer) {
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            return http2::serve(self.core, peer, stream, self.stopping).await;
+            return http2::serve(self.current, peer, stream, self.stopping).await;
         }
-        let (core, stopping) = (self.core.clone(), self.stopping.clone());
+        let (current, stopping) = (self.current.clone(), self.stopping.clone());
         let (read, write) = tokio::io::split(stream);
         // A body that breaks off is told by the missing end of TLS (RFC 8446 §6.1).
         let torn = Torn::default();
         if let Ended::Http2(begun) =
-            Connection::new(core, peer, read, write, stopping, torn).run().await
+            Connection::new(current, peer, read, write, stopping, torn).run().await
         {
             // The client agreed on HTTP/1.1.
             drop(begun);
@@ -113,7 +114,7 @@ impl Door {
     async fn plain_on_tls(self, mut stream: TcpStream, peer: Peer) {
         let (read, write) = stream.split();
         let connection =
-            Connection::new(self.core, peer, read, write, self.stopping, Torn::default());
+            Connection::new(self.current, peer, read, write, self.stopping, Torn::default());
         connection.refuse(Error::PlainOnTls).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Listening sockets, one set a core, and the connections that they bring.
 
 use super::door::Door;
-use crate::core::{Core, Shared};
+use crate::core::{Core, Current, Shared};
 use crate::error::Error;
 use crate::http1::status::reason;
 use crate::settings::Listen;
@@ -85,32 +85,45 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves on one core until `stopping` says to stop and what runs is finished or cut.
+/// Serves on one core until `stopping` says to stop and what runs is finished or cut. Requests that
+/// come after `settings` changed are served by those; what is under way is finished by the old.
 ///
 /// # Errors
 /// When a socket cannot be used.
 pub async fn serve_core(
-    shared: Arc<Shared>,
     number: usize,
     listeners: Listeners,
+    mut settings: watch::Receiver<Arc<Shared>>,
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<Drained> {
-    let core = Core::new(shared.clone(), number);
+    let shared = settings.borrow_and_update().clone();
+    let core = Core::new(shared, number);
+    let current = Current::new(core.clone());
     let mut chores = core.chores();
     let mut accepting = JoinSet::new();
     let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
     core.wait_for(&ended);
     for (listener, is_tls) in listeners.0 {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let door = Door { core: core.clone(), is_tls, stopping: stopping.clone() };
+        let door = Door { current: current.clone(), is_tls, stopping: stopping.clone() };
         accepting.spawn_local(accept(door, listener, ended.clone()));
     }
     drop(ended);
-    // An error means that the other end is gone, which is as good as a wish to stop.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
+    loop {
+        tokio::select! {
+            biased;
+            // An error means that the other end is gone, which is as good as a wish to stop.
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+            Ok(()) = settings.changed() => {
+                let shared = settings.borrow_and_update().clone();
+                current.replace(current.core().reloaded(shared));
+                chores = current.core().chores();
+            }
+        }
+    }
     accepting.shutdown().await;
-    let drained =
-        tokio::time::timeout(shared.settings.client.drain_timeout, all_ended.recv()).await;
+    let patience = current.core().shared.settings.client.drain_timeout;
+    let drained = tokio::time::timeout(patience, all_ended.recv()).await;
     chores.shutdown().await;
     let cut = if drained.is_err() { core.open.get() } else { 0 };
     Ok(Drained { cut })
@@ -125,13 +138,14 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                door.core.counters.connections.one();
-                let place = Place::take(&door.core);
+                let core = door.current.core();
+                core.counters.connections.one();
+                let place = Place::take(&core);
                 let (door, ended) = (door.clone(), ended.clone());
                 tokio::task::spawn_local(async move {
                     match place {
                         Some(_place) => door.enter(stream, peer.ip()).await,
-                        None => refuse(&door.core, stream).await,
+                        None => refuse(&core, stream).await,
                     }
                     drop(ended);
                 });

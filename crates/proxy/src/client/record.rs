@@ -66,7 +66,7 @@ impl Drop for Record<'_> {
         }
         match site {
             Some(site) => {
-                let counters = core.counters_of(site);
+                let counters = &site.counters;
                 counters.answered(verdict, status);
                 counters.body_bytes.add(body_bytes);
             }

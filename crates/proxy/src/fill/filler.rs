@@ -230,7 +230,7 @@ impl Errand {
     ) -> Result<Arrival, Error> {
         let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
         let validates = stored.filter(|entry| conditional::has_validator(&entry.meta.fields));
-        let counters = self.core.counters_of(&self.site);
+        let counters = &self.site.counters;
         if validates.is_some() {
             counters.revalidated.one();
         }
@@ -297,7 +297,7 @@ impl Errand {
 
     async fn send(&self, out: &Outgoing, early: Option<Early>) -> Result<Response, Error> {
         let shared = &self.core.shared;
-        let counters = self.core.counters_of(&self.site);
+        let counters = &self.site.counters;
         self.site.upstream.exchange(out, RequestBody::Empty, early, &shared.clock, counters).await
     }
 

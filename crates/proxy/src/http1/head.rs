@@ -293,7 +293,7 @@ pub fn is_authority(text: &str) -> bool {
     };
     let port_is_number = port.bytes().all(|b| b.is_ascii_digit());
     let is_name = !name.is_empty() && name != "[]";
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&b);
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]".contains(&b);
     is_name && text.bytes().all(allowed) && port_is_number
 }
 

@@ -148,6 +148,8 @@ pub struct ResponseBody {
     pub(super) pool: Rc<Pool>,
     pub(super) limits: Arc<OriginLimits>,
     pub(super) patience: Duration,
+    /// Bytes that are still to come, where that was announced.
+    pub(super) left: Option<u64>,
     pub(super) turn: Option<Turn>,
 }
 
@@ -168,22 +170,43 @@ impl ResponseBody {
     pub async fn next(&mut self) -> Result<ResponsePiece, Error> {
         loop {
             let frame = poll_fn(|cx| Pin::new(&mut self.incoming).poll_frame(cx));
-            let frame = timeout(self.patience, frame);
-            match frame.await.map_err(|_| Error::OriginStalled)? {
-                None => return Ok(self.end(Fields::new())),
+            let frame = timeout(self.patience, frame).await;
+            match frame.map_err(|_| self.stalled())? {
+                None => return self.whole(Fields::new()),
                 Some(Err(_)) => return Err(Error::OriginDropped),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Ok(ResponsePiece::Data(data)),
+                    Ok(data) => {
+                        let taken = data.len() as u64;
+                        self.left = self.left.map(|left| left.saturating_sub(taken));
+                        return Ok(ResponsePiece::Data(data));
+                    }
                     Err(other) => {
                         let trailers = other.into_trailers().unwrap_or_default();
                         let mut trailers = super::request::fields(&trailers);
                         trailers.retain(|field| may_trail(field.id));
-                        return Ok(self.end(trailers));
+                        return self.whole(trailers);
                     }
                 },
             }
         }
+    }
+
+    fn stalled(&mut self) -> Error {
+        if let Some(link) = &self.link {
+            self.pool.distrust(link);
+        }
+        Error::OriginStalled
+    }
+
+    /// The end, if it is one: a stream of HTTP/2 that is reset without a reason looks the same.
+    fn whole(&mut self, trailers: Fields) -> Result<ResponsePiece, Error> {
+        let is_short = self.left.is_some_and(|left| left > 0);
+        let is_shared = self.link.as_ref().is_some_and(Link::is_shared);
+        if is_short || (is_shared && !self.incoming.is_end_stream()) {
+            return Err(Error::OriginDropped);
+        }
+        Ok(self.end(trailers))
     }
 
     /// Whether there is nothing to come.

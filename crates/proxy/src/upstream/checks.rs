@@ -23,13 +23,23 @@ pub async fn watch(upstream: &Upstream, check: &HealthCheck, host: &str, clock: 
         ticks.tick().await;
         for endpoint in upstream.endpoints() {
             let asked = async {
-                let found = endpoint.send(&outgoing, RequestBody::Empty, None, clock).await;
-                let Ok(mut response) = found else { return false };
-                // Read to its end, so that the connection serves again.
-                while let Ok(ResponsePiece::Data(_)) = response.body.next().await {}
-                response.status < 400
+                let body = RequestBody::Empty;
+                match endpoint.send(&outgoing, body, None, clock, &|| true).await {
+                    // It is busy with us: that says nothing of how it is.
+                    Err(failed) if failed.error.is_ours() => None,
+                    Err(_) => Some(false),
+                    Ok(mut response) => {
+                        // Read to its end, so that the connection serves again.
+                        while let Ok(ResponsePiece::Data(_)) = response.body.next().await {}
+                        Some(response.status < 400)
+                    }
+                }
             };
-            let is_well = timeout(check.timeout, asked).await.unwrap_or(false);
+            let is_well = match endpoint.is_busy() {
+                true => None,
+                false => timeout(check.timeout, asked).await.unwrap_or(Some(false)),
+            };
+            let Some(is_well) = is_well else { continue };
             let shared = endpoint.shared();
             if shared.health.checked(is_well) {
                 let url = shared.address().url();

@@ -1,11 +1,11 @@
 //! One server of an origin: its turns, its connections, one request and the head of its response.
 
 use super::body::{RequestBody, ResponseBody};
-use super::connect::{connect, open};
+use super::connect::open;
 use super::exchange::{Early, Response};
 use super::gate::{Gate, Turn};
 use super::health::Health;
-use super::link::Link;
+use super::link::{Link, Lost};
 use super::long::LongStreams;
 use super::pool::Pool;
 use super::request::{Outgoing, fields};
@@ -13,11 +13,13 @@ use super::resolve::Resolver;
 use super::upgrade::{self, Tunnel, Upgraded};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::http1::status::is_bodiless;
 use crate::settings::{OriginAddress, OriginLimits, OriginTls};
 use hyper::body::Incoming;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::name::Name;
+use policy::request::Method;
 use policy::time::Timestamp;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -81,13 +83,19 @@ impl Endpoint {
         &self.shared
     }
 
+    /// Whether all its turns are taken.
+    pub fn is_busy(&self) -> bool {
+        self.shared.gate.is_full()
+    }
+
     /// Closes connections that have been idle too long.
     pub fn sweep(&self) {
         self.pool.sweep(&self.shared.limits);
     }
 
     /// Sends a request and waits for the head of its response. One that may be repeated and
-    /// meets a kept connection which the origin has just closed is sent once more on a new one.
+    /// meets a kept connection which the origin has just closed is sent once more on a new one, if
+    /// `again` says that there may be one more.
     ///
     /// # Errors
     /// Why there is no response.
@@ -97,32 +105,36 @@ impl Endpoint {
         body: RequestBody,
         early: Option<&Early>,
         clock: &Clock,
+        again: &dyn Fn() -> bool,
     ) -> Result<Response, Failed> {
-        let limits = &self.shared.limits;
-        let turn = self.shared.gate.enter(limits).await.map_err(Failed::touched)?;
+        let EndpointShared { limits, gate, resolver, tls, .. } = &*self.shared;
+        let turn = gate.enter(limits).await.map_err(Failed::touched)?;
         let asked = clock.now();
         let repeatable = body.is_empty() && outgoing.method.is_idempotent();
         let mut request = self.prepare(outgoing, body, early)?;
+        let mut is_repeated = false;
         if let Some(mut link) = self.pool.take(limits) {
             match self.try_send(&mut link, request).await? {
                 Sent::Answered(response) => {
-                    return self.response(Some(link), response, turn, asked, clock);
+                    return self.response(Some(link), response, turn, asked, clock, outgoing);
                 }
                 Sent::Back(unsent) => request = *unsent,
-                Sent::Lost if repeatable => {
+                Sent::Lost if repeatable && again() => {
+                    is_repeated = true;
                     request = self.prepare(outgoing, RequestBody::Empty, early)?;
                 }
                 Sent::Lost => return Err(Failed::touched(Error::OriginDropped)),
             }
         }
         // Boxed, since most exchanges find a connection and each waiting one has its size.
-        let connecting = connect(limits, &self.shared.resolver, self.shared.tls.as_ref());
-        let found = Box::pin(connecting).await;
-        let mut link = found.map_err(Failed::untouched)?;
-        self.pool.introduce(&link);
+        let found = Box::pin(self.pool.connect(limits, resolver, tls.as_ref())).await;
+        let failed = |error| Failed { error, is_untouched: !is_repeated };
+        let mut link = found.map_err(failed)?;
         match self.try_send(&mut link, request).await? {
-            Sent::Answered(response) => self.response(Some(link), response, turn, asked, clock),
-            Sent::Back(_) | Sent::Lost => Err(Failed::untouched(Error::OriginDropped)),
+            Sent::Answered(response) => {
+                self.response(Some(link), response, turn, asked, clock, outgoing)
+            }
+            Sent::Back(_) | Sent::Lost => Err(failed(Error::OriginDropped)),
         }
     }
 
@@ -148,7 +160,8 @@ impl Endpoint {
         let answer = answer.unwrap_or(Err(Error::OriginTimeout)).map_err(Failed::touched)?;
         match answer {
             Upgraded::Answered(response) => {
-                self.response(None, response, place, asked, clock).map(Either::Response)
+                let response = self.response(None, response, place, asked, clock, outgoing);
+                response.map(Either::Response)
             }
             Upgraded::Switched(head, io, begun) => {
                 let mut fields = fields(&head.headers);
@@ -182,27 +195,30 @@ impl Endpoint {
     ) -> Result<Sent, Failed> {
         let patience = self.shared.limits.first_byte_timeout;
         let progress = request.body().progress();
-        let mut answer = std::pin::pin!(link.send(request));
         let mut until = Instant::now() + patience;
-        let answer = loop {
-            match tokio::time::timeout_at(until.into(), &mut answer).await {
-                Ok(answer) => break answer,
-                // A body that goes on being sent puts the time off: it counts from its last byte.
-                Err(_) => match progress.as_ref().map(|last| last.get() + patience) {
-                    Some(later) if later > Instant::now() => until = later,
-                    _ => return Err(Failed::touched(Error::OriginTimeout)),
-                },
+        let answer = {
+            let mut answer = std::pin::pin!(link.send(request));
+            loop {
+                match tokio::time::timeout_at(until.into(), &mut answer).await {
+                    Ok(answer) => break Some(answer),
+                    // A body that goes on being sent puts the time off: it counts from its last
+                    // byte.
+                    Err(_) => match progress.as_ref().map(|last| last.get() + patience) {
+                        Some(later) if later > Instant::now() => until = later,
+                        _ => break None,
+                    },
+                }
             }
+        };
+        let Some(answer) = answer else {
+            self.pool.distrust(link);
+            return Err(Failed::touched(Error::OriginTimeout));
         };
         match answer {
             Ok(response) => Ok(Sent::Answered(response)),
-            Err(mut failed) => match failed.take_message() {
-                Some(unsent) => Ok(Sent::Back(Box::new(unsent))),
-                None => match Error::from_exchange(&failed.into_error()) {
-                    Some(error) => Err(Failed::touched(error)),
-                    None => Ok(Sent::Lost),
-                },
-            },
+            Err(Lost::Unsent(unsent)) => Ok(Sent::Back(unsent)),
+            Err(Lost::Silent) => Ok(Sent::Lost),
+            Err(Lost::Broken(error)) => Err(Failed::touched(error)),
         }
     }
 
@@ -213,6 +229,7 @@ impl Endpoint {
         turn: Turn,
         asked: Timestamp,
         clock: &Clock,
+        outgoing: &Outgoing,
     ) -> Result<Response, Failed> {
         let (head, incoming) = response.into_parts();
         let mut fields = fields(&head.headers);
@@ -232,7 +249,9 @@ impl Endpoint {
             false => (turn, limits.between_bytes_timeout),
         };
         let (pool, turn) = (self.pool.clone(), Some(turn));
-        let body = ResponseBody { incoming, link, pool, limits, patience, turn };
+        let bodiless = outgoing.method == Method::Head || is_bodiless(head.status.as_u16());
+        let left = length.filter(|_| !bodiless);
+        let body = ResponseBody { incoming, link, pool, limits, patience, left, turn };
         Ok(Response {
             status: head.status.as_u16(),
             fields,
@@ -246,10 +265,6 @@ impl Endpoint {
 impl Failed {
     fn touched(error: Error) -> Failed {
         Failed { error, is_untouched: false }
-    }
-
-    fn untouched(error: Error) -> Failed {
-        Failed { error, is_untouched: true }
     }
 }
 

@@ -71,6 +71,16 @@ impl UpstreamShared {
         &self.endpoints
     }
 
+    /// Whether it is the origin of that site under those limits.
+    pub fn is_for(&self, site: &SiteSettings, limits: &OriginLimits) -> bool {
+        let addresses = self.endpoints.iter().map(|endpoint| endpoint.address());
+        // How TLS is spoken cannot be compared: it was read anew.
+        site.origin_tls.is_none()
+            && addresses.eq(&site.origins)
+            && *self.limits == *limits
+            && !self.endpoints.iter().any(|endpoint| endpoint.address().is_tls)
+    }
+
     /// Notes how an exchange went. Who fails again and again is left out, unless no other is well.
     fn note(&self, at: usize, error: Option<&Error>) {
         let [endpoint, others @ ..] = &self.endpoints[at..] else { return };
@@ -99,6 +109,11 @@ impl Upstream {
         let endpoints: Vec<_> = shared.endpoints.iter().cloned().map(Endpoint::new).collect();
         let next = Cell::new(core % endpoints.len().max(1));
         Upstream { shared, endpoints, next }
+    }
+
+    /// Whether it is a view on that one.
+    pub fn is(&self, shared: &Arc<UpstreamShared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
     }
 
     /// Closes connections that have been idle too long.
@@ -176,7 +191,15 @@ impl Upstream {
         counters: &SiteCounters,
     ) -> Result<Response, Failed> {
         counters.origin_requests.one();
-        let found = self.endpoints[at].send(outgoing, body, early, clock).await;
+        let again = || {
+            let paid = self.shared.retries.pay();
+            if paid {
+                counters.origin_requests.one();
+                counters.retried.one();
+            }
+            paid
+        };
+        let found = self.endpoints[at].send(outgoing, body, early, clock, &again).await;
         self.shared.note(at, found.as_ref().err().map(|failed| &failed.error));
         if found.is_err() {
             counters.origin_failures.one();
@@ -195,7 +218,7 @@ impl Upstream {
         let mut turns = (0..count).map(|step| (first + step) % count).filter(|at| Some(*at) != not);
         let health = |at: &usize| &self.endpoints[*at].shared().health;
         let well = turns.clone().find(|at| health(at).is_well());
-        well.or_else(|| turns.clone().min_by_key(|at| health(at).left_out()))
+        well.or_else(|| turns.clone().min_by_key(|at| health(at).how_bad()))
             .or_else(|| turns.next())
             .unwrap_or(0)
     }

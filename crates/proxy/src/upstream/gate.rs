@@ -24,6 +24,11 @@ impl Gate {
         Gate { turns: Arc::new(Semaphore::new(turns)), waiting: AtomicUsize::new(0) }
     }
 
+    /// Whether there is no turn at once.
+    pub fn is_full(&self) -> bool {
+        self.turns.available_permits() == 0
+    }
+
     /// Waits for a turn.
     ///
     /// # Errors

@@ -44,6 +44,12 @@ impl Health {
         !self.is_down.load(Ordering::Relaxed) && self.left_out() == Duration::ZERO
     }
 
+    /// Who is the lesser evil where none is well: rather one that is left out for a moment than
+    /// one that its checks call away.
+    pub fn how_bad(&self) -> (bool, Duration) {
+        (self.is_down.load(Ordering::Relaxed), self.left_out())
+    }
+
     /// For how long it is left out yet.
     pub fn left_out(&self) -> Duration {
         let until = Duration::from_millis(self.out_until.load(Ordering::Relaxed));

@@ -4,19 +4,36 @@ use super::body::RequestBody;
 use super::wire::Wire;
 use crate::error::Error;
 use crate::settings::{OriginLimits, OriginTls};
+use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// hyper's own limit of header fields: one that is set, even to the same, costs an allocation a
 /// response.
 const HYPER_MAX_FIELDS: usize = 100;
+
+/// Requests that one connection in HTTP/2 has under way at once, at most.
+const MOST_STREAMS: usize = 100;
+/// Bytes of a response that an origin may send ahead of what its reader takes. A connection has
+/// room for as many from each of its streams, so that none stops another.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// How often a connection in use that is silent is asked for a sign of life, and how long it may
+/// take to give one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// A connection that takes requests.
 #[derive(Debug)]
@@ -27,14 +44,22 @@ pub struct Link {
 
 #[derive(Debug)]
 enum Sender {
-    /// HTTP/1.1: one request after the other.
-    Single(http1::SendRequest<RequestBody>),
-    /// HTTP/2: many at once.
-    Shared(http2::SendRequest<RequestBody>),
+    /// HTTP/1.1: one request after the other; and how many bytes of responses came so far.
+    Single(http1::SendRequest<RequestBody>, Rc<Cell<u64>>),
+    /// HTTP/2: many at once; this one's place among as many as the origin takes.
+    Shared(http2::SendRequest<RequestBody>, Rc<Cell<usize>>),
 }
 
-/// A request that an origin did not answer.
-type Unanswered = TrySendError<http::Request<RequestBody>>;
+/// Why a request got no response.
+#[derive(Debug)]
+pub enum Lost {
+    /// It never left.
+    Unsent(Box<http::Request<RequestBody>>),
+    /// No byte of a response came.
+    Silent,
+    /// A response had begun, or cannot be understood.
+    Broken(Error),
+}
 
 impl Link {
     /// Begins to speak on a wire, with TLS where `tls` names whom to believe.
@@ -59,63 +84,169 @@ impl Link {
         Ok(Link { sender, wire })
     }
 
-    /// Another handle on a connection that takes many requests at once.
+    /// Whether it takes many requests at once.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.sender, Sender::Shared(..))
+    }
+
+    /// Another place on a connection that takes many requests at once.
     pub fn share(&self) -> Option<Link> {
         match &self.sender {
-            Sender::Single(_) => None,
-            Sender::Shared(sender) => {
-                let sender = Sender::Shared(sender.clone());
+            Sender::Single(..) => None,
+            Sender::Shared(sender, places) => {
+                let sender = Sender::Shared(sender.clone(), places.clone());
                 Some(Link { sender, wire: self.wire.clone() })
             }
+        }
+    }
+
+    /// Whether both are places on one connection.
+    pub fn is_same(&self, other: &Link) -> bool {
+        match (&self.sender, &other.sender) {
+            (Sender::Shared(_, places), Sender::Shared(_, others)) => Rc::ptr_eq(places, others),
+            _ => false,
         }
     }
 
     /// Whether it takes a request now, as far as can be known.
     pub fn is_ready(&self) -> bool {
         match &self.sender {
-            Sender::Single(sender) => sender.is_ready() && self.wire.is_quiet(),
-            Sender::Shared(sender) => sender.is_ready(),
+            Sender::Single(sender, _) => sender.is_ready() && self.wire.is_quiet(),
+            // One place is the pool's own.
+            Sender::Shared(sender, places) => {
+                // So is one the connection's.
+                sender.is_ready() && Rc::strong_count(places) <= places.get().min(MOST_STREAMS) + 1
+            }
         }
     }
 
     /// Whether it takes none any more.
     pub fn is_closed(&self) -> bool {
         match &self.sender {
-            Sender::Single(sender) => sender.is_closed(),
-            Sender::Shared(sender) => sender.is_closed(),
+            Sender::Single(sender, _) => sender.is_closed(),
+            Sender::Shared(sender, _) => sender.is_closed(),
         }
     }
 
     /// Sends a request and waits for the head of its response.
     ///
     /// # Errors
-    /// With the request, where it never left.
+    /// Why there is none.
     pub async fn send(
         &mut self,
         request: http::Request<RequestBody>,
-    ) -> Result<http::Response<Incoming>, Box<Unanswered>> {
+    ) -> Result<http::Response<Incoming>, Lost> {
         match &mut self.sender {
-            Sender::Single(sender) => sender.try_send_request(request).await,
-            Sender::Shared(sender) => sender.try_send_request(shared_form(request)).await,
+            Sender::Single(sender, read) => {
+                let before = read.get();
+                sender.try_send_request(request).await.map_err(|mut failed| {
+                    match failed.take_message() {
+                        Some(unsent) => Lost::Unsent(Box::new(unsent)),
+                        None => Lost::of(&failed.into_error(), read.get() > before),
+                    }
+                })
+            }
+            Sender::Shared(sender, _) => {
+                let host = request.headers().get(http::header::HOST).cloned();
+                let sent = sender.try_send_request(shared_form(request)?).await;
+                sent.map_err(|mut failed| match failed.take_message() {
+                    Some(unsent) => Lost::Unsent(Box::new(plain_form(unsent, host))),
+                    None => Lost::of(&failed.into_error(), false),
+                })
+            }
         }
-        .map_err(Box::new)
+    }
+}
+
+impl Lost {
+    fn of(error: &hyper::Error, has_begun: bool) -> Lost {
+        match Error::from_exchange(error) {
+            Some(error) => Lost::Broken(error),
+            None if has_begun => Lost::Broken(Error::OriginDropped),
+            None => Lost::Silent,
+        }
+    }
+}
+
+/// Counts the bytes that are read.
+#[derive(Debug)]
+struct Counted<T> {
+    io: T,
+    read: Rc<Cell<u64>>,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
+        self.read.set(self.read.get() + (buffer.filled().len() - before) as u64);
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
 /// The request as HTTP/2 has it: scheme and host stand in the target, and nothing speaks of the
 /// connection (RFC 9113 §8.2.2, §8.3.1).
-fn shared_form(mut request: http::Request<RequestBody>) -> http::Request<RequestBody> {
+fn shared_form(
+    mut request: http::Request<RequestBody>,
+) -> Result<http::Request<RequestBody>, Lost> {
     let headers = request.headers_mut();
     headers.remove(http::header::TRANSFER_ENCODING);
     let host = headers.remove(http::header::HOST);
+    let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    let authority = host.as_ref().and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    if authority.is_some() {
-        parts.scheme = Some(Scheme::HTTPS);
-        parts.authority = authority;
-    }
-    // Parts that were parsed make an URI.
+    parts.scheme = Some(Scheme::HTTPS);
+    parts.authority = authority;
+    *request.uri_mut() =
+        http::Uri::from_parts(parts).map_err(|_| Lost::Broken(Error::Malformed("the Host")))?;
+    Ok(request)
+}
+
+/// The same as HTTP/1.1 has it, should it be sent so after all.
+fn plain_form(
+    mut request: http::Request<RequestBody>,
+    host: Option<HeaderValue>,
+) -> http::Request<RequestBody> {
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+    // A path that was parsed makes an URI.
     *request.uri_mut() = http::Uri::from_parts(parts).unwrap_or_default();
+    if let Some(host) = host {
+        request.headers_mut().insert(http::header::HOST, host);
+    }
     request
 }
 
@@ -161,12 +292,14 @@ async fn single<T>(io: T, limits: &OriginLimits) -> Result<Sender, Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let read = Rc::new(Cell::new(0));
+    let io = Counted { io, read: read.clone() };
     let (sender, connection) = begin_single(io, limits).await?;
     tokio::task::spawn_local(async move {
         // How a connection ends is told to the exchange that it had.
         let _ = connection.await;
     });
-    Ok(Sender::Single(sender))
+    Ok(Sender::Single(sender, read))
 }
 
 async fn shared<T>(io: T, limits: &OriginLimits) -> Result<Sender, Error>
@@ -176,13 +309,21 @@ where
     let mut builder = http2::Builder::new(OnThisCore);
     builder
         .timer(TokioTimer::new())
-        .adaptive_window(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(STREAM_WINDOW_BYTES * MOST_STREAMS as u32)
+        .keep_alive_interval(SIGN_OF_LIFE)
+        .keep_alive_timeout(SIGN_OF_LIFE)
         .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX));
-    let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(unreachable)?;
-    tokio::task::spawn_local(async move {
-        let _ = connection.await;
-    });
-    Ok(Sender::Shared(sender))
+    let handshake = builder.handshake(TokioIo::new(io)).await;
+    let (sender, mut connection) = handshake.map_err(unreachable)?;
+    let places = Rc::new(Cell::new(MOST_STREAMS));
+    let known = places.clone();
+    tokio::task::spawn_local(poll_fn(move |cx| {
+        let polled = Pin::new(&mut connection).poll(cx);
+        known.set(connection.current_max_send_streams());
+        polled.map(|_| ())
+    }));
+    Ok(Sender::Shared(sender, places))
 }
 
 fn unreachable(error: hyper::Error) -> Error {

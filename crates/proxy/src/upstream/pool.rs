@@ -1,17 +1,26 @@
 //! Connections to an origin, kept by each core for itself.
 
+use super::connect::connect;
 use super::link::Link;
-use crate::settings::OriginLimits;
-use std::cell::RefCell;
+use super::resolve::Resolver;
+use crate::error::Error;
+use crate::settings::{OriginLimits, OriginTls};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Mutex;
 
 /// Connections of one core to one origin.
 #[derive(Debug, Default)]
 pub struct Pool {
     /// Idle ones; the last one used is used first.
     idle: RefCell<Vec<Idle>>,
-    /// The one that takes many requests at once.
-    shared: RefCell<Option<Idle>>,
+    /// Those that take many requests at once.
+    shared: RefCell<Vec<Idle>>,
+    /// Whether the origin's last connection took one request at a time.
+    is_single: Cell<bool>,
+    /// Held by whoever connects while many may want to share what comes of it.
+    connecting: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -23,7 +32,7 @@ struct Idle {
 impl Pool {
     /// Takes a connection that is open as far as is known.
     pub fn take(&self, limits: &OriginLimits) -> Option<Link> {
-        if let Some(shared) = self.shared.borrow_mut().as_mut().filter(|s| s.link.is_ready()) {
+        if let Some(shared) = self.shared.borrow_mut().iter_mut().find(|s| s.link.is_ready()) {
             shared.since = Instant::now();
             return shared.link.share();
         }
@@ -36,18 +45,38 @@ impl Pool {
         None
     }
 
-    /// Keeps a new connection for others too, where it takes many requests at once.
-    pub fn introduce(&self, link: &Link) {
-        if let Some(link) = link.share() {
-            *self.shared.borrow_mut() = Some(Idle { link, since: Instant::now() });
+    /// Opens a connection. Where many can share one, one is opened at a time.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn connect(
+        &self,
+        limits: &OriginLimits,
+        resolver: &Arc<Resolver>,
+        tls: Option<&OriginTls>,
+    ) -> Result<Link, Error> {
+        let alone = !resolver.origin().is_tls || self.is_single.get();
+        let _turn = match alone {
+            true => None,
+            false => Some(self.connecting.lock().await),
+        };
+        if !alone && let Some(link) = self.take(limits) {
+            return Ok(link);
         }
+        let link = connect(limits, resolver, tls).await?;
+        self.is_single.set(!link.is_shared());
+        if let Some(link) = link.share() {
+            self.shared.borrow_mut().push(Idle { link, since: Instant::now() });
+        }
+        Ok(link)
     }
 
     /// Keeps a connection whose exchange is over.
     pub fn give(&self, link: Link, limits: &OriginLimits) {
-        if link.share().is_some() {
-            if let Some(shared) = self.shared.borrow_mut().as_mut() {
-                shared.since = Instant::now();
+        if link.is_shared() {
+            let mut shared = self.shared.borrow_mut();
+            if let Some(known) = shared.iter_mut().find(|known| known.link.is_same(&link)) {
+                known.since = Instant::now();
             }
             return;
         }
@@ -57,15 +86,18 @@ impl Pool {
         }
     }
 
+    /// Has nobody else use a connection that was silent for too long; what is under way on it
+    /// goes on.
+    pub fn distrust(&self, link: &Link) {
+        self.shared.borrow_mut().retain(|known| !known.link.is_same(link));
+    }
+
     /// Closes what has been idle too long. A shared connection that is let go ends with its last
     /// exchange.
     pub fn sweep(&self, limits: &OriginLimits) {
         let fresh =
             |idle: &Idle| idle.since.elapsed() < limits.idle_timeout && !idle.link.is_closed();
         self.idle.borrow_mut().retain(fresh);
-        let mut shared = self.shared.borrow_mut();
-        if shared.as_ref().is_some_and(|idle| !fresh(idle)) {
-            *shared = None;
-        }
+        self.shared.borrow_mut().retain(fresh);
     }
 }

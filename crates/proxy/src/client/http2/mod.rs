@@ -9,7 +9,7 @@ mod stalling;
 mod stream;
 
 use super::Peer;
-use crate::core::Core;
+use crate::core::Current;
 use crate::settings::ClientLimits;
 use bytes::Bytes;
 use h2::Reason;
@@ -38,12 +38,12 @@ const GIVEN_UP_A_SECOND: f64 = 10.0;
 
 /// Serves a connection until it is over.
 pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
-    core: Rc<Core>,
+    current: Current,
     peer: Peer,
     io: T,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let limits = core.shared.settings.client.clone();
+    let limits = current.core().shared.settings.client.clone();
     let io = Stalling::new(io, limits.send_timeout);
     let waits = io.waits();
     let handshake = builder(&limits).handshake::<_, Bytes>(io);
@@ -68,7 +68,7 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
                     let stream = Stream {
-                        core: core.clone(),
+                        core: current.core(),
                         peer,
                         given_up: given_up.clone(),
                         stopping: told.clone(),

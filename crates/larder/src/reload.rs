@@ -1,0 +1,74 @@
+//! A new configuration for a process that serves: all of it, or nothing.
+
+use crate::certificates::Followed;
+use crate::config::meant::Meant;
+use proxy::core::Shared;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What is served by now, and the way to have something else served.
+pub struct Reload {
+    /// The configuration that is served by.
+    pub served: Meant,
+    /// The certificates that are shown, where TLS is spoken.
+    pub certificates: Option<Followed>,
+    /// Where the cores find what they serve by.
+    pub settings: watch::Sender<Arc<Shared>>,
+}
+
+impl Reload {
+    /// Serves by what was read; by what was served before where that has mistakes.
+    pub fn run(&mut self, read: Option<Meant>) {
+        let Some(mut meant) = read else {
+            tracing::error!("the configuration has mistakes: the one from before stays");
+            return;
+        };
+        for name in self.fixed(&meant) {
+            tracing::warn!("{name} changed: it takes effect at the next start");
+        }
+        self.keep_fixed(&mut meant);
+        if let (Some(followed), Some(served)) = (&self.certificates, &meant.tls) {
+            followed.replace(served.clone());
+        }
+        // Only what changed at once is shared: what is stored, counted and under way stays.
+        self.settings.send_modify(|shared| *shared = shared.reloaded(meant.settings.clone()));
+        tracing::info!("the configuration was read again and is in effect");
+        self.served = meant;
+    }
+
+    /// What differs and cannot change while the process runs.
+    fn fixed(&self, new: &Meant) -> Vec<&'static str> {
+        let old = &self.served;
+        let (fill, new_fill) = (&old.settings.fill, &new.settings.fill);
+        let (client, new_client) = (&old.settings.client, &new.settings.client);
+        let pairs = [
+            ("server.listen", old.settings.listen != new.settings.listen),
+            ("server.tls", old.tls.is_some() != new.tls.is_some()),
+            ("admin.listen", old.admin_listen != new.admin_listen),
+            ("storage.memory", old.memory_bytes != new.memory_bytes),
+            ("storage.max_variants", old.max_variants != new.max_variants),
+            ("storage.max_object", fill.max_object_bytes != new_fill.max_object_bytes),
+            ("storage.in_flight_bytes", fill.in_flight_bytes != new_fill.in_flight_bytes),
+            ("limits.max_long_streams", client.max_long_streams != new_client.max_long_streams),
+            ("log.access", old.access_log != new.access_log),
+            ("log.level", old.level != new.level),
+        ];
+        pairs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
+    fn keep_fixed(&self, meant: &mut Meant) {
+        let old = &self.served;
+        let (settings, kept) = (&mut meant.settings, &old.settings);
+        settings.listen.clone_from(&kept.listen);
+        settings.fill.max_object_bytes = kept.fill.max_object_bytes;
+        settings.fill.in_flight_bytes = kept.fill.in_flight_bytes;
+        settings.client.max_long_streams = kept.client.max_long_streams;
+        if !meant.node_is_named {
+            // A name that was made up lasts as long as the process.
+            settings.node.clone_from(&kept.node);
+        }
+        (meant.admin_listen, meant.memory_bytes) = (old.admin_listen, old.memory_bytes);
+        (meant.max_variants, meant.access_log) = (old.max_variants, old.access_log);
+        meant.level = old.level;
+    }
+}
