@@ -10,6 +10,7 @@ mod support;
 mod bad_requests;
 mod caching;
 mod collapsing;
+mod edge;
 mod faults;
 mod forwarding;
 mod http2;

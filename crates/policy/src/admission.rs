@@ -279,6 +279,10 @@ fn keyed(rule: &Rule) -> Vec<&str> {
     if !rule.key.languages.is_empty() {
         names.push("accept-language");
     }
+    if rule.cors.is_some() {
+        // The answer is made for who asks when it goes out.
+        names.push("origin");
+    }
     names
 }
 

@@ -13,6 +13,7 @@ pub mod admission;
 pub mod cache_control;
 pub mod conditional;
 pub mod cookies;
+pub mod cors;
 pub mod fields;
 pub mod freshness;
 pub mod glob;

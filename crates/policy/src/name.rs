@@ -69,6 +69,7 @@ mod table {
         LarderCacheControl = "larder-cache-control",
         LastModified = "last-modified",
         Location = "location",
+        MaxForwards = "max-forwards",
         Origin = "origin",
         Pragma = "pragma",
         ProxyAuthenticate = "proxy-authenticate",

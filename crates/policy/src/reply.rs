@@ -56,6 +56,9 @@ pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields) -> Fields {
         shown.remove(Name::Expires);
         shown.set(Name::CacheControl, format!("max-age={}", ttl.get()));
     }
+    if let Some(cors) = &rule.cors {
+        cors.prepare(&mut shown);
+    }
     rule.response_fields.apply(&mut shown);
     shown.add(Name::Via, "1.1 larder");
     shown.shrink();

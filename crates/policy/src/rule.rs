@@ -4,6 +4,7 @@
 //! right for most sites: the origin's headers decide.
 
 use crate::cookies;
+use crate::cors::Cors;
 use crate::fields::Fields;
 use crate::glob::Glob;
 use crate::path::match_path;
@@ -35,6 +36,10 @@ pub struct Site {
     pub heuristic_max: Seconds,
     /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
     pub show_tags: bool,
+    /// The port of https that plain requests are sent to, if they are.
+    pub https_port: Option<u16>,
+    /// The `Strict-Transport-Security` (RFC 6797) that answers over TLS bear; empty: none.
+    pub hsts: String,
 }
 
 /// One rule of a site.
@@ -62,6 +67,8 @@ pub struct Rule {
     pub request_fields: FieldEdits,
     /// Tags given to every response stored under this rule.
     pub tags: Vec<String>,
+    /// Which pages of other origins may read; nothing: as the origin says.
+    pub cors: Option<Cors>,
 }
 
 /// Numbers the rules in their keys if some of them choose requests by header or cookie, so that
@@ -256,6 +263,8 @@ pub(crate) mod tests {
             ignored_cookies: vec![Glob::new("_ga*")],
             heuristic_max: Seconds::new(3600),
             show_tags: false,
+            https_port: None,
+            hsts: String::new(),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Answer {
     pub cache: CacheStatus,
     /// What is sent.
     pub content: Content,
+    /// Fields that it bears for who asks.
+    pub beside: Option<Box<Fields>>,
 }
 
 /// What is sent.
@@ -67,7 +69,14 @@ pub enum Content {
         /// The origin's end.
         tunnel: Tunnel,
     },
-    /// An answer of our own.
+    /// An answer of our own, without a body.
+    Made {
+        /// Its status.
+        status: u16,
+        /// Its fields.
+        fields: Fields,
+    },
+    /// An answer of our own that says what failed.
     Own(Error),
 }
 
@@ -84,7 +93,7 @@ impl Answer {
         let reply = reply::reply(request, meta.status, &meta.fields, Some(meta.body_bytes));
         let age = meta.life.age_seconds(now);
         let cache = CacheStatus { ttl: Some(meta.life.ttl(now)), ..cache };
-        Answer { verdict, cache, content: Content::Stored { entry, reply, age } }
+        Answer { verdict, cache, content: Content::Stored { entry, reply, age }, beside: None }
     }
 
     /// What a fill brings.
@@ -106,13 +115,14 @@ impl Answer {
             reply::reply(&errand.request, head.status, &meta.fields, None) == Reply::NotModified
         });
         let errand = Box::new(errand.clone());
-        Answer { verdict, cache, content: Content::Flowing { head, reader, not_modified, errand } }
+        let content = Content::Flowing { head, reader, not_modified, errand };
+        Answer { verdict, cache, content, beside: None }
     }
 
     /// An answer of our own that says what failed.
     pub fn own(error: Error) -> Answer {
         let cache = CacheStatus { detail: Some(error.token()), ..CacheStatus::default() };
-        Answer { verdict: Verdict::Error, cache, content: Content::Own(error) }
+        Answer { verdict: Verdict::Error, cache, content: Content::Own(error), beside: None }
     }
 
     /// The status that the client gets.
@@ -127,6 +137,7 @@ impl Answer {
             Content::Flowing { not_modified: true, .. } => 304,
             Content::Flowing { head, .. } => head.status,
             Content::Passing { status, .. } => *status,
+            Content::Made { status, .. } => *status,
             Content::Switched { .. } => 101,
             Content::Own(error) => error.status(),
         }

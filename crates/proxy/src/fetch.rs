@@ -252,7 +252,7 @@ impl Miss {
                 let shown = reply::shown(policy, errand.rule(), response.status, &response.fields);
                 let Response { status, length, body, .. } = response;
                 let content = Content::Passing { status, shown, length, body };
-                Answer { verdict: Verdict::Miss, cache, content }
+                Answer { verdict: Verdict::Miss, cache, content, beside: None }
             }
         }
     }

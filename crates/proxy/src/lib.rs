@@ -14,6 +14,7 @@ mod client;
 pub mod clock;
 pub mod core;
 mod diagnosis;
+mod edge;
 mod error;
 mod fetch;
 mod fill;

@@ -3,6 +3,7 @@
 //! Each set has one writer, its core, so counting is a plain load and store; a scrape adds the
 //! sets up. Counting never locks and never shares a cache line with another core.
 
+use crate::edge;
 use crate::error::Error;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use std::array;
@@ -27,11 +28,13 @@ pub enum Verdict {
     Pass,
     /// With an answer of our own that says what failed.
     Error,
+    /// With an answer of our own to what no origin has to be asked for.
+    Edge,
 }
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Verdict; 7] = [
+    pub const ALL: [Verdict; 8] = [
         Verdict::Hit,
         Verdict::Stale,
         Verdict::Revalidated,
@@ -39,6 +42,7 @@ impl Verdict {
         Verdict::Collapsed,
         Verdict::Pass,
         Verdict::Error,
+        Verdict::Edge,
     ];
 
     /// The word for it in logs and metrics.
@@ -51,6 +55,7 @@ impl Verdict {
             Verdict::Collapsed => "collapsed",
             Verdict::Pass => "pass",
             Verdict::Error => "error",
+            Verdict::Edge => "edge",
         }
     }
 }
@@ -177,7 +182,8 @@ pub fn reasons() -> impl Iterator<Item = &'static str> {
     // One of them is the same word for the same thing.
     let fetches = WhyFetch::ALL.iter().map(|why| why.token()).filter(|t| *t != "authorization");
     let stale = ["stale-while-revalidate", "stale-if-error", "max-stale"];
-    skips.chain(passes).chain(fetches).chain(stale).chain(Error::TOKENS.iter().copied())
+    let edge = edge::TOKENS;
+    skips.chain(passes).chain(fetches).chain(stale).chain(edge).chain(Error::TOKENS.iter().copied())
 }
 
 /// What one core counts.

@@ -50,7 +50,7 @@ fn answer(site: &SiteOnCore, request: &Request, why: WhyPass, response: Response
     let policy = &site.settings.site;
     let shown = reply::shown(policy, policy.rule_for(request), status, &fields);
     let content = Content::Passing { status, shown, length, body };
-    Answer { verdict: Verdict::Pass, cache: passed(why, status), content }
+    Answer { verdict: Verdict::Pass, cache: passed(why, status), content, beside: None }
 }
 
 /// Asks the origin to go on in another protocol.
@@ -70,7 +70,7 @@ async fn upgrade(passing: Passing) -> Answer {
             let shown = reply::shown(policy, rule, 101, &fields);
             let protocol = request.upgrade.clone().unwrap_or_default();
             let content = Content::Switched { shown, protocol, tunnel };
-            Answer { verdict: Verdict::Pass, cache: passed(*why, 101), content }
+            Answer { verdict: Verdict::Pass, cache: passed(*why, 101), content, beside: None }
         }
     }
 }

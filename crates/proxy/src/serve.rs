@@ -7,6 +7,7 @@ use crate::answer::Answer;
 use crate::background;
 use crate::cache_status::CacheStatus;
 use crate::core::{Core, SiteOnCore};
+use crate::edge;
 use crate::error::Error;
 use crate::fetch::fetch;
 use crate::fill::Errand;
@@ -18,6 +19,7 @@ use crate::upstream::request::{Client, is_loop};
 use policy::request::Request;
 use policy::reuse::{Found, Refresh, Reuse, reuse};
 use policy::route::{Route, route};
+use policy::rule::Rule;
 use policy::time::Timestamp;
 use policy::vary::Variant;
 use std::rc::Rc;
@@ -55,8 +57,27 @@ pub async fn serve(
     now: Timestamp,
 ) -> Answer {
     let policy = &site.settings.site;
+    if let Some(answer) = edge::answer(policy, request) {
+        return answer;
+    }
     let rule = policy.rule_for(request);
-    let key = match route(policy, rule, request, key) {
+    let answer = decide(core, site, rule, caller, request, body, key, now).await;
+    Answer { beside: edge::beside(policy, rule, request), ..answer }
+}
+
+/// Decides and does, step by step.
+#[expect(clippy::too_many_arguments, reason = "all that a request is")]
+async fn decide(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    rule: &Rule,
+    caller: &Caller,
+    request: &Rc<Request>,
+    body: RequestBody,
+    key: &mut Vec<u8>,
+    now: Timestamp,
+) -> Answer {
+    let key = match route(&site.settings.site, rule, request, key) {
         Route::Pass(why) => {
             let passing = Passing {
                 core: core.clone(),

@@ -5,7 +5,7 @@ use super::place::Place;
 use super::settings;
 
 /// Keys that a later version knows.
-const NOT_YET: [(&str, &str); 15] = [
+const NOT_YET: [(&str, &str); 14] = [
     ("tokens", "leave it out: the admin listener is on loopback only"),
     ("insecure", "leave it out: the admin listener is on loopback only"),
     ("disk", "leave it out: responses are kept in memory, see storage.memory"),
@@ -19,7 +19,6 @@ const NOT_YET: [(&str, &str); 15] = [
     ("revalidate", "use ttl with stale_while_revalidate in a rule"),
     ("regenerate", "leave it out"),
     ("purge_method", "leave it out"),
-    ("cors", "use a rule's headers.set"),
     ("shield", "name the other Larder as origin by http://"),
 ];
 

@@ -10,8 +10,8 @@ mod rule;
 mod site;
 
 pub use limits::{Limits, Origins, Storage};
-pub use rule::{Cache, Headers, Key, Matching, Query, Rule, Wanted};
-pub use site::{HealthCheck, Site};
+pub use rule::{Cache, Cors, Headers, Key, Matching, Query, Rule, Wanted};
+pub use site::{HealthCheck, Hsts, Site};
 
 use super::address::{Listener, Peers};
 use super::reading::TableOrMany;

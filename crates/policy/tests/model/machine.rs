@@ -72,6 +72,8 @@ impl Machine {
             ignored_cookies: vec![Glob::new("_ga*")],
             heuristic_max: Seconds::new(3600),
             show_tags: false,
+            https_port: None,
+            hsts: String::new(),
         };
         Machine { site, kept: Vec::new() }
     }

@@ -101,7 +101,7 @@ impl<S: Sink> Out<'_, S> {
             }
             Content::Passing { body, .. } => self.passing(body).await?,
             // What comes is no body.
-            Content::Switched { .. } => Some(Fields::new()),
+            Content::Switched { .. } | Content::Made { .. } => Some(Fields::new()),
             Content::Own(error) => {
                 self.piece(&error.page().into()).await?;
                 Some(Fields::new())

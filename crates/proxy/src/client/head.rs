@@ -49,8 +49,20 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
             write_field(out, "upgrade", protocol.as_bytes());
             Follows::Nothing
         }
+        Content::Made { status, fields } => {
+            out.extend_from_slice(&status_line(*status));
+            write_field(out, "date", now.to_http().as_bytes());
+            write_fields(out, fields, |_| true);
+            if !is_bodiless(*status) {
+                write_length(out, 0);
+            }
+            Follows::Nothing
+        }
         Content::Own(error) => begin_own(out, error, now),
     };
+    if let Some(beside) = &answer.beside {
+        write_fields(out, beside, |_| true);
+    }
     answer.cache.write(out);
     if head_only { Follows::Nothing } else { follows }
 }

@@ -119,6 +119,10 @@ pub fn outgoing(
         fields.retain(|field| !METHOD_OVERRIDES.contains(&field.name));
         normalise(&mut fields, rule);
     }
+    let left = fields.text(Name::MaxForwards).and_then(|left| left.trim().parse::<u64>().ok());
+    if let Some(left) = left.filter(|_| matches!(request.method, Method::Options | Method::Trace)) {
+        fields.set(Name::MaxForwards, left.saturating_sub(1).to_string());
+    }
     tell_client(&mut fields, request, client);
     fields.add(Name::Via, format!("{} larder", request.version.number()));
     fields.add(Name::CdnLoop, node);
@@ -149,6 +153,10 @@ fn normalise(fields: &mut Fields, rule: &Rule) {
     }
     if let Some(language) = negotiate::language(fields, &rule.key.languages) {
         fields.set(Name::AcceptLanguage, language);
+    }
+    if rule.cors.is_some() {
+        // Who asks is answered when it goes out.
+        fields.remove(Name::Origin);
     }
     if rule.key.device {
         let class = negotiate::device(fields);
@@ -307,6 +315,8 @@ mod tests {
             ignored_cookies: Vec::new(),
             heuristic_max: Seconds::ZERO,
             show_tags: false,
+            https_port: None,
+            hsts: String::new(),
         };
         let (origin_tls, health_check) = (None, None);
         SiteSettings { site, origins: vec![origin()], origin_tls, health_check, origin_host }

@@ -4,9 +4,10 @@ use super::Notes;
 use super::edits::{Of, edits};
 use crate::config::place::Place;
 use crate::config::quantity::Lifetime;
-use crate::config::words::NamePattern;
+use crate::config::words::{FieldName, NamePattern};
 use crate::config::written;
 use crate::config::written::Cache;
+use policy::cors::Cors;
 use policy::glob::Glob;
 use policy::rule::{CacheMode, KeyParts, Match, QueryRule, Rule};
 
@@ -32,6 +33,7 @@ pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -
             &place.key("request_headers"),
             notes,
         ),
+        cors: cors(&written.cors, &place.key("cors"), notes),
         tags: written.tags.iter().map(|tag| tag.0.clone()).collect(),
     }
 }
@@ -132,4 +134,30 @@ fn check_key(key: &written::Key, place: &Place, notes: &mut Notes<'_, '_>) {
         let what = format!("hardly two clients send the same {name}: little would be shared");
         notes.warn(&place.key("headers").index(i), what, mend);
     }
+}
+
+fn cors(written: &written::Cors, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Cors> {
+    if written.origins.is_empty() {
+        return None;
+    }
+    for (i, origin) in written.origins.iter().enumerate() {
+        let is_origin = origin.0.split_once("://").is_some_and(|(_, host)| !host.contains('/'));
+        if origin.0 != "*" && origin.0 != "null" && !is_origin {
+            let mend = "write it as in \"https://example.com\", without a path";
+            notes.error(&place.key("origins").index(i), "this is no origin", mend);
+        }
+        if origin.0 == "*" && written.credentials {
+            let what = "every page on the web may ask with your visitors' cookies and read along";
+            notes.warn(&place.key("credentials"), what, "name the origins, or leave this out");
+        }
+    }
+    let names = |names: &[FieldName]| names.iter().map(|name| name.0.clone()).collect();
+    Some(Cors {
+        origins: globs(&written.origins),
+        methods: written.methods.iter().map(|name| name.method().as_str().to_owned()).collect(),
+        headers: names(&written.headers),
+        expose: names(&written.expose),
+        credentials: written.credentials,
+        max_age: written.max_age.0,
+    })
 }

@@ -107,7 +107,20 @@ fn one(
         ignored_cookies: globs(&written.ignored_cookies),
         heuristic_max: all.storage.heuristic_max.0,
         show_tags: written.show_tags,
+        https_port: written.redirect_to_https.then_some(written.https_port),
+        hsts: hsts(&written.hsts),
     }
+}
+
+fn hsts(written: &written::Hsts) -> String {
+    let Some(max_age) = written.max_age else { return String::new() };
+    let mut value = format!("max-age={}", max_age.0.get());
+    for (wanted, word) in
+        [(written.subdomains, "; includeSubDomains"), (written.preload, "; preload")]
+    {
+        value.push_str(if wanted { word } else { "" });
+    }
+    value
 }
 
 fn is_for_every_host(site: &written::Site) -> bool {

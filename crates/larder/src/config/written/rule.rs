@@ -41,6 +41,8 @@ pub struct Rule {
     pub cache: Cache,
     /// What besides scheme, host, path and query tells responses apart.
     pub key: Key,
+    /// Which pages of other origins may read answers.
+    pub cors: Cors,
     /// Changes to the headers of responses, in the order remove, set, add.
     pub headers: Headers,
     /// Changes to the headers of requests toward the origin, in the order remove, set, add.
@@ -48,6 +50,41 @@ pub struct Rule {
     /// Tags given to every response stored under this rule.
     #[schemars(example = ["api"])]
     pub tags: Vec<Tag>,
+}
+
+/// `cors`: which pages of other origins may read answers. Preflights are answered here.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cors {
+    /// Origins that may, such as "https://example.com"; `*` stands for any characters. Empty: as
+    /// the site's origin says.
+    #[schemars(example = ["https://app.example.com"])]
+    pub origins: Vec<NamePattern>,
+    /// Methods that they may use.
+    pub methods: Vec<MethodName>,
+    /// Request headers that they may send. Empty: those that they ask for.
+    #[schemars(example = ["Content-Type", "X-Requested-With"])]
+    pub headers: Vec<FieldName>,
+    /// Response headers that they may read beside the usual ones.
+    #[schemars(example = ["X-Total-Count"])]
+    pub expose: Vec<FieldName>,
+    /// Whether their requests may have cookies and credentials.
+    pub credentials: bool,
+    /// How long browsers may remember what is allowed.
+    pub max_age: Lifetime,
+}
+
+impl Default for Cors {
+    fn default() -> Cors {
+        Cors {
+            origins: Vec::new(),
+            methods: ["GET", "HEAD", "POST"].map(|name| MethodName(name.to_owned())).into(),
+            headers: Vec::new(),
+            expose: Vec::new(),
+            credentials: false,
+            max_age: Lifetime(policy::time::Seconds::new(600)),
+        }
+    }
 }
 
 /// `match`: which requests a rule is for.

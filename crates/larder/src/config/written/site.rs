@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::config::address::{HostSent, Origin};
-use crate::config::quantity::Length;
+use crate::config::quantity::{Length, Lifetime};
 use crate::config::reading::OneOrMany;
 use crate::config::words::{HostPattern, NamePattern};
 use schemars::JsonSchema;
@@ -40,6 +40,13 @@ pub struct Site {
     pub ignored_cookies: Vec<NamePattern>,
     /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
     pub show_tags: bool,
+    /// Whether plain requests are sent to https: by 301 for GET and HEAD, 308 else. Behind a proxy
+    /// that ends TLS, name it in `trusted_proxies`, so that its X-Forwarded-Proto tells.
+    pub redirect_to_https: bool,
+    /// The port that they are sent to.
+    pub https_port: u16,
+    /// `Strict-Transport-Security` of answers over TLS: for how long browsers ask by https only.
+    pub hsts: Hsts,
     /// Rules; the first that matches wins. No rule at all is right for most sites: the origin's
     /// headers decide.
     pub rule: Vec<Rule>,
@@ -55,6 +62,19 @@ pub struct OriginTls {
     /// The name that the certificate has to be for. Not set: the one in the origin's URL.
     #[schemars(example = "app.internal")]
     pub name: Option<String>,
+}
+
+/// `hsts`: for how long browsers ask by https only (RFC 6797).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hsts {
+    /// For how long. Not set: nothing is said. Begin with "5m": it cannot be taken back.
+    #[schemars(example = "365d")]
+    pub max_age: Option<Lifetime>,
+    /// Whether for all hosts below this one too.
+    pub subdomains: bool,
+    /// Whether the host may be put on the lists that browsers come with.
+    pub preload: bool,
 }
 
 /// `health_check`: how origins are asked whether they are well.
@@ -118,6 +138,9 @@ impl Default for Site {
             session_cookies: Vec::new(),
             ignored_cookies: COOKIES_OF_SCRIPTS.map(|name| NamePattern(name.to_owned())).into(),
             show_tags: false,
+            redirect_to_https: false,
+            https_port: 443,
+            hsts: Hsts::default(),
             rule: Vec::new(),
         }
     }
