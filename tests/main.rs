@@ -16,6 +16,7 @@ mod forwarding;
 mod http2;
 mod keys;
 mod origins;
+mod presets;
 mod process;
 mod regressions;
 mod reload;

@@ -2,6 +2,7 @@
 
 use crate::config::Flags;
 use crate::config::address::{Listener, Origin};
+use crate::config::written::Preset;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -72,8 +73,11 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Init {
     /// Where the site's responses come from
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4321")]
-    pub origin: Origin,
+    #[arg(long, value_name = "URL")]
+    pub origin: Option<Origin>,
+    /// The framework that the site is made with
+    #[arg(long, value_name = "NAME", default_value = "none")]
+    pub preset: Preset,
 }
 
 /// `larder config`

@@ -56,7 +56,8 @@ pub enum Confirmation {
 
 /// Decides whether a whole response is stored.
 pub fn admission(offer: &Offer<'_>) -> Admission {
-    let (speaker, directives) = targeted::winner(offer.fields);
+    let (speaker, mut directives) = targeted::winner(offer.fields);
+    offer.site.preset.read(&mut directives, offer.fields);
     if let Some(why) = refuse_by_kind(offer, &directives) {
         return Admission::Skip(why);
     }
@@ -82,7 +83,8 @@ pub fn confirmation(offer: &Offer<'_>, stored: &Meta) -> Confirmation {
     if !conditional::speaks_of(offer.fields, &stored.fields) {
         return Confirmation::Mismatch;
     }
-    let fields = conditional::updated(&stored.fields, &with_date(offer.fields, offer.exchange));
+    let update = offer.site.preset.updating(&stored.fields, offer.fields);
+    let fields = conditional::updated(&stored.fields, &with_date(&update, offer.exchange));
     // What was stored without an `Age` must not inherit one, and a 304's counts.
     let whole = Offer { status: stored.status, fields: &fields, ..*offer };
     let kept = |meta: Meta| Box::new(Meta { body_bytes: stored.body_bytes, ..meta });

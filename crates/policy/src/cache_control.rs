@@ -18,6 +18,8 @@ pub struct ResponseDirectives {
     pub s_maxage: Option<Seconds>,
     /// `stale-while-revalidate` with a value (RFC 5861 §3); without one it says nothing.
     pub stale_while_revalidate: Option<Seconds>,
+    /// Whether there is a `stale-while-revalidate` without a value, which counts under a preset.
+    pub revalidates_for_ever: bool,
     /// `stale-if-error` with a value (RFC 5861 §4).
     pub stale_if_error: Option<Seconds>,
     /// `no-store` (§5.2.2.5).
@@ -71,7 +73,10 @@ impl ResponseDirectives {
         match name {
             "max-age" => first(&mut self.max_age, Some(lifetime(argument))),
             "s-maxage" => first(&mut self.s_maxage, Some(lifetime(argument))),
-            "stale-while-revalidate" => first(&mut self.stale_while_revalidate, window(argument)),
+            "stale-while-revalidate" => {
+                self.revalidates_for_ever |= argument.is_none();
+                first(&mut self.stale_while_revalidate, window(argument));
+            }
             "stale-if-error" => first(&mut self.stale_if_error, window(argument)),
             "no-store" => self.no_store = true,
             "no-cache" => self.withhold(argument, |own| own.no_cache = true),

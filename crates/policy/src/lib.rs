@@ -22,6 +22,7 @@ pub mod meta;
 pub mod name;
 pub mod negotiate;
 pub mod path;
+pub mod preset;
 pub mod purge;
 pub mod range;
 pub mod reason;

@@ -8,7 +8,8 @@ use crate::cors::Cors;
 use crate::fields::Fields;
 use crate::glob::Glob;
 use crate::path::match_path;
-use crate::request::{Method, Request, hostname};
+use crate::preset::Preset;
+use crate::request::{Method, Request, hostname, split_target};
 use crate::time::Seconds;
 
 /// The number of a site in the running configuration.
@@ -36,6 +37,8 @@ pub struct Site {
     pub heuristic_max: Seconds,
     /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
     pub show_tags: bool,
+    /// The framework that it is made with.
+    pub preset: Preset,
     /// The port of https that plain requests are sent to, if they are.
     pub https_port: Option<u16>,
     /// The `Strict-Transport-Security` (RFC 6797) that answers over TLS bear; empty: none.
@@ -106,6 +109,8 @@ pub struct Match {
     pub headers: Vec<(String, Option<Glob>)>,
     /// Cookie names and, where given, a pattern for the value.
     pub cookies: Vec<(String, Option<Glob>)>,
+    /// Names of parameters, of which one must be in the query. Empty: any query.
+    pub query: Vec<Glob>,
 }
 
 /// What besides scheme, host, path and query tells responses apart.
@@ -212,6 +217,13 @@ impl Match {
             && (self.methods.is_empty() || self.methods.contains(&request.method))
             && self.headers.iter().all(|(name, value)| has_header(&request.fields, name, value))
             && self.cookies.iter().all(|(name, value)| has_cookie(&request.fields, name, value))
+            && (self.query.is_empty() || self.has_parameter(&request.target))
+    }
+
+    fn has_parameter(&self, target: &str) -> bool {
+        let query = split_target(target).1.unwrap_or_default();
+        let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+        names.any(|name| self.query.iter().any(|glob| glob.matches(name.as_bytes())))
     }
 }
 
@@ -263,6 +275,7 @@ pub(crate) mod tests {
             ignored_cookies: vec![Glob::new("_ga*")],
             heuristic_max: Seconds::new(3600),
             show_tags: false,
+            preset: Preset::None,
             https_port: None,
             hsts: String::new(),
         }

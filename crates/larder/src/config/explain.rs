@@ -5,7 +5,7 @@ use super::place::Place;
 use super::settings;
 
 /// Keys that a later version knows.
-const NOT_YET: [(&str, &str); 14] = [
+const NOT_YET: [(&str, &str); 13] = [
     ("tokens", "leave it out: the admin listener is on loopback only"),
     ("insecure", "leave it out: the admin listener is on loopback only"),
     ("disk", "leave it out: responses are kept in memory, see storage.memory"),
@@ -14,7 +14,6 @@ const NOT_YET: [(&str, &str); 14] = [
     ("hook", "leave it out: changes show when their lifetime ends"),
     ("feed", "leave it out"),
     ("alert", "leave it out: watch /metrics on the admin listener"),
-    ("preset", "leave it out: write [[site.rule]]s of your own"),
     ("images", "leave it out: pictures pass as the origin sends them"),
     ("revalidate", "use ttl with stale_while_revalidate in a rule"),
     ("regenerate", "leave it out"),

@@ -11,7 +11,7 @@ mod site;
 
 pub use limits::{Limits, Origins, Storage};
 pub use rule::{Cache, Cors, Headers, Key, Matching, Query, Rule, Wanted};
-pub use site::{HealthCheck, Hsts, Site};
+pub use site::{HealthCheck, Hsts, Preset, Site};
 
 use super::address::{Listener, Peers};
 use super::reading::TableOrMany;

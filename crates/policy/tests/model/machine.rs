@@ -72,6 +72,7 @@ impl Machine {
             ignored_cookies: vec![Glob::new("_ga*")],
             heuristic_max: Seconds::new(3600),
             show_tags: false,
+            preset: policy::preset::Preset::None,
             https_port: None,
             hsts: String::new(),
         };

@@ -315,6 +315,7 @@ mod tests {
             ignored_cookies: Vec::new(),
             heuristic_max: Seconds::ZERO,
             show_tags: false,
+            preset: policy::preset::Preset::None,
             https_port: None,
             hsts: String::new(),
         };

@@ -45,6 +45,7 @@ fn matches(written: &written::Matching) -> Match {
         methods: written.method.0.iter().map(|name| name.method()).collect(),
         headers: written.header.iter().map(|(name, w)| (name.0.clone(), pattern(w))).collect(),
         cookies: written.cookie.iter().map(|(name, w)| (name.0.clone(), pattern(w))).collect(),
+        query: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::reading::OneOrMany;
 use crate::config::words::HostPattern;
 use crate::config::written;
 use crate::config::written::Written;
+use policy::preset::Preset;
 use policy::rule::{Rule, Site, SiteId};
 use proxy::settings::{HealthCheck, Listen, OriginAddress, SiteSettings};
 use std::net::{IpAddr, SocketAddr};
@@ -93,7 +94,7 @@ fn one(
     check_cookies(written, place, notes);
     let everywhere = is_for_every_host(written);
     let name = written.hosts.first().map_or("default", |host| host.0.as_str());
-    Site {
+    let mut site = Site {
         id: SiteId(u16::try_from(index).unwrap_or(u16::MAX)),
         name: if everywhere { "default".to_owned() } else { name.to_owned() },
         hosts: if everywhere {
@@ -109,7 +110,15 @@ fn one(
         show_tags: written.show_tags,
         https_port: written.redirect_to_https.then_some(written.https_port),
         hsts: hsts(&written.hsts),
-    }
+        preset: match written.preset {
+            written::Preset::None => Preset::None,
+            written::Preset::NextJs => Preset::NextJs,
+            written::Preset::Astro => Preset::Astro,
+        },
+    };
+    site.preset.dress(&mut site);
+    policy::rule::tell_apart(&mut site.rules);
+    site
 }
 
 fn hsts(written: &written::Hsts) -> String {
@@ -141,7 +150,6 @@ fn rules(written: &[written::Rule], place: &Place, notes: &mut Notes<'_, '_>) ->
         }
         rules.push(rule);
     }
-    policy::rule::tell_apart(&mut rules);
     rules
 }
 

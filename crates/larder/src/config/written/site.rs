@@ -28,6 +28,9 @@ pub struct Site {
     /// Whether origins are asked again and again whether they are well. Without it, what becomes
     /// of the requests tells.
     pub health_check: HealthCheck,
+    /// The framework that the site is made with: "nextjs", "astro" or "none". What it marks as one
+    /// visitor's passes by the cache, and what it says in its own way is understood.
+    pub preset: Preset,
     /// The `Host` that the origin is sent: "keep" the client's, "origin" for the origin's own
     /// name, or a host to send. Keep is what frameworks expect that build absolute URLs.
     pub origin_host: HostSent,
@@ -62,6 +65,23 @@ pub struct OriginTls {
     /// The name that the certificate has to be for. Not set: the one in the origin's URL.
     #[schemars(example = "app.internal")]
     pub name: Option<String>,
+}
+
+/// `preset`: the framework that a site is made with.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Preset {
+    /// None that is known.
+    #[default]
+    None,
+    /// Next.js.
+    #[value(name = "nextjs")]
+    NextJs,
+    /// Astro.
+    Astro,
 }
 
 /// `hsts`: for how long browsers ask by https only (RFC 6797).
@@ -134,6 +154,7 @@ impl Default for Site {
             origin: OneOrMany::default(),
             origin_tls: OriginTls::default(),
             health_check: HealthCheck::default(),
+            preset: Preset::default(),
             origin_host: HostSent::default(),
             session_cookies: Vec::new(),
             ignored_cookies: COOKIES_OF_SCRIPTS.map(|name| NamePattern(name.to_owned())).into(),

@@ -1,0 +1,206 @@
+//! What is known of frameworks: how they mark pages that are for one visitor, and where what they
+//! say means something else than HTTP has it. Nothing here holds for a site without a preset.
+
+use crate::cache_control::ResponseDirectives;
+use crate::fields::Fields;
+use crate::glob::Glob;
+use crate::name::Name;
+use crate::rule::{CacheMode, Match, Rule, Site};
+use crate::time::Seconds;
+
+/// The framework that a site is made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// None that is known.
+    #[default]
+    None,
+    /// Next.js, version 13 and later.
+    NextJs,
+    /// Astro, version 5 and later.
+    Astro,
+}
+
+/// Request headers by which Next tells what a page's script wants of it from the page itself. They
+/// are in its `Vary`; what stands before it may have dropped that.
+const NEXT_KEYED: [&str; 4] =
+    ["next-router-prefetch", "next-router-segment-prefetch", "next-router-state-tree", "rsc"];
+/// Cookies of those who preview drafts.
+const NEXT_PREVIEW: [&str; 2] = ["__prerender_bypass", "__next_preview_data"];
+/// The cookie of Astro's sessions.
+const ASTRO_SESSION: &str = "astro-session";
+/// How long a `stale-while-revalidate` without a value lasts: frameworks mean "until it is new".
+const UNTIL_NEW: Seconds = Seconds::new(365 * 24 * 3600);
+
+impl Preset {
+    /// Gives a site what the framework needs. The site's own rules come after those that let pass
+    /// what is one visitor's.
+    pub fn dress(self, site: &mut Site) {
+        let pass = |matches: Match| Rule { matches, cache: CacheMode::Off, ..Rule::default() };
+        let paths = |paths: &[&str]| Match {
+            paths: paths.iter().copied().map(Glob::new).collect(),
+            ..Match::default()
+        };
+        match self {
+            Preset::None => {}
+            Preset::NextJs => {
+                site.session_cookies.extend(NEXT_PREVIEW.map(Glob::new));
+                for rule in site.rules.iter_mut().chain([&mut site.default_rule]) {
+                    let missing = NEXT_KEYED
+                        .iter()
+                        .filter(|name| !rule.key.headers.iter().any(|known| known == *name));
+                    let missing: Vec<String> = missing.map(|name| (*name).to_owned()).collect();
+                    rule.key.headers.extend(missing);
+                }
+            }
+            Preset::Astro => {
+                site.session_cookies.push(Glob::new(ASTRO_SESSION));
+                let action = Match { query: vec![Glob::new("_action")], ..Match::default() };
+                let own = [
+                    pass(paths(&["/_actions/*", "*/_actions/*"])),
+                    pass(paths(&["/_server-islands/*", "*/_server-islands/*"])),
+                    pass(action),
+                ];
+                site.rules.splice(0..0, own);
+            }
+        }
+    }
+
+    /// What a response's directives mean, as the framework writes them.
+    pub fn read(self, directives: &mut ResponseDirectives, fields: &Fields) {
+        if self == Preset::None {
+            return;
+        }
+        if directives.stale_while_revalidate.is_none() && directives.revalidates_for_ever {
+            directives.stale_while_revalidate = Some(UNTIL_NEW);
+        }
+        // Next hands out the page from before with the whole lifetime of the one to come.
+        let is_old = fields.all_named("x-nextjs-cache").any(|state| state == b"STALE");
+        if self == Preset::NextJs && is_old {
+            directives.s_maxage = directives.s_maxage.map(|_| Seconds::ZERO);
+            directives.max_age = directives.max_age.map(|_| Seconds::ZERO);
+        }
+    }
+
+    /// The fields of a 304 or of the answer to a HEAD that may update what is stored. The server of
+    /// Astro's hashed files says `immutable` with their bytes only, and `max-age=0` without them.
+    pub fn updating(self, stored: &Fields, update: &Fields) -> Fields {
+        let mut update = update.clone();
+        let is_immutable = |value: &[u8]| value.eq_ignore_ascii_case(b"immutable");
+        if self != Preset::None && stored.members(Name::CacheControl).any(is_immutable) {
+            update.remove(Name::CacheControl);
+            update.remove(Name::Expires);
+        }
+        update
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Method, Request};
+    use crate::route::{Route, route};
+    use crate::rule::tests::plain_site;
+
+    fn site(preset: Preset, rules: Vec<Rule>) -> Site {
+        let mut site = Site { preset, rules, ..plain_site() };
+        preset.dress(&mut site);
+        site
+    }
+
+    fn passes(site: &Site, target: &str, fields: &[(&str, &str)]) -> bool {
+        let request = Request {
+            method: Method::Get,
+            target: target.to_owned(),
+            fields: fields.iter().copied().collect(),
+            ..Request::default()
+        };
+        let mut buffer = Vec::new();
+        matches!(route(site, site.rule_for(&request), &request, &mut buffer), Route::Pass(_))
+    }
+
+    #[test]
+    fn astros_islands_actions_and_sessions_pass_whatever_the_rules_say() {
+        let ruled = Rule { ttl: Some(Seconds::new(60)), ..Rule::default() };
+        let site = site(Preset::Astro, vec![ruled]);
+        for (target, fields, expected) in [
+            ("/", vec![], false),
+            ("/", vec![("Cookie", "theme=dark")], false),
+            ("/", vec![("Cookie", "theme=dark; astro-session=1")], true),
+            ("/_server-islands/Greeting?e=x", vec![], true),
+            ("/base/_server-islands/Greeting", vec![], true),
+            ("/_actions/contact", vec![], true),
+            ("/contact?_action=contact", vec![], true),
+            ("/contact?x=_action", vec![], false),
+            ("/_astro/page.css", vec![], false),
+        ] {
+            assert_eq!(passes(&site, target, &fields), expected, "{target} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn nexts_previews_pass_and_its_payloads_have_keys_of_their_own() {
+        let site = site(Preset::NextJs, vec![Rule::default()]);
+        for cookie in ["__prerender_bypass=garbage", "__next_preview_data=x"] {
+            assert!(passes(&site, "/", &[("Cookie", cookie)]));
+        }
+        assert!(!passes(&site, "/", &[("Cookie", "other=1")]));
+        let key = |fields: &[(&str, &str)]| {
+            let request = Request {
+                target: "/p?_rsc=abc".to_owned(),
+                fields: fields.iter().copied().collect(),
+                ..Request::default()
+            };
+            let mut buffer = Vec::new();
+            match route(&site, site.rule_for(&request), &request, &mut buffer) {
+                Route::Cached(key) => key.to_key(),
+                Route::Pass(why) => panic!("{why:?}"),
+            }
+        };
+        let page = key(&[]);
+        assert_ne!(page, key(&[("RSC", "1")]));
+        assert_ne!(key(&[("RSC", "1")]), key(&[("RSC", "1"), ("Next-Router-Prefetch", "1")]));
+        assert_eq!(page, key(&[("Accept", "x")]));
+    }
+
+    #[test]
+    fn what_next_calls_stale_is_not_fresh() {
+        let fields: Fields = [("x-nextjs-cache", "STALE")].into_iter().collect();
+        let said = || ResponseDirectives::parse([&b"s-maxage=3600"[..]].into_iter());
+        for (preset, fields, lifetime) in [
+            (Preset::NextJs, fields.clone(), 0),
+            (Preset::NextJs, Fields::new(), 3600),
+            (Preset::None, fields, 3600),
+        ] {
+            let mut directives = said();
+            preset.read(&mut directives, &fields);
+            assert_eq!(directives.s_maxage, Some(Seconds::new(lifetime)), "{preset:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_without_a_value_lasts_until_there_is_something_new() {
+        for (preset, value, window) in [
+            (Preset::NextJs, "s-maxage=1, stale-while-revalidate", Some(UNTIL_NEW)),
+            (Preset::Astro, "s-maxage=1, stale-while-revalidate", Some(UNTIL_NEW)),
+            (Preset::None, "s-maxage=1, stale-while-revalidate", None),
+            (Preset::NextJs, "s-maxage=1, stale-while-revalidate=9", Some(Seconds::new(9))),
+            (Preset::NextJs, "s-maxage=1", None),
+        ] {
+            let mut directives = ResponseDirectives::parse([value.as_bytes()].into_iter());
+            preset.read(&mut directives, &Fields::new());
+            assert_eq!(directives.stale_while_revalidate, window, "{preset:?} {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_immutable_stays_so_whatever_a_304_says() {
+        let immutable: Fields =
+            [("Cache-Control", "public, max-age=31536000, immutable")].into_iter().collect();
+        let update: Fields =
+            [("Cache-Control", "public, max-age=0"), ("ETag", "x")].into_iter().collect();
+        assert!(!Preset::Astro.updating(&immutable, &update).has(Name::CacheControl));
+        assert!(Preset::Astro.updating(&immutable, &update).has(Name::Etag));
+        assert!(Preset::Astro.updating(&Fields::new(), &update).has(Name::CacheControl));
+        assert!(Preset::None.updating(&immutable, &update).has(Name::CacheControl));
+    }
+}

@@ -1,0 +1,206 @@
+//! What Next.js and Astro send in their own ways: each trap has its test.
+
+use crate::support::{Larder, Origin, Reply};
+
+fn preset(name: &str, origin: &Origin) -> Larder {
+    let rule = "[[site.rule]]\nmatch = { path = \"/*\", method = [\"GET\", \"HEAD\"] }\n\
+                stale_if_error = \"1h\"";
+    Larder::configured(
+        &format!("[[site]]\norigin = \"{{origin}}\"\npreset = {name:?}\n{rule}"),
+        origin,
+    )
+}
+
+const ISR: &str = "s-maxage=10, stale-while-revalidate=31535990";
+
+#[test]
+fn next_an_answer_called_stale_is_refreshed_at_the_next_request() {
+    let origin = Origin::answering(|asked| {
+        let state = if asked.number == 0 { "STALE" } else { "HIT" };
+        Reply::cached("s-maxage=3600, stale-while-revalidate=60", asked.number.to_string())
+            .with("x-nextjs-cache", state)
+    });
+    let larder = preset("nextjs", &origin);
+    assert_eq!(larder.fill("/").text(), "0");
+    assert_eq!(larder.fill("/").text(), "0", "served once more while the new one is fetched");
+    let fresh = larder.get("/");
+    assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("1", true));
+}
+
+#[test]
+fn next_payloads_for_scripts_are_never_mixed_with_pages() {
+    let origin = Origin::answering(|asked| {
+        // As one sees it whose Vary was dropped on the way.
+        let kind = if asked.field("rsc").is_some() { "payload" } else { "page" };
+        let prefetch = asked.field("next-router-prefetch").unwrap_or("-");
+        Reply::cached(ISR, format!("{kind} {prefetch} {}", asked.target))
+    });
+    let larder = preset("nextjs", &origin);
+    let target = "/p?_rsc=1a2b3";
+    for _ in 0..2 {
+        assert_eq!(larder.fill(target).text(), "page - /p?_rsc=1a2b3");
+        let rsc = [("RSC", "1")];
+        assert_eq!(larder.fill_with(target, &rsc).text(), "payload - /p?_rsc=1a2b3");
+        let prefetch = [("RSC", "1"), ("Next-Router-Prefetch", "1")];
+        assert_eq!(larder.fill_with(target, &prefetch).text(), "payload 1 /p?_rsc=1a2b3");
+    }
+    assert_eq!(origin.count(), 3, "each is kept by itself, and `_rsc` reaches the origin");
+}
+
+#[test]
+fn next_drafts_and_previews_pass_by() {
+    let origin = Origin::answering(|asked| Reply::cached(ISR, asked.number.to_string()));
+    let larder = preset("nextjs", &origin);
+    assert_eq!(larder.fill("/").text(), "0");
+    for cookie in ["__prerender_bypass=garbage", "a=1; __next_preview_data=x"] {
+        let answer = larder.get_with("/", &[("Cookie", cookie)]);
+        assert_eq!(answer.cache(), "larder; fwd=bypass; fwd-status=200; detail=session-cookie");
+    }
+    assert_eq!(larder.get("/").text(), "0");
+}
+
+#[test]
+fn next_a_page_with_a_cookie_is_not_kept_and_the_cookie_reaches_nobody_else() {
+    let origin = Origin::answering(|asked| {
+        Reply::cached(ISR, "page").with("Set-Cookie", &format!("visitor={}", asked.number))
+    });
+    let larder = preset("nextjs", &origin);
+    for number in 0..3 {
+        let answer = larder.fill("/");
+        assert_eq!(answer.field("set-cookie"), Some(format!("visitor={number}").as_str()));
+        assert!(answer.cache().ends_with("detail=set-cookie"), "{}", answer.cache());
+    }
+}
+
+#[test]
+fn next_server_actions_pass_with_what_they_are_checked_by() {
+    let origin = Origin::answering(|asked| Reply::ok(asked.field("origin").unwrap_or("-")));
+    let larder = preset("nextjs", &origin);
+    let action = [("Next-Action", "abc"), ("Origin", "http://site.test"), ("Content-Length", "0")];
+    assert_eq!(larder.ask("POST", "/", &action).text(), "http://site.test");
+    assert_eq!(origin.last().field("next-action"), Some("abc"));
+    assert_eq!(origin.last().field("x-forwarded-host"), Some("site.test"));
+}
+
+#[test]
+fn next_unquoted_tags_are_echoed_as_they_came() {
+    let origin = Origin::answering(|asked| match asked.field("if-none-match") {
+        Some("abc123") => Reply::status(304, "").with("ETag", "abc123"),
+        _ => Reply::cached("public, max-age=5", "picture").with("ETag", "abc123"),
+    });
+    let larder = preset("nextjs", &origin);
+    larder.fill("/_next/image?url=%2Fa.png&w=640&q=75");
+    larder.turn_clock(6);
+    let answer = larder.get("/_next/image?url=%2Fa.png&w=640&q=75");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "picture"));
+    assert!(answer.cache().contains("fwd-status=304"), "{}", answer.cache());
+}
+
+#[test]
+fn next_a_304_that_drops_part_of_vary_does_not_join_what_was_apart() {
+    let origin = Origin::answering(|asked| {
+        if asked.field("if-none-match").is_some() {
+            return Reply::status(304, "").with("ETag", "\"e\"").with("Vary", "rsc");
+        }
+        let coding = asked.field("accept-encoding").unwrap_or("identity").to_owned();
+        Reply::cached("s-maxage=5", coding)
+            .with("ETag", "\"e\"")
+            .with("Vary", "rsc, Accept-Encoding")
+    });
+    let larder = preset("nextjs", &origin);
+    let gzip = [("Accept-Encoding", "gzip")];
+    larder.fill_with("/", &gzip);
+    larder.turn_clock(6);
+    assert_eq!(larder.fill_with("/", &gzip).text(), "gzip");
+    assert_eq!(larder.fill("/").text(), "identity");
+}
+
+#[test]
+fn next_a_window_without_a_value_lasts_until_there_is_a_new_page() {
+    let origin = Origin::answering(|asked| {
+        Reply::cached("s-maxage=1, stale-while-revalidate", asked.number.to_string())
+    });
+    let larder = preset("nextjs", &origin);
+    larder.fill("/");
+    larder.turn_clock(24 * 3600);
+    let stale = larder.fill("/");
+    assert_eq!((stale.text().as_str(), stale.is_hit()), ("0", true), "{}", stale.cache());
+    assert_eq!(larder.get("/").text(), "1");
+}
+
+#[test]
+fn astro_islands_actions_and_sessions_pass_by_whatever_they_say() {
+    let origin = Origin::answering(|asked| {
+        Reply::ok(asked.number.to_string()).with("CDN-Cache-Control", "max-age=600")
+    });
+    let larder = preset("astro", &origin);
+    for target in ["/_server-islands/Greeting?e=x", "/_actions/contact", "/contact?_action=contact"]
+    {
+        for _ in 0..2 {
+            assert!(larder.fill(target).cache().ends_with("detail=rule-off"), "{target}");
+        }
+    }
+    larder.fill("/");
+    assert!(larder.get("/").is_hit());
+    let session = larder.get_with("/", &[("Cookie", "astro-session=abc")]);
+    assert!(session.cache().ends_with("detail=session-cookie"), "{}", session.cache());
+}
+
+#[test]
+fn astro_answers_to_posts_are_not_kept_though_they_say_so() {
+    let origin = Origin::answering(|asked| {
+        Reply::ok(asked.method.clone()).with("CDN-Cache-Control", "max-age=600")
+    });
+    let larder = preset("astro", &origin);
+    assert_eq!(larder.ask("POST", "/greeting", &[("Content-Length", "0")]).text(), "POST");
+    assert_eq!(larder.get("/greeting").text(), "GET");
+}
+
+#[test]
+fn astro_the_targeted_field_wins_over_no_cache() {
+    let origin = Origin::answering(|_| {
+        Reply::cached("no-cache", "page").with("CDN-Cache-Control", "max-age=60")
+    });
+    let larder = preset("astro", &origin);
+    larder.fill("/");
+    assert!(larder.get("/").is_hit());
+}
+
+/// `send`, which serves Astro's files, says `immutable` with a body only.
+#[test]
+fn astro_a_reload_does_not_take_a_hashed_file_its_lifetime() {
+    let origin = Origin::answering(|asked| {
+        let immutable = "public, max-age=31536000, immutable";
+        match (asked.method.as_str(), asked.field("if-none-match")) {
+            ("GET", None) => Reply::cached(immutable, "css").with("ETag", "W/\"e\""),
+            ("GET", _) => Reply::status(304, "")
+                .with("Cache-Control", "public, max-age=0")
+                .with("ETag", "W/\"e\""),
+            _ => Reply::cached("public, max-age=0", "css").with("ETag", "W/\"e\""),
+        }
+    });
+    let larder = preset("astro", &origin);
+    larder.fill("/_astro/page.abc.css");
+    for (method, fields) in [
+        ("GET", vec![("Cache-Control", "max-age=0"), ("If-None-Match", "W/\"e\"")]),
+        ("HEAD", vec![("Cache-Control", "no-cache")]),
+    ] {
+        larder.ask(method, "/_astro/page.abc.css", &fields);
+        larder.settle();
+        let after = larder.get("/_astro/page.abc.css");
+        assert!(after.is_hit(), "{method}: {}", after.cache());
+        assert_eq!(after.field("cache-control"), Some("public, max-age=31536000, immutable"));
+    }
+}
+
+#[test]
+fn hashed_files_live_as_long_as_they_say() {
+    for (name, target) in [("nextjs", "/_next/static/a.js"), ("astro", "/_astro/a.js")] {
+        let origin =
+            Origin::answering(|_| Reply::cached("public, max-age=31536000, immutable", "js"));
+        let larder = preset(name, &origin);
+        larder.fill(target);
+        larder.turn_clock(300 * 24 * 3600);
+        assert!(larder.get(target).is_hit());
+    }
+}
