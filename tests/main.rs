@@ -7,6 +7,7 @@
 
 mod support;
 
+mod astro;
 mod bad_requests;
 mod caching;
 mod collapsing;

@@ -60,6 +60,9 @@ const secrets = new Map([['name', name.ada]]);
 
 let stylesheet, picture;
 
+// Ada and Ben have sessions from some point on; Cleo and Dora never have one.
+const [cleo, dora] = [await newVisitor(), await newVisitor()];
+
 await check('home renders', async () => {
   await visit(ada, '/', async (page, response) => {
     assert.equal(response.status(), 200);
@@ -96,12 +99,12 @@ await check('every page opens by its link', async () => {
 await check('the second visit of an article is a hit and not rendered again', async () => {
   const path = '/articles/first-in-first-out';
   const url = `${path}?run=${run}`;
-  const first = await visit(ada, url, (page, response) => seen(page, response));
+  const first = await visit(cleo, url, (page, response) => seen(page, response));
   assert.ok(!first.hit, `the first visit was a hit: ${first.status}`);
   const renders = await rendersOf(path);
-  const own = await visit(ada, url, (page, response) => seen(page, response));
+  const own = await visit(cleo, url, (page, response) => seen(page, response));
   assert.ok(own.hit, `the same visitor: ${own.status}`);
-  const other = await visit(ben, url, (page, response) => seen(page, response));
+  const other = await visit(dora, url, (page, response) => seen(page, response));
   assert.ok(other.hit, `another visitor: ${other.status}`);
   assert.equal(await rendersOf(path), renders);
   assert.equal(other.rendered, first.rendered);
@@ -163,6 +166,12 @@ await check('sessions are apart and count up', async () => {
   assert.deepEqual(visits, { ada: [2, 3, 4], ben: [1, 2] });
 });
 
+await check('who has a session gets pages of his own', async () => {
+  await visit(ada, `/articles/first-in-first-out?run=${run}`, async (page, response) => {
+    assert.match(cacheStatus(response), /session-cookie/);
+  });
+});
+
 await check('the form of /contact is answered', async () => {
   await visit(ada, '/contact', async (page) => {
     await page.getByLabel('Name').fill(name.ada);
@@ -175,7 +184,7 @@ await check('the form of /contact is answered', async () => {
 });
 
 await check('the island shows each visitor’s name on a page that is a hit', async () => {
-  for (const [visitor, own] of [[ada, name.ada], [ben, name.ben]]) {
+  for (const [visitor, own] of [[cleo, name.ada], [dora, name.ben]]) {
     await visit(visitor, '/greeting', async (page) => {
       await page.getByLabel('Your name').fill(own);
       await page.getByRole('button', { name: 'Tell' }).click();
@@ -183,10 +192,10 @@ await check('the island shows each visitor’s name on a page that is a hit', as
     });
   }
   const url = `/greeting?run=${run}`;
-  await visit(ada, url, (page) => page.locator('#greeting').waitFor());
+  await visit(cleo, url, (page) => page.locator('#greeting').waitFor());
   const renders = await rendersOf('/greeting');
   const stranger = await newVisitor();
-  for (const [visitor, own] of [[ben, name.ben], [ada, name.ada], [stranger, 'stranger']]) {
+  for (const [visitor, own] of [[dora, name.ben], [cleo, name.ada], [stranger, 'stranger']]) {
     await visit(visitor, url, async (page, response) => {
       assert.ok(isHit(response), cacheStatus(response));
       assert.equal(await page.locator('#greeting strong').textContent(), own);
@@ -198,7 +207,7 @@ await check('the island shows each visitor’s name on a page that is a hit', as
 
 await check('public data is shared', async () => {
   const path = `/api/news.json?run=${run}`;
-  const [first, second] = [await read(ada, path), await read(ben, path)];
+  const [first, second] = [await read(cleo, path), await read(dora, path)];
   assert.equal(first.data.news.length, 4);
   assert.ok(second.hit, second.status);
   assert.deepEqual(second.data, first.data);

@@ -111,13 +111,18 @@ impl Link {
     /// Whether it takes a request now, as far as can be known.
     pub fn is_ready(&self) -> bool {
         match &self.sender {
-            Sender::Single(sender, _) => sender.is_ready() && self.wire.is_quiet(),
+            Sender::Single(sender, _) => sender.is_ready(),
             // One place is the pool's own.
             Sender::Shared(sender, places) => {
                 // So is one the connection's.
                 sender.is_ready() && Rc::strong_count(places) <= places.get().min(MOST_STREAMS) + 1
             }
         }
+    }
+
+    /// Whether the other end has neither closed nor spoken unasked.
+    pub fn is_quiet(&self) -> bool {
+        self.wire.is_quiet()
     }
 
     /// Whether it takes none any more.

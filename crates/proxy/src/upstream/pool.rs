@@ -7,8 +7,12 @@ use crate::error::Error;
 use crate::settings::{OriginLimits, OriginTls};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+
+/// A connection that was idle for longer is looked at before it is used, which costs a call into
+/// the system.
+const LOOKED_AT_AFTER: Duration = Duration::from_millis(1);
 
 /// Connections of one core to one origin.
 #[derive(Debug, Default)]
@@ -38,7 +42,10 @@ impl Pool {
         }
         let mut idle = self.idle.borrow_mut();
         while let Some(Idle { link, since }) = idle.pop() {
-            if since.elapsed() < limits.idle_timeout && link.is_ready() {
+            let idle = since.elapsed();
+            // Whoever closes does so after a pause, or says so before.
+            let is_open = idle < LOOKED_AT_AFTER || link.is_quiet();
+            if idle < limits.idle_timeout && link.is_ready() && is_open {
                 return Some(link);
             }
         }
