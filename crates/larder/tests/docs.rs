@@ -17,3 +17,23 @@ fn every_reason_is_explained_once_and_no_other() {
     reasons.sort_unstable();
     assert_eq!(explained, reasons);
 }
+
+/// What people copy from the docs has to be right. Only files that they name may be missing.
+#[test]
+fn every_configuration_in_the_docs_is_understood() {
+    use larder::config::report::Severity;
+    use larder::config::{File, Flags, understand};
+    for page in ["README.md", "docs/astro.md", "docs/nextjs.md", "docs/deploy.md"] {
+        let text = read(page);
+        for block in text.split("```toml\n").skip(1) {
+            let block = block.split("```").next().unwrap_or_default();
+            let origin = "http://127.0.0.1:4321".parse().ok();
+            let origin = origin.filter(|_| !block.contains("[[site]]"));
+            let flags = Flags { origin, ..Flags::default() };
+            let file = File { name: page, text: block };
+            let (_, report) = understand(file, &flags, &|_| None);
+            let missing = report.to_string().matches("cannot read").count();
+            assert_eq!(report.count(Severity::Error), missing, "{report}");
+        }
+    }
+}
