@@ -1,5 +1,5 @@
 # What people and CI type. Each target first installs what it needs and this machine lacks.
-.PHONY: run test lint bench
+.PHONY: run test lint bench dist
 
 run: ## a small site with Larder in front of it
 	@scripts/setup run
@@ -18,3 +18,7 @@ lint: ## format, lints, licences, bans, sources
 bench: ## Larder beside other caches on this machine
 	@scripts/setup bench
 	@bench/run
+
+dist: ## a static binary with its checksum, in target/dist
+	@scripts/setup dist
+	@scripts/make-dist

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// An HTTP cache in front of your site.
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(version = env!("LARDER_VERSION"), about, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
