@@ -24,6 +24,7 @@ pub mod http1;
 mod marks;
 pub mod metrics;
 mod pass;
+pub mod proxy_protocol;
 mod resume;
 mod serve;
 pub mod settings;

@@ -32,11 +32,12 @@ pub struct Passing {
 pub async fn pass(passing: Passing, body: RequestBody) -> Answer {
     let (site, request, why) = (passing.site.clone(), passing.request.clone(), passing.why);
     if request.upgrade.is_some() && body.is_empty() {
-        return upgrade(passing).await;
+        // Boxed like the next: what is rare must not make what is common larger.
+        return Box::pin(upgrade(passing)).await;
     }
     let found = match request.method.is_safe() {
         true => passing.ask(body).await,
-        false => passing.ask_to_the_end(body).await,
+        false => Box::pin(passing.ask_to_the_end(body)).await,
     };
     let response = match found {
         Ok(response) => response,

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use policy::request::{Request, Scheme};
 use proxy::http1::chunked::{Decoder, Piece};
 use proxy::http1::head::{HeadLimits, end_of_head, read_head};
+use proxy::proxy_protocol::{Parsed, parse};
 
 const LIMITS: HeadLimits = HeadLimits { target_bytes: 8192, head_bytes: 32768, fields: 100 };
 
@@ -44,5 +45,21 @@ fn decode(data: &[u8], step: usize) -> Option<Vec<u8>> {
             Piece::End(_) => return Some(body),
             Piece::More => buffer.extend_from_slice(pieces.next()?),
         }
+    }
+}
+
+/// A header of the PROXY protocol is found at the same place however its bytes come, never far in,
+/// and nothing behind it is taken.
+pub fn proxy_protocol(data: &[u8]) {
+    const LONGEST: usize = 16 + (4 << 10);
+    let ends = (1..=data.len()).find(|end| parse(&data[..*end]) != Parsed::More);
+    let Some(end) = ends else {
+        assert!(data.len() <= LONGEST, "it is waited for more than any header has");
+        return;
+    };
+    assert!(end <= LONGEST);
+    if let Parsed::Client(Some(address)) = parse(&data[..end]) {
+        let longer = [&data[..end], b"GET / HTTP/1.1"].concat();
+        assert_eq!(parse(&longer[..end]), Parsed::Client(Some(address)));
     }
 }

@@ -15,6 +15,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("location", fields::location),
     ("negotiate", fields::negotiate),
     ("path", fields::path),
+    ("proxy_protocol", message::proxy_protocol),
     ("query", fields::query),
     ("range", fields::range),
     ("request_head", message::request_head),

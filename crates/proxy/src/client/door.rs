@@ -2,9 +2,10 @@
 
 use super::connection::{Connection, Ended};
 use super::writer::Torn;
-use super::{Peer, http2, proxy_protocol};
+use super::{Peer, http2};
 use crate::core::Current;
 use crate::error::Error;
+use crate::proxy_protocol;
 use crate::upstream::request::Client;
 use bytes::{Buf, BytesMut};
 use policy::request::Scheme;

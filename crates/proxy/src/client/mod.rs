@@ -9,7 +9,6 @@ mod listen;
 mod outgoing;
 mod parts;
 mod patience;
-mod proxy_protocol;
 mod reader;
 mod record;
 mod tunnel;
