@@ -98,3 +98,42 @@ fn no_request_is_lost_while_reloads_come_under_load() {
     });
     assert!(asked > 40, "{asked}");
 }
+
+/// What one group of visitors got was served to all, since its rule had stood where theirs is now.
+#[test]
+fn what_one_rule_stored_is_not_another_s_after_rules_moved() {
+    let origin = Origin::answering(|asked| {
+        let group = asked.field("x-beta").map_or("all", |_| "beta");
+        Reply::ok(group)
+    });
+    let rules = "[[site.rule]]\nmatch = { header = { X-Beta = true } }\nttl = \"10m\"\n\
+                 [[site.rule]]\nmatch = { path = \"/*\" }\nttl = \"10m\"\n";
+    let first = "match = { header = { X-Internal = true } }\n";
+    let larder = Larder::configured(&site(&origin, &format!("{first}{rules}")), &origin);
+    assert_eq!(larder.fill_with("/", &[("X-Beta", "1")]).text(), "beta");
+    let head = format!("[[site]]\norigin = \"http://{}\"\n", origin.address());
+    larder.reload(&format!("{head}{rules}"));
+    larder.wait_for_error_line("is in effect");
+    assert_eq!(larder.get("/").text(), "all");
+    assert!(larder.get_with("/", &[("X-Beta", "1")]).is_hit());
+}
+
+#[test]
+fn an_origin_that_a_check_left_out_comes_back_when_the_check_is_gone() {
+    let one = Origin::answering(|asked| match asked.target.as_str() {
+        "/hc" => Reply::status(500, ""),
+        _ => Reply::ok("one"),
+    });
+    let two = Origin::answering(|_| Reply::ok("two"));
+    let origins = format!(
+        "[[site]]\norigin = [\"http://{}\", \"http://{}\"]\n",
+        one.address(),
+        two.address()
+    );
+    let check = "health_check = { path = \"/hc\", every = \"20ms\" }\n";
+    let larder = Larder::configured(&format!("{origins}{check}"), &one);
+    larder.wait_for_error_line("fails its checks");
+    larder.reload(&origins);
+    larder.wait_for_error_line("is in effect");
+    crate::support::until("it is asked", || (larder.get("/x").text() == "one").then_some(()));
+}

@@ -209,3 +209,15 @@ fn an_oversized_handshake_is_refused() {
     assert_eq!(larder.get_with("/", &fields).status, 431);
     assert_eq!(origin.count(), 0);
 }
+
+#[test]
+fn a_wish_to_upgrade_is_no_way_past_the_turns_or_the_rules() {
+    let origin = Origin::answering(|asked| Reply::cached("max-age=600", asked.method.clone()));
+    let larder = Larder::before(&origin);
+    larder.fill("/");
+    let wish = [("Connection", "upgrade"), ("Upgrade", "x"), ("Content-Length", "0")];
+    assert_eq!(larder.ask("DELETE", "/", &wish).text(), "DELETE");
+    assert!(!larder.get("/").is_hit(), "what was changed is invalid");
+    assert_eq!(larder.get_with("/", &HANDSHAKE).text(), "GET");
+    larder.wait_for_metric("larder_long_streams", &[], 0);
+}

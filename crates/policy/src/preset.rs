@@ -86,7 +86,10 @@ impl Preset {
     pub fn updating(self, stored: &Fields, update: &Fields) -> Fields {
         let mut update = update.clone();
         let is_immutable = |value: &[u8]| value.eq_ignore_ascii_case(b"immutable");
-        if self != Preset::None && stored.members(Name::CacheControl).any(is_immutable) {
+        let said = ResponseDirectives::parse(update.all(Name::CacheControl));
+        let is_taken_back = said.private || said.no_store;
+        let keeps = self != Preset::None && !is_taken_back;
+        if keeps && stored.members(Name::CacheControl).any(is_immutable) {
             update.remove(Name::CacheControl);
             update.remove(Name::Expires);
         }
@@ -202,5 +205,7 @@ mod tests {
         assert!(Preset::Astro.updating(&immutable, &update).has(Name::Etag));
         assert!(Preset::Astro.updating(&Fields::new(), &update).has(Name::CacheControl));
         assert!(Preset::None.updating(&immutable, &update).has(Name::CacheControl));
+        let back: Fields = [("Cache-Control", "private, max-age=0")].into_iter().collect();
+        assert!(Preset::Astro.updating(&immutable, &back).has(Name::CacheControl));
     }
 }

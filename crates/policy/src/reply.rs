@@ -56,6 +56,10 @@ pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields) -> Fields {
         shown.remove(Name::Expires);
         shown.set(Name::CacheControl, format!("max-age={}", ttl.get()));
     }
+    if !site.hsts.is_empty() {
+        // Browsers take the first of two (RFC 6797 §8.1).
+        shown.remove_named("strict-transport-security");
+    }
     if let Some(cors) = &rule.cors {
         cors.prepare(&mut shown);
     }

@@ -74,16 +74,23 @@ pub struct Rule {
     pub cors: Option<Cors>,
 }
 
-/// Numbers the rules in their keys if some of them choose requests by header or cookie, so that
-/// one URL can meet several.
+/// Marks the keys of rules if some of them choose requests by header or cookie, so that one URL can
+/// meet several; and always those of rules that say who may read, since what they store is shown
+/// in another way. The mark tells what a rule is for and not where it stands, so that what is
+/// stored is never taken for another rule's after rules were added or taken away.
 pub fn tell_apart(rules: &mut [Rule]) {
     let by_request =
         |rule: &Rule| !rule.matches.headers.is_empty() || !rule.matches.cookies.is_empty();
-    if rules.iter().any(by_request) {
-        for (number, rule) in (1..).zip(rules) {
-            rule.key.rule = number;
-        }
+    let any = rules.iter().any(by_request);
+    for rule in rules.iter_mut().filter(|rule| any || rule.cors.is_some()) {
+        rule.key.rule = digest(&format!("{:?} {:?}", rule.matches, rule.cors));
     }
+}
+
+/// FNV-1a, never 0, which stands for no mark.
+fn digest(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step).max(1)
 }
 
 /// Whether a rule uses the cache.
@@ -128,9 +135,9 @@ pub struct KeyParts {
     pub languages: Vec<String>,
     /// A word that, when changed, leaves all older responses behind.
     pub version: String,
-    /// The rule's number, from 1 on, where requests for one URL can meet different rules: what one
-    /// of them stored and shows is not for another. 0: it does not count.
-    pub rule: u16,
+    /// A mark of the rule where requests for one URL can meet different rules: what one of them
+    /// stored and shows is not for another. 0: it does not count.
+    pub rule: u64,
 }
 
 /// How a query is normalised.

@@ -202,6 +202,15 @@ impl Core {
         })
     }
 
+    /// Lets go the connections to origins that `new` does not have.
+    pub fn retire_for(&self, new: &Core) {
+        let stays = |upstream: &Rc<Upstream>| {
+            new.sites.iter().any(|site| Rc::ptr_eq(&site.upstream, upstream))
+        };
+        let gone = self.sites.iter().filter(|site| !stays(&site.upstream));
+        gone.for_each(|site| site.upstream.retire());
+    }
+
     /// The site for a host: the first that names it, else one for every host.
     pub fn site_for(&self, host: &str) -> Option<&Rc<SiteOnCore>> {
         let named = |site: &&Rc<SiteOnCore>| !site.settings.site.hosts.is_empty();

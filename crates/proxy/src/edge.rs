@@ -17,7 +17,8 @@ const MAX_FORWARDS: &str = "max-forwards";
 
 /// The answer that no origin has to be asked for, if there is one.
 pub fn answer(site: &Site, request: &Request) -> Option<Answer> {
-    if let (Some(port), Scheme::Http) = (site.https_port, request.scheme) {
+    let has_place = !request.host.is_empty() && request.target.starts_with('/');
+    if let (Some(port), Scheme::Http, true) = (site.https_port, request.scheme, has_place) {
         return Some(to_https(request, port));
     }
     // Beside a GET nothing is looked at twice.

@@ -67,9 +67,8 @@ async fn upgrade(passing: Passing) -> Answer {
     match site.upstream.upgrade(&out, early, &shared.clock, counters).await {
         Err(error) => Answer::own(error),
         Ok(Either::Response(response)) => answer(site, request, *why, response),
-        Ok(Either::Switched(fields, tunnel)) => {
+        Ok(Either::Switched { fields, protocol, tunnel }) => {
             let shown = reply::shown(policy, rule, 101, &fields);
-            let protocol = request.upgrade.clone().unwrap_or_default();
             let content = Content::Switched { shown, protocol, tunnel };
             Answer { verdict: Verdict::Pass, cache: passed(*why, 101), content, beside: None }
         }

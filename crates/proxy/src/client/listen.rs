@@ -6,11 +6,12 @@ use crate::error::Error;
 use crate::http1::status::reason;
 use crate::settings::Listen;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -97,12 +98,12 @@ pub async fn serve_core(
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<Drained> {
     let shared = settings.borrow_and_update().clone();
-    let core = Core::new(shared, number);
-    let current = Current::new(core.clone());
-    let mut chores = core.chores();
+    let current = Current::new(Core::new(shared, number));
+    let open = current.core().open.clone();
+    let mut chores = current.core().chores();
     let mut accepting = JoinSet::new();
     let (ended, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
-    core.wait_for(&ended);
+    current.core().wait_for(&ended);
     for (listener, is_tls) in listeners.0 {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let door = Door { current: current.clone(), is_tls, stopping: stopping.clone() };
@@ -116,8 +117,10 @@ pub async fn serve_core(
             _ = stopping.wait_for(|stopping| *stopping) => break,
             Ok(()) = settings.changed() => {
                 let shared = settings.borrow_and_update().clone();
-                current.replace(current.core().reloaded(shared));
-                chores = current.core().chores();
+                let (old, new) = (current.core(), current.core().reloaded(shared));
+                chores = new.chores();
+                current.replace(new.clone());
+                old.retire_for(&new);
             }
         }
     }
@@ -125,7 +128,7 @@ pub async fn serve_core(
     let patience = current.core().shared.settings.client.drain_timeout;
     let drained = tokio::time::timeout(patience, all_ended.recv()).await;
     chores.shutdown().await;
-    let cut = if drained.is_err() { core.open.get() } else { 0 };
+    let cut = if drained.is_err() { open.get() } else { 0 };
     Ok(Drained { cut })
 }
 
@@ -144,7 +147,10 @@ async fn accept(
                 let (door, ended) = (door.clone(), ended.clone());
                 tokio::task::spawn_local(async move {
                     match place {
-                        Some(_place) => door.enter(stream, peer.ip()).await,
+                        Some(_place) => {
+                            drop(core);
+                            door.enter(stream, peer.ip()).await;
+                        }
                         None => refuse(&core, stream).await,
                     }
                     drop(ended);
@@ -177,23 +183,26 @@ async fn refuse(core: &Core, mut stream: TcpStream) {
     let _ = tokio::time::timeout(Duration::from_secs(1), say).await;
 }
 
-/// A place among the open connections.
-struct Place(Rc<Core>);
+/// A place among the open connections. Holds on to nothing that a reload replaces.
+struct Place {
+    all: Arc<AtomicUsize>,
+    on_core: Rc<Cell<usize>>,
+}
 
 impl Place {
-    fn take(core: &Rc<Core>) -> Option<Place> {
+    fn take(core: &Core) -> Option<Place> {
         let most = core.shared.settings.client.max_connections;
-        let open = core.shared.connections.fetch_add(1, Ordering::Relaxed);
-        core.open.set(core.open.get() + 1);
+        let place = Place { all: core.shared.connections.clone(), on_core: core.open.clone() };
         // Made before the check, so that it is given back in either case.
-        let place = Place(core.clone());
+        let open = place.all.fetch_add(1, Ordering::Relaxed);
+        place.on_core.set(place.on_core.get() + 1);
         (open < most).then_some(place)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
-        self.0.open.set(self.0.open.get() - 1);
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        self.on_core.set(self.on_core.get() - 1);
     }
 }

@@ -94,7 +94,7 @@ pub fn read_head(
     for header in parsed.headers.iter() {
         gathered.take(header, &mut request.fields)?;
     }
-    request.upgrade = gathered.upgrade(is_http10);
+    request.upgrade = gathered.upgrade(is_http10).filter(|_| request.method == Method::Get);
     gathered.remove_listed(&mut request.fields);
     let host = gathered.host()?;
     read_target(target, host, is_http10, request)?;
@@ -292,7 +292,8 @@ pub fn is_authority(text: &str) -> bool {
         _ => (text, ""),
     };
     let port_is_number = port.bytes().all(|b| b.is_ascii_digit());
-    let is_name = !name.is_empty() && name != "[]";
+    let is_literal = name.starts_with('[');
+    let is_name = !name.is_empty() && name != "[]" && (is_literal || !name.contains(':'));
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]".contains(&b);
     is_name && text.bytes().all(allowed) && port_is_number
 }
@@ -347,6 +348,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: []\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a:80:90\r\n\r\n", 400),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
                 400,

@@ -88,6 +88,11 @@ impl Endpoint {
         self.shared.gate.is_full()
     }
 
+    /// Closes what is idle, and keeps no connection from now on.
+    pub fn retire(&self) {
+        self.pool.retire();
+    }
+
     /// Closes connections that have been idle too long.
     pub fn sweep(&self) {
         self.pool.sweep(&self.shared.limits);
@@ -148,8 +153,8 @@ impl Endpoint {
         early: Option<&Early>,
         clock: &Clock,
     ) -> Result<Either, Failed> {
-        let EndpointShared { limits, resolver, tls, long, .. } = &*self.shared;
-        let place = long.enter().map_err(Failed::touched)?;
+        let EndpointShared { limits, gate, resolver, tls, long, .. } = &*self.shared;
+        let turn = gate.enter(limits).await.map_err(Failed::touched)?;
         let asked = clock.now();
         let request = self.prepare(outgoing, RequestBody::Empty, early)?;
         let asking = async {
@@ -160,13 +165,17 @@ impl Endpoint {
         let answer = answer.unwrap_or(Err(Error::OriginTimeout)).map_err(Failed::touched)?;
         match answer {
             Upgraded::Answered(response) => {
-                let response = self.response(None, response, place, asked, clock, outgoing);
+                let response = self.response(None, response, turn, asked, clock, outgoing);
                 response.map(Either::Response)
             }
             Upgraded::Switched(head, io, begun) => {
+                // What lasts gives its turn to requests.
+                let place = long.enter().map_err(Failed::touched)?;
+                drop(turn);
                 let mut fields = fields(&head.headers);
+                let protocol = fields.text(Name::Upgrade).unwrap_or_default().into();
                 remove_connection_fields(&mut fields);
-                Ok(Either::Switched(fields, Tunnel { io, begun, place }))
+                Ok(Either::Switched { fields, protocol, tunnel: Tunnel { io, begun, place } })
             }
         }
     }
@@ -272,8 +281,15 @@ impl Failed {
 pub enum Either {
     /// It does not.
     Response(Response),
-    /// It does; these are the fields of its 101.
-    Switched(Fields, Tunnel),
+    /// It does.
+    Switched {
+        /// The fields of its 101.
+        fields: Fields,
+        /// The protocol that it chose.
+        protocol: Box<str>,
+        /// Its end.
+        tunnel: Tunnel,
+    },
 }
 
 /// Whether events are streamed: what comes is to go on at once, and lasts.

@@ -8,7 +8,7 @@ use super::retries::Retries;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::metrics::SiteCounters;
-use crate::settings::{OriginLimits, SiteSettings};
+use crate::settings::{HealthCheck, OriginLimits, SiteSettings};
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use std::cell::Cell;
@@ -24,6 +24,9 @@ pub struct UpstreamShared {
     limits: Arc<OriginLimits>,
     endpoints: Vec<Arc<EndpointShared>>,
     retries: Retries,
+    /// Whose it is, and how it is checked: another site's, or another check, makes it another.
+    site: String,
+    health_check: Option<HealthCheck>,
 }
 
 /// An origin, as one core has it.
@@ -63,7 +66,13 @@ impl UpstreamShared {
             Arc::new(EndpointShared::new(Clone::clone(address), tls, limits, long))
         };
         let endpoints = site.origins.iter().map(endpoint).collect();
-        UpstreamShared { endpoints, limits, retries: Retries::default() }
+        UpstreamShared {
+            endpoints,
+            limits,
+            retries: Retries::default(),
+            site: site.site.name.clone(),
+            health_check: site.health_check.clone(),
+        }
     }
 
     /// Its servers.
@@ -76,6 +85,8 @@ impl UpstreamShared {
         let addresses = self.endpoints.iter().map(|endpoint| endpoint.address());
         // How TLS is spoken cannot be compared: it was read anew.
         site.origin_tls.is_none()
+            && self.site == site.site.name
+            && self.health_check == site.health_check
             && addresses.eq(&site.origins)
             && *self.limits == *limits
             && !self.endpoints.iter().any(|endpoint| endpoint.address().is_tls)
@@ -119,6 +130,11 @@ impl Upstream {
     /// Closes connections that have been idle too long.
     pub fn sweep(&self) {
         self.endpoints.iter().for_each(Endpoint::sweep);
+    }
+
+    /// Closes what is idle, and keeps no connection from now on.
+    pub fn retire(&self) {
+        self.endpoints.iter().for_each(Endpoint::retire);
     }
 
     /// Its servers, as this core has them.

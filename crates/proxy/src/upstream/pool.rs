@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// A connection that was idle for longer is looked at before it is used, which costs a call into
 /// the system.
@@ -23,6 +24,8 @@ pub struct Pool {
     shared: RefCell<Vec<Idle>>,
     /// Whether the origin's last connection took one request at a time.
     is_single: Cell<bool>,
+    /// Whether nothing is kept any more.
+    is_retired: Cell<bool>,
     /// Held by whoever connects while many may want to share what comes of it.
     connecting: Mutex<()>,
 }
@@ -62,6 +65,18 @@ impl Pool {
         resolver: &Arc<Resolver>,
         tls: Option<&OriginTls>,
     ) -> Result<Link, Error> {
+        // Who waits for another's connection waits no longer than for its own.
+        let connecting = self.connect_in_turn(limits, resolver, tls);
+        let found = timeout(limits.connect_timeout, connecting).await;
+        found.unwrap_or(Err(Error::OriginConnectTimeout))
+    }
+
+    async fn connect_in_turn(
+        &self,
+        limits: &OriginLimits,
+        resolver: &Arc<Resolver>,
+        tls: Option<&OriginTls>,
+    ) -> Result<Link, Error> {
         let alone = !resolver.origin().is_tls || self.is_single.get();
         let _turn = match alone {
             true => None,
@@ -78,6 +93,13 @@ impl Pool {
         Ok(link)
     }
 
+    /// Closes what is idle, and keeps nothing from now on: a reload took the origin away.
+    pub fn retire(&self) {
+        self.is_retired.set(true);
+        self.idle.borrow_mut().clear();
+        self.shared.borrow_mut().clear();
+    }
+
     /// Keeps a connection whose exchange is over.
     pub fn give(&self, link: Link, limits: &OriginLimits) {
         if link.is_shared() {
@@ -88,7 +110,8 @@ impl Pool {
             return;
         }
         let mut idle = self.idle.borrow_mut();
-        if !link.is_closed() && idle.len() < limits.max_idle_connections {
+        let keeps = !self.is_retired.get() && idle.len() < limits.max_idle_connections;
+        if keeps && !link.is_closed() {
             idle.push(Idle { link, since: Instant::now() });
         }
     }
