@@ -5,7 +5,7 @@ use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::metrics::Verdict;
 use crate::serve::Caller;
-use crate::upstream::request::outgoing;
+use crate::upstream::request::{Outgoing, outgoing};
 use crate::upstream::{Either, RequestBody, Response};
 use policy::purge;
 use policy::reason::WhyPass;
@@ -57,18 +57,13 @@ fn answer(site: &SiteOnCore, request: &Request, why: WhyPass, response: Response
 /// Asks the origin to go on in another protocol.
 async fn upgrade(passing: Passing) -> Answer {
     let Passing { core, site, caller, request, why } = &passing;
-    let shared = &core.shared;
-    let policy = &site.settings.site;
-    let rule = policy.rule_for(request);
-    let node = &shared.settings.node;
-    let out = outgoing(&site.settings, rule, request, caller.client, node, false);
-    let early = Some(caller.hints.sink());
-    let counters = &site.counters;
-    match site.upstream.upgrade(&out, early, &shared.clock, counters).await {
+    let (out, early) = (passing.outgoing(), Some(caller.hints.sink()));
+    match site.upstream.upgrade(&out, early, &core.shared.clock, &site.counters).await {
         Err(error) => Answer::own(error),
         Ok(Either::Response(response)) => answer(site, request, *why, response),
         Ok(Either::Switched { fields, protocol, tunnel }) => {
-            let shown = reply::shown(policy, rule, 101, &fields);
+            let policy = &site.settings.site;
+            let shown = reply::shown(policy, policy.rule_for(request), 101, &fields);
             let content = Content::Switched { shown, protocol, tunnel };
             Answer { verdict: Verdict::Pass, cache: passed(*why, 101), content, beside: None }
         }
@@ -76,15 +71,19 @@ async fn upgrade(passing: Passing) -> Answer {
 }
 
 impl Passing {
+    /// The request as it goes to the origin.
+    fn outgoing(&self) -> Outgoing {
+        let Passing { core, site, caller, request, .. } = self;
+        let rule = site.settings.site.rule_for(request);
+        let node = &core.shared.settings.node;
+        outgoing(&site.settings, rule, request, caller.client, node, false)
+    }
+
     /// Asks the origin. What an unsafe method changed is made invalid (RFC 9111 §4.4).
     async fn ask(self, body: RequestBody) -> Result<Response, Error> {
         let Passing { core, site, caller, request, .. } = &self;
-        let shared = &core.shared;
-        let rule = site.settings.site.rule_for(request);
-        let node = &shared.settings.node;
-        let out = outgoing(&site.settings, rule, request, caller.client, node, false);
-        let early = Some(caller.hints.sink());
-        let counters = &site.counters;
+        let (shared, counters) = (&core.shared, &site.counters);
+        let (out, early) = (self.outgoing(), Some(caller.hints.sink()));
         let response = site.upstream.exchange(&out, body, early, &shared.clock, counters).await?;
         let rules = site.settings.site.all_rules();
         for url in purge::invalidated(request, rules, response.status, &response.fields) {

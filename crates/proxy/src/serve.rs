@@ -16,10 +16,10 @@ use crate::metrics::Verdict;
 use crate::pass::{Passing, pass};
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
+use policy::key::KeyRef;
 use policy::request::Request;
 use policy::reuse::{Found, Refresh, Reuse, reuse};
 use policy::route::{Route, route};
-use policy::rule::Rule;
 use policy::time::Timestamp;
 use policy::vary::Variant;
 use std::rc::Rc;
@@ -61,23 +61,7 @@ pub async fn serve(
         return answer;
     }
     let rule = policy.rule_for(request);
-    let answer = decide(core, site, rule, caller, request, body, key, now).await;
-    Answer { beside: edge::beside(policy, rule, request), ..answer }
-}
-
-/// Decides and does, step by step.
-#[expect(clippy::too_many_arguments, reason = "all that a request is")]
-async fn decide(
-    core: &Rc<Core>,
-    site: &Rc<SiteOnCore>,
-    rule: &Rule,
-    caller: &Caller,
-    request: &Rc<Request>,
-    body: RequestBody,
-    key: &mut Vec<u8>,
-    now: Timestamp,
-) -> Answer {
-    let key = match route(&site.settings.site, rule, request, key) {
+    let answer = match route(policy, rule, request, key) {
         Route::Pass(why) => {
             let passing = Passing {
                 core: core.clone(),
@@ -86,10 +70,22 @@ async fn decide(
                 request: request.clone(),
                 why,
             };
-            return Box::pin(pass(passing, body)).await;
+            Box::pin(pass(passing, body)).await
         }
-        Route::Cached(key) => key,
+        Route::Cached(key) => by_cache(core, site, caller, request, key, now).await,
     };
+    Answer { beside: edge::beside(policy, rule, request), ..answer }
+}
+
+/// Looks up, judges, and fetches where that is needed.
+async fn by_cache(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    caller: &Caller,
+    request: &Rc<Request>,
+    key: KeyRef<'_>,
+    now: Timestamp,
+) -> Answer {
     let lookup = core.shared.store.lookup(key, &request.fields);
     let invalid = matches!(&lookup, Lookup::Hit(entry) if core.shared.store.is_invalid(entry));
     let verdict = reuse(found(&lookup, invalid), request, now);

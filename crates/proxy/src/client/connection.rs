@@ -77,8 +77,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         torn: Torn,
     ) -> Self {
         let core = current.core();
-        let limits = &core.shared.settings.client;
-        let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
+        let pace = Pace::of(&core.shared.settings.client);
         Connection {
             caller: Caller { client: peer.client, hints: Arc::new(Hints::default()) },
             reader: Reader::new(read, peer.scheme),

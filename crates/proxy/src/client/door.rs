@@ -7,13 +7,10 @@ use crate::core::Current;
 use crate::error::Error;
 use crate::proxy_protocol;
 use crate::upstream::request::Client;
-use bytes::{Buf, BytesMut};
 use policy::request::Scheme;
-use std::io;
+use std::io::{self, Cursor};
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt, join};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -91,7 +88,9 @@ impl Door {
         if let Ended::Http2(begun) = ended
             && let Some(stream) = told.stream.take()
         {
-            http2::serve(self.current, peer, Begun { begun, stream }, self.stopping).await;
+            let (read, write) = stream.into_split();
+            let io = join(Cursor::new(begun).chain(read), write);
+            http2::serve(self.current, peer, io, self.stopping).await;
         }
     }
 
@@ -103,12 +102,8 @@ impl Door {
         let (read, write) = tokio::io::split(stream);
         // A body that breaks off is told by the missing end of TLS (RFC 8446 §6.1).
         let torn = Torn::default();
-        if let Ended::Http2(begun) =
-            Connection::new(current, peer, read, write, stopping, torn).run().await
-        {
-            // The client agreed on HTTP/1.1.
-            drop(begun);
-        }
+        // What was agreed on by ALPN is not asked again.
+        let _ended = Connection::new(current, peer, read, write, stopping, torn).run().await;
     }
 
     /// Says in plain HTTP that TLS is spoken here.
@@ -141,57 +136,5 @@ impl Drop for Told {
             // Where that fails, the client sees the end as it would have.
             let _ = stream.set_zero_linger();
         }
-    }
-}
-
-/// A connection of which the first bytes were read already.
-struct Begun {
-    begun: BytesMut,
-    stream: TcpStream,
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.begun.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
-        }
-        let count = self.begun.len().min(buffer.remaining());
-        buffer.put_slice(&self.begun[..count]);
-        self.begun.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::body::Gone;
 use super::patience::Patience;
+use crate::settings::ClientLimits;
 use bytes::Bytes;
 use std::io::IoSlice;
 use std::time::Duration;
@@ -36,6 +37,11 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// What the limits allow.
+    pub fn of(limits: &ClientLimits) -> Pace {
+        Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes }
+    }
+
     /// Whether a client took too little in the time that it was waited for.
     pub fn is_too_slow(&self, waited: Duration, taken: u64) -> bool {
         waited > self.stall

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 /// A wire to an origin, and whom to believe on it, where TLS is spoken.
 pub type Opened<'t> = (Wire, Option<(&'t OriginTls, ServerName<'static>)>);
 
-/// Opens a connection within `connect_timeout`, name look-up and TLS included.
+/// Opens a connection, name look-up and TLS included. The pool, which alone asks for it, keeps it to
+/// `connect_timeout`.
 ///
 /// # Errors
 /// Why there is none.
@@ -24,11 +25,8 @@ pub async fn connect(
     resolver: &Arc<Resolver>,
     tls: Option<&OriginTls>,
 ) -> Result<Link, Error> {
-    let attempt = async {
-        let (wire, tls) = open(limits, resolver, tls).await?;
-        Link::over(wire, tls, limits).await
-    };
-    timeout(limits.connect_timeout, attempt).await.map_err(|_| Error::OriginConnectTimeout)?
+    let (wire, tls) = open(limits, resolver, tls).await?;
+    Link::over(wire, tls, limits).await
 }
 
 /// Opens a wire within `connect_timeout`, name look-up included.

@@ -75,11 +75,6 @@ impl UpstreamShared {
         }
     }
 
-    /// Its servers.
-    pub fn endpoints(&self) -> &[Arc<EndpointShared>] {
-        &self.endpoints
-    }
-
     /// Whether it is the origin of that site under those limits.
     pub fn is_for(&self, site: &SiteSettings, limits: &OriginLimits) -> bool {
         let addresses = self.endpoints.iter().map(|endpoint| endpoint.address());
@@ -89,12 +84,11 @@ impl UpstreamShared {
             && self.health_check == site.health_check
             && addresses.eq(&site.origins)
             && *self.limits == *limits
-            && !self.endpoints.iter().any(|endpoint| endpoint.address().is_tls)
     }
 
     /// Notes how an exchange went. Who fails again and again is left out, unless no other is well.
     fn note(&self, at: usize, error: Option<&Error>) {
-        let [endpoint, others @ ..] = &self.endpoints[at..] else { return };
+        let endpoint = &self.endpoints[at];
         let health = &endpoint.health;
         let is_failure = error.is_some_and(|error| error.failure().is_some() && !error.is_ours());
         if !is_failure {
@@ -103,8 +97,8 @@ impl UpstreamShared {
             }
             return;
         }
-        let others = self.endpoints[..at].iter().chain(others);
-        let alone = !others.into_iter().any(|other| other.health.is_well());
+        let mut others = self.endpoints.iter().filter(|other| !Arc::ptr_eq(other, endpoint));
+        let alone = !others.any(|other| other.health.is_well());
         if health.failed(&self.limits) && !alone && health.is_well() {
             let time = health.leave_out(&self.limits);
             let (url, error) = (endpoint.address().url(), error.map(Error::explanation));

@@ -119,9 +119,8 @@ impl Job {
         let (upload, body) = RequestBody::upload(length);
         let pump = async {
             let hints = expects_continue.then_some(&*self.caller.hints);
-            if let Err(error) = pump(incoming, upload, limits, hints, &self.fault).await {
-                self.fault.set(Some(error));
-            }
+            // What is wrong with the body is told by the answer.
+            let _ = pump(incoming, upload, limits, hints, &self.fault).await;
             pending::<()>().await;
         };
         tokio::select! {
@@ -205,8 +204,7 @@ impl Job {
         let Ok(stream) = respond.send_response(response, length == Some(0)) else {
             return Sent { bytes: 0, end: End::Gone };
         };
-        let limits = &self.core.shared.settings.client;
-        let pace = Pace { stall: limits.send_timeout, min_bytes: limits.min_send_bytes };
+        let pace = Pace::of(&self.core.shared.settings.client);
         let mut sink = StreamSink::new(stream, pace, length);
         if answer.is_event_stream() {
             sink.ends_at(self.stopping.clone());
@@ -258,17 +256,14 @@ async fn first_piece(incoming: &mut RecvStream, limits: &ClientLimits) -> First 
     }
 }
 
-/// Hands a body on as the origin takes it.
-///
-/// # Errors
-/// What is wrong with it.
+/// Hands a body on as the origin takes it. What is wrong with it is left in `fault`.
 async fn pump(
     (first, mut incoming): (Option<Bytes>, RecvStream),
     upload: Upload,
     limits: &ClientLimits,
     expecting: Option<&Hints>,
     fault: &Cell<Option<Error>>,
-) -> Result<(), Error> {
+) -> Result<(), ()> {
     if !upload.is_wanted().await {
         return Ok(());
     }
@@ -282,18 +277,19 @@ async fn pump(
             return Ok(());
         }
     }
+    // Set before the upload is dropped, which is what ends the request.
     let broken = |error: Error| {
-        // Set before the upload is dropped, which is what ends the request.
-        fault.set(Some(error.clone()));
-        error
+        fault.set(Some(error));
+        Err(())
     };
     loop {
         let next = timeout(limits.body_timeout, poll_fn(|cx| incoming.poll_data(cx))).await;
-        match next.map_err(|_| broken(Error::ClientTooSlow))? {
+        let Ok(next) = next else { return broken(Error::ClientTooSlow) };
+        match next {
             Some(Ok(data)) => {
                 taken += data.len() as u64;
                 if taken > limits.max_body_bytes {
-                    return Err(broken(Error::BodyTooLarge));
+                    return broken(Error::BodyTooLarge);
                 }
                 // It fails only for a stream that is over.
                 let _ = incoming.flow_control().release_capacity(data.len());
@@ -301,19 +297,20 @@ async fn pump(
                     return Ok(());
                 }
             }
-            Some(Err(_)) => return Err(broken(Error::ClientGone)),
+            Some(Err(_)) => return broken(Error::ClientGone),
             None => break,
         }
     }
     let trailers = timeout(limits.body_timeout, poll_fn(|cx| incoming.poll_trailers(cx))).await;
-    match trailers.map_err(|_| broken(Error::ClientTooSlow))? {
+    let Ok(trailers) = trailers else { return broken(Error::ClientTooSlow) };
+    match trailers {
         Ok(trailers) => {
             let mut trailers = trailers.map(|map| fields(&map)).unwrap_or_default();
             trailers.retain(|field| may_trail(field.id));
             upload.end(&trailers).await;
             Ok(())
         }
-        Err(_) => Err(broken(Error::ClientGone)),
+        Err(_) => broken(Error::ClientGone),
     }
 }
 
