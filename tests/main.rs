@@ -11,6 +11,7 @@ mod astro;
 mod bad_requests;
 mod caching;
 mod collapsing;
+mod compression;
 mod edge;
 mod faults;
 mod forwarding;

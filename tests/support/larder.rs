@@ -173,7 +173,8 @@ impl Larder {
 
     /// Waits until nothing is on its way into the cache, nor refreshed in the background.
     pub fn settle(&self) {
-        const BUSY: [&str; 3] = ["larder_fills", "larder_refreshes", "larder_in_flight_bytes"];
+        const BUSY: [&str; 4] =
+            ["larder_fills", "larder_refreshes", "larder_in_flight_bytes", "larder_compressing"];
         until("everything is stored", || {
             let metrics = self.metrics();
             BUSY.iter().all(|gauge| metrics.sum(gauge, &[]) == 0).then_some(())

@@ -1,6 +1,7 @@
 //! The third decision: is a response stored, and as what (RFC 9111 §3)?
 
 use crate::cache_control::ResponseDirectives;
+use crate::coding;
 use crate::conditional;
 use crate::cookies;
 use crate::fields::Fields;
@@ -66,7 +67,12 @@ pub fn admission(offer: &Offer<'_>) -> Admission {
     {
         return Admission::Skip(why);
     }
-    let variant = match Variant::of(offer.fields, &offer.request.fields, &keyed(offer.rule)) {
+    let mut keyed = keyed(offer.rule);
+    if coding::suits_stored(offer.rule, offer.status, offer.fields) {
+        // Other forms are made from this one, so it answers whatever is accepted.
+        keyed.push("accept-encoding");
+    }
+    let variant = match Variant::of(offer.fields, &offer.request.fields, &keyed) {
         Ok(variant) => variant,
         Err(Unkeepable::Star) => return Admission::Skip(WhySkip::VaryStar),
         Err(Unkeepable::TooWide) => return Admission::Skip(WhySkip::VaryTooWide),
@@ -228,6 +234,7 @@ fn meta(offer: &Offer<'_>, directives: &ResponseDirectives, variant: Variant, li
         fields,
         body_bytes: 0,
         variant,
+        has_forms: coding::suits_stored(offer.rule, offer.status, offer.fields),
         life,
         born: offer.born,
         site: offer.site.id,

@@ -17,6 +17,8 @@ pub struct Meta {
     pub body_bytes: u64,
     /// The requests it answers, among those of its key.
     pub variant: Variant,
+    /// Whether compressed forms of it are made here.
+    pub has_forms: bool,
     /// Its freshness.
     pub life: Life,
     /// The head of the purge log when its request left.

@@ -24,11 +24,7 @@ pub fn accept_encoding(fields: &Fields) -> Vec<u8> {
         if coding == b"*" {
             any = wanted;
         }
-        let known = CODINGS.iter().position(|c| {
-            coding.eq_ignore_ascii_case(c.as_bytes())
-                || (*c == "gzip" && coding.eq_ignore_ascii_case(b"x-gzip"))
-        });
-        if let Some(at) = known {
+        if let Some(at) = known(coding) {
             accepted[at] = wanted;
             refused[at] = !wanted;
         }
@@ -43,6 +39,31 @@ pub fn accept_encoding(fields: &Fields) -> Vec<u8> {
         }
     }
     value
+}
+
+/// The weight in thousandths that `Accept-Encoding` gives to each of the known codings, in their
+/// order, and to identity where it is named.
+pub fn codings_and_weights(fields: &Fields) -> ([u32; CODINGS.len()], Option<u32>) {
+    let mut weights = [None; CODINGS.len()];
+    let (mut others, mut identity) = (0, None);
+    for member in fields.members(Name::AcceptEncoding) {
+        let (coding, weight) = weighted(member);
+        match known(coding) {
+            Some(at) => weights[at] = Some(weight),
+            None if coding == b"*" => others = weight,
+            None if coding.eq_ignore_ascii_case(b"identity") => identity = Some(weight),
+            None => {}
+        }
+    }
+    (weights.map(|weight| weight.unwrap_or(others)), identity)
+}
+
+/// The place of a coding among those that are known.
+fn known(coding: &[u8]) -> Option<usize> {
+    CODINGS.iter().position(|c| {
+        coding.eq_ignore_ascii_case(c.as_bytes())
+            || (*c == "gzip" && coding.eq_ignore_ascii_case(b"x-gzip"))
+    })
 }
 
 /// The language of `offered` that `Accept-Language` likes best (lookup of RFC 4647 §3.4: a range
@@ -85,7 +106,7 @@ pub fn joined(fields: &Fields, name: &str) -> Vec<u8> {
 }
 
 /// Parts `value;q=0.5` into the value and its weight in thousandths (RFC 9110 §12.4.2).
-fn weighted(member: &[u8]) -> (&[u8], u32) {
+pub fn weighted(member: &[u8]) -> (&[u8], u32) {
     let mut parts = member.split(|&b| b == b';').map(<[u8]>::trim_ascii);
     let value = parts.next().unwrap_or_default();
     let quality = parts

@@ -1,6 +1,7 @@
 //! The fourth decision: what of a response the client gets, and with which fields.
 
 use crate::cache_control::ResponseDirectives;
+use crate::coding;
 use crate::conditional;
 use crate::fields::Fields;
 use crate::name::Name;
@@ -22,8 +23,15 @@ pub enum Reply {
 }
 
 /// Decides what a client gets of a response whose whole body of `length` bytes is at hand, or
-/// will be. Conditions come before ranges (RFC 9110 §13.2.2); both concern only a 200.
-pub fn reply(request: &Request, status: u16, response: &Fields, length: Option<u64>) -> Reply {
+/// will be. Conditions come before ranges (RFC 9110 §13.2.2); both concern only a 200. Ranges are
+/// parts of the identity, whatever forms there are.
+pub fn reply(
+    request: &Request,
+    status: u16,
+    response: &Fields,
+    length: Option<u64>,
+    has_forms: bool,
+) -> Reply {
     if status != 200 {
         return Reply::Full;
     }
@@ -33,7 +41,10 @@ pub fn reply(request: &Request, status: u16, response: &Fields, length: Option<u
     let (Some(range), Some(length)) = (request.fields.get(Name::Range), length) else {
         return Reply::Full;
     };
-    if request.method != Method::Get || !conditional::range_is_of(&request.fields, response) {
+    if request.method != Method::Get
+        || !conditional::range_is_of(&request.fields, response)
+        || (has_forms && coding::range_may_be_of_a_form(request))
+    {
         return Reply::Full;
     }
     match range::parse(range, length) {
@@ -45,7 +56,9 @@ pub fn reply(request: &Request, status: u16, response: &Fields, length: Option<u
 
 /// The fields of a response as clients get them: without those that are for us alone, with the
 /// changes of the rule, and with our `Via` (RFC 9110 §7.6.3).
-pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields) -> Fields {
+///
+/// Where compressed forms of it are made (`has_forms`), every form says so by `Vary`.
+pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields, has_forms: bool) -> Fields {
     let mut shown = fields.clone();
     shown.retain(|field| match field.id {
         Name::SurrogateControl | Name::LarderCacheControl => false,
@@ -64,6 +77,9 @@ pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields) -> Fields {
         cors.prepare(&mut shown);
     }
     rule.response_fields.apply(&mut shown);
+    if has_forms {
+        coding::announce(&mut shown);
+    }
     shown.add(Name::Via, "1.1 larder");
     shown.shrink();
     shown
@@ -123,11 +139,30 @@ mod tests {
             (vec![range, ("If-Range", "\"a\"")], 200, Some(9), part.clone()),
         ] {
             let asked = Request { fields: fields(&request), ..Request::default() };
-            let found = reply(&asked, status, &fields(&[("ETag", "\"a\"")]), length);
+            let found = reply(&asked, status, &fields(&[("ETag", "\"a\"")]), length, false);
             assert_eq!(found, verdict, "{request:?} {status}");
         }
         let head = Request { method: Method::Head, fields: fields(&[range]), ..Request::default() };
-        assert_eq!(reply(&head, 200, &Fields::new(), Some(9)), Reply::Full, "§14.2: GET only");
+        assert_eq!(
+            reply(&head, 200, &Fields::new(), Some(9), false),
+            Reply::Full,
+            "§14.2: GET only"
+        );
+    }
+
+    #[test]
+    fn a_part_that_may_be_of_a_form_is_not_cut_from_the_identity() {
+        let date = "Thu, 01 Jan 1970 00:00:00 GMT";
+        let response =
+            fields(&[("Last-Modified", date), ("Date", "Thu, 01 Jan 1970 01:00:00 GMT")]);
+        for (accepted, has_forms, whole) in
+            [("gzip", true, true), ("gzip", false, false), ("identity", true, false)]
+        {
+            let said = [("Range", "bytes=0-1"), ("If-Range", date), ("Accept-Encoding", accepted)];
+            let request = Request { fields: fields(&said), ..Request::default() };
+            let found = reply(&request, 200, &response, Some(9), has_forms);
+            assert_eq!(found == Reply::Full, whole, "{accepted} {has_forms}");
+        }
     }
 
     #[test]
@@ -145,7 +180,7 @@ mod tests {
             ("Server", "x"),
             ("Via", "1.1 app"),
         ]);
-        let found = shown(&plain_site(), &rule, 200, &sent);
+        let found = shown(&plain_site(), &rule, 200, &sent, false);
         assert_eq!(
             found,
             fields(&[("Via", "1.1 app"), ("Cache-Control", "max-age=5"), ("Via", "1.1 larder")])
@@ -163,7 +198,7 @@ mod tests {
             (200, vec![("Cache-Control", "no-store")], "no-store"),
             (200, vec![("Cache-Control", "no-cache"), ("Set-Cookie", "a=1")], "no-cache"),
         ] {
-            let found = shown(&plain_site(), &rule, status, &fields(&sent));
+            let found = shown(&plain_site(), &rule, status, &fields(&sent), false);
             assert_eq!(found.text(Name::CacheControl), Some(control), "{status} {sent:?}");
         }
     }

@@ -167,6 +167,7 @@ pub(crate) mod tests {
             fields: Fields::new(),
             body_bytes: 0,
             variant: Variant::default(),
+            has_forms: false,
             life: Life { lifetime: Seconds::new(60), stale, ..Life::default() },
             born: Born::default(),
             site: SiteId(0),

@@ -72,6 +72,20 @@ pub struct Rule {
     pub tags: Vec<String>,
     /// Which pages of other origins may read; nothing: as the origin says.
     pub cors: Option<Cors>,
+    /// Whether text goes out compressed.
+    pub compress: Compress,
+}
+
+/// Of which responses compressed forms are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compress {
+    /// Of text that is stored.
+    #[default]
+    Auto,
+    /// Of none.
+    Off,
+    /// Of text that is not stored too.
+    Always,
 }
 
 /// Marks the keys of rules if some of them choose requests by header or cookie, so that one URL can

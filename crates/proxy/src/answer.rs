@@ -1,10 +1,13 @@
 //! What a client is to be sent: decided by `serve`, written by `client`.
 
 use crate::cache_status::CacheStatus;
+use crate::compress::{self, Form, OnTheWay, Wish};
+use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::fill::{Errand, Flowing, Reader};
 use crate::metrics::Verdict;
-use crate::upstream::{ResponseBody, Tunnel, is_event_stream};
+use crate::upstream::{Response, ResponseBody, Tunnel, is_event_stream};
+use policy::coding;
 use policy::fields::Fields;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use policy::reply::{self, Reply};
@@ -37,6 +40,8 @@ pub enum Content {
         reply: Reply,
         /// Its age in seconds.
         age: u64,
+        /// In which content coding.
+        form: Form,
     },
     /// What a fill brings.
     Flowing {
@@ -46,6 +51,8 @@ pub enum Content {
         reader: Reader,
         /// Whether the client has it already: 304.
         not_modified: bool,
+        /// In which content coding.
+        coded: OnTheWay,
         /// What it goes on by should it fall out of the fill's window.
         errand: Box<Errand>,
     },
@@ -57,6 +64,8 @@ pub enum Content {
         shown: Fields,
         /// The announced length of the body.
         length: Option<u64>,
+        /// In which content coding.
+        coded: OnTheWay,
         /// The body.
         body: ResponseBody,
     },
@@ -83,17 +92,24 @@ pub enum Content {
 impl Answer {
     /// Something stored and fresh, or stale as allowed.
     pub fn stored(
+        wish: Wish<'_>,
         entry: Arc<Entry>,
-        request: &Request,
         verdict: Verdict,
         cache: CacheStatus,
         now: Timestamp,
     ) -> Answer {
-        let meta = &entry.meta;
-        let reply = reply::reply(request, meta.status, &meta.fields, Some(meta.body_bytes));
+        let (request, meta) = (wish.request, &entry.meta);
+        let length = Some(meta.body_bytes);
+        let reply = reply::reply(request, meta.status, &meta.fields, length, meta.has_forms);
+        let form = match reply {
+            Reply::Full => compress::form_of(wish, &entry),
+            Reply::NotModified => compress::form_not_modified(request, &entry),
+            Reply::Parts(_) | Reply::Unsatisfiable => Form::Identity,
+        };
         let age = meta.life.age_seconds(now);
         let cache = CacheStatus { ttl: Some(meta.life.ttl(now)), ..cache };
-        Answer { verdict, cache, content: Content::Stored { entry, reply, age }, beside: None }
+        let content = Content::Stored { entry, reply, age, form };
+        Answer { verdict, cache, content, beside: None }
     }
 
     /// What a fill brings.
@@ -112,10 +128,34 @@ impl Answer {
             collapsed,
         );
         let not_modified = head.admission.as_ref().is_ok_and(|meta| {
-            reply::reply(&errand.request, head.status, &meta.fields, None) == Reply::NotModified
+            let (status, has_forms) = (head.status, meta.has_forms);
+            reply::reply(&errand.request, status, &meta.fields, None, has_forms)
+                == Reply::NotModified
         });
+        let (coded, reader) = compress::on_its_way(errand, &head, reader, not_modified);
         let errand = Box::new(errand.clone());
-        let content = Content::Flowing { head, reader, not_modified, errand };
+        let content = Content::Flowing { head, reader, not_modified, coded, errand };
+        Answer { verdict, cache, content, beside: None }
+    }
+
+    /// What one request's own exchange brings.
+    pub fn passing(
+        core: &Core,
+        site: &SiteOnCore,
+        request: &Request,
+        response: Response,
+        (verdict, cache): (Verdict, CacheStatus),
+    ) -> Answer {
+        let Response { status, fields, length, body, .. } = response;
+        let policy = &site.settings.site;
+        let rule = policy.rule_for(request);
+        let has_forms = coding::suits_passing(rule, status, &fields);
+        let shown = reply::shown(policy, rule, status, &fields, has_forms);
+        let coded = match has_forms {
+            true => compress::passing(core, request, length),
+            false => OnTheWay::default(),
+        };
+        let content = Content::Passing { status, shown, length, coded, body };
         Answer { verdict, cache, content, beside: None }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::access_log::AccessLog;
 use crate::clock::Clock;
+use crate::compress::Compressing;
 use crate::diagnosis::Diagnosis;
 use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub clock: Arc<Clock>,
     /// Fills under way.
     pub fills: Arc<Fills>,
+    /// Compressed forms being made.
+    pub compressing: Arc<Compressing>,
     /// URLs known not to be shareable.
     pub marks: Arc<Marks>,
     /// Open connections of clients.
@@ -124,6 +127,7 @@ impl Shared {
             store,
             clock: Arc::default(),
             fills: Arc::default(),
+            compressing: Arc::default(),
             marks: Arc::default(),
             connections: Arc::default(),
             refreshes: Arc::default(),
@@ -150,6 +154,7 @@ impl Shared {
             store: self.store.clone(),
             clock: self.clock.clone(),
             fills: self.fills.clone(),
+            compressing: self.compressing.clone(),
             marks: self.marks.clone(),
             connections: self.connections.clone(),
             refreshes: self.refreshes.clone(),

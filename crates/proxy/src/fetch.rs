@@ -1,6 +1,6 @@
 //! The way of a miss: together with others who want the same, or alone.
 
-use crate::answer::{Answer, Content, fetched};
+use crate::answer::{Answer, fetched};
 use crate::cache_status::CacheStatus;
 use crate::error::Error;
 use crate::fill::{
@@ -12,7 +12,6 @@ use crate::upstream::Response;
 use policy::admission;
 use policy::name::Name;
 use policy::reason::{WhyFetch, WhySkip};
-use policy::reply;
 use policy::request::Method;
 use policy::reuse::{Failure, Found, Reuse, reuse, stands_in};
 use std::sync::Arc;
@@ -116,7 +115,7 @@ impl Miss {
     fn hit_after_all(&self, entry: Arc<Entry>) -> Answer {
         let now = self.errand.core.shared.clock.now();
         let cache = CacheStatus { hit: true, ..CacheStatus::default() };
-        Answer::stored(entry, &self.errand.request, Verdict::Hit, cache, now)
+        Answer::stored(self.errand.wish(), entry, Verdict::Hit, cache, now)
     }
 
     /// Looks whether the response that a fill brings is for this request.
@@ -186,7 +185,7 @@ impl Miss {
         let now = self.errand.core.shared.clock.now();
         let stored = skipped.map_or(Ok(()), Err);
         let cache = fetched(self.why, 304, &stored, collapsed);
-        Answer::stored(entry, &self.errand.request, Verdict::Revalidated, cache, now)
+        Answer::stored(self.errand.wish(), entry, Verdict::Revalidated, cache, now)
     }
 
     /// The stored response that stands in for a failed origin, or the error.
@@ -213,7 +212,7 @@ impl Miss {
             detail: Some(detail),
             ..CacheStatus::default()
         };
-        Some(Answer::stored(entry.clone(), request, Verdict::Stale, cache, now))
+        Some(Answer::stored(self.errand.wish(), entry.clone(), Verdict::Stale, cache, now))
     }
 
     /// Asks the origin for this request only.
@@ -248,18 +247,15 @@ impl Miss {
             (decision, _) => {
                 let stored = decision.map(|_| ());
                 let cache = fetched(why, response.status, &stored, false);
-                let policy = &errand.site.settings.site;
-                let shown = reply::shown(policy, errand.rule(), response.status, &response.fields);
-                let Response { status, length, body, .. } = response;
-                let content = Content::Passing { status, shown, length, body };
-                Answer { verdict: Verdict::Miss, cache, content, beside: None }
+                let Errand { core, site, request, .. } = &errand;
+                Answer::passing(core, site, request, response, (Verdict::Miss, cache))
             }
         }
     }
 
     /// The answer to a HEAD updates what it describes, or makes it invalid (RFC 9111 §4.3.5).
     fn update_by_head(&self, response: &Response, departure: &store::Departure) {
-        let Errand { core, request, stored, key, site, .. } = &self.errand;
+        let Errand { core, request, stored, key, .. } = &self.errand;
         let (Method::Head, 200, Some(entry)) = (&request.method, response.status, stored) else {
             return;
         };
@@ -272,10 +268,7 @@ impl Miss {
         let invalid = store.is_invalid(entry);
         match admission::head_update(&offer, &entry.meta, invalid) {
             Some(meta) => {
-                let policy = &site.settings.site;
-                let rule = self.errand.rule();
-                let heads = crate::heads::prepared(policy, rule, &meta, meta.body_bytes);
-                store.refresh(key, entry, *meta, heads, departure);
+                store.refresh(key, entry, self.errand.renewed(*meta, entry), departure);
             }
             None => {
                 store.invalidate(key.as_ref().url());

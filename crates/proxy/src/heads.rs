@@ -5,6 +5,7 @@
 
 use crate::http1::status::{is_bodiless, reason};
 use bytes::Bytes;
+use policy::coding::{self, Coding};
 use policy::fields::Fields;
 use policy::meta::Meta;
 use policy::name::Name;
@@ -14,15 +15,35 @@ use store::Heads;
 
 /// The heads of a response whose whole body has `length` bytes, for all its hits.
 pub fn prepared(site: &Site, rule: &Rule, meta: &Meta, length: u64) -> Heads {
-    let shown = reply::shown(site, rule, meta.status, &meta.fields);
+    let mut shown = reply::shown(site, rule, meta.status, &meta.fields, meta.has_forms);
     let mut full = status_line(meta.status);
     write_fields(&mut full, &shown, |id| id != Name::ContentLength);
     if !is_bodiless(meta.status) {
         write_length(&mut full, length);
     }
-    let mut not_modified = status_line(304);
-    write_fields(&mut not_modified, &shown, reply::belongs_in_304);
-    Heads { full: exact(&full), not_modified: exact(&not_modified) }
+    let not_modified = self::not_modified(&shown);
+    let mut not_modified_coded = not_modified.clone();
+    if meta.has_forms && coding::weaken(&mut shown) {
+        not_modified_coded = self::not_modified(&shown);
+    }
+    Heads { full: exact(&full), not_modified, not_modified_coded }
+}
+
+/// The head of a coded form whose body has `length` bytes, where that is known yet.
+pub fn coded(site: &Site, rule: &Rule, meta: &Meta, coding: Coding, length: Option<u64>) -> Bytes {
+    let shown = reply::shown(site, rule, meta.status, &meta.fields, meta.has_forms);
+    let mut head = status_line(meta.status);
+    write_fields(&mut head, &coding::coded(&shown, coding), |_| true);
+    if let Some(length) = length {
+        write_length(&mut head, length);
+    }
+    exact(&head)
+}
+
+fn not_modified(shown: &Fields) -> Bytes {
+    let mut head = status_line(304);
+    write_fields(&mut head, shown, reply::belongs_in_304);
+    exact(&head)
 }
 
 /// A status line.

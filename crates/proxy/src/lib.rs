@@ -12,6 +12,7 @@ mod background;
 mod cache_status;
 mod client;
 pub mod clock;
+mod compress;
 pub mod core;
 mod diagnosis;
 mod edge;

@@ -5,6 +5,7 @@
 
 use crate::edge;
 use crate::error::Error;
+use policy::coding::Coding;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -205,6 +206,10 @@ pub struct CoreCounters {
     reasons: Box<[Counter]>,
     /// Background refreshes left out since the queue was full.
     pub refreshes_dropped: Counter,
+    /// Bodies compressed, by coding.
+    coded: [Counter; Coding::ALL.len()],
+    /// Bodies that went out uncompressed since there was no room to compress one more.
+    pub uncoded: Counter,
 }
 
 impl Default for CoreCounters {
@@ -225,6 +230,8 @@ impl CoreCounters {
             skipped: WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
             reasons: reasons().map(|_| Counter::default()).collect(),
             refreshes_dropped: Counter::default(),
+            coded: Default::default(),
+            uncoded: Counter::default(),
         }
     }
 
@@ -250,6 +257,16 @@ impl CoreCounters {
         if let Some(at) = WhySkip::ALL.iter().position(|other| *other == why) {
             self.skipped[at].one();
         }
+    }
+
+    /// Counts a body that is compressed.
+    pub fn coded(&self, coding: Coding) {
+        self.coded[coding as usize].one();
+    }
+
+    /// How many bodies were compressed in that coding.
+    pub fn coded_so_far(&self, coding: Coding) -> u64 {
+        self.coded[coding as usize].read()
     }
 
     /// Counts the reason that an answer gave.

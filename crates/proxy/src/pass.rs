@@ -30,7 +30,8 @@ pub struct Passing {
 
 /// Sends a request past the cache.
 pub async fn pass(passing: Passing, body: RequestBody) -> Answer {
-    let (site, request, why) = (passing.site.clone(), passing.request.clone(), passing.why);
+    let (core, why) = (passing.core.clone(), passing.why);
+    let (site, request) = (passing.site.clone(), passing.request.clone());
     if request.upgrade.is_some() && body.is_empty() {
         // Boxed like the next: what is rare must not make what is common larger.
         return Box::pin(upgrade(passing)).await;
@@ -43,15 +44,8 @@ pub async fn pass(passing: Passing, body: RequestBody) -> Answer {
         Ok(response) => response,
         Err(error) => return Answer::own(error),
     };
-    answer(&site, &request, why, response)
-}
-
-fn answer(site: &SiteOnCore, request: &Request, why: WhyPass, response: Response) -> Answer {
-    let Response { status, fields, length, body, .. } = response;
-    let policy = &site.settings.site;
-    let shown = reply::shown(policy, policy.rule_for(request), status, &fields);
-    let content = Content::Passing { status, shown, length, body };
-    Answer { verdict: Verdict::Pass, cache: passed(why, status), content, beside: None }
+    let cache = passed(why, response.status);
+    Answer::passing(&core, &site, &request, response, (Verdict::Pass, cache))
 }
 
 /// Asks the origin to go on in another protocol.
@@ -60,10 +54,13 @@ async fn upgrade(passing: Passing) -> Answer {
     let (out, early) = (passing.outgoing(), Some(caller.hints.sink()));
     match site.upstream.upgrade(&out, early, &core.shared.clock, &site.counters).await {
         Err(error) => Answer::own(error),
-        Ok(Either::Response(response)) => answer(site, request, *why, response),
+        Ok(Either::Response(response)) => {
+            let cache = passed(*why, response.status);
+            Answer::passing(core, site, request, response, (Verdict::Pass, cache))
+        }
         Ok(Either::Switched { fields, protocol, tunnel }) => {
             let policy = &site.settings.site;
-            let shown = reply::shown(policy, policy.rule_for(request), 101, &fields);
+            let shown = reply::shown(policy, policy.rule_for(request), 101, &fields, false);
             let content = Content::Switched { shown, protocol, tunnel };
             Answer { verdict: Verdict::Pass, cache: passed(*why, 101), content, beside: None }
         }

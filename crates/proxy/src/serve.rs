@@ -6,6 +6,7 @@
 use crate::answer::Answer;
 use crate::background;
 use crate::cache_status::CacheStatus;
+use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::edge;
 use crate::error::Error;
@@ -89,6 +90,7 @@ async fn by_cache(
     let lookup = core.shared.store.lookup(key, &request.fields);
     let invalid = matches!(&lookup, Lookup::Hit(entry) if core.shared.store.is_invalid(entry));
     let verdict = reuse(found(&lookup, invalid), request, now);
+    let wish = Wish { core, site, request, key };
     let errand = |variant: Variant, stored: Option<Arc<Entry>>| Errand {
         core: core.clone(),
         site: site.clone(),
@@ -99,13 +101,13 @@ async fn by_cache(
         stored,
     };
     match (verdict, lookup) {
-        (Reuse::Fresh, Lookup::Hit(entry)) => hit(entry, request, now),
+        (Reuse::Fresh, Lookup::Hit(entry)) => hit(wish, entry, now),
         (Reuse::Stale(refresh), Lookup::Hit(entry)) => {
             if refresh == Refresh::InBackground {
                 background::refresh(errand(entry.meta.variant.clone(), Some(entry.clone())));
             }
             site.counters.stale.one();
-            stale(entry, request, refresh, now)
+            stale(wish, entry, refresh, now)
         }
         (Reuse::Revalidate(why), Lookup::Hit(entry)) => {
             site.counters.expired.one();
@@ -139,16 +141,16 @@ fn place(lookup: Lookup) -> Variant {
     }
 }
 
-fn hit(entry: Arc<Entry>, request: &Request, now: Timestamp) -> Answer {
+fn hit(wish: Wish<'_>, entry: Arc<Entry>, now: Timestamp) -> Answer {
     let cache = CacheStatus { hit: true, ..CacheStatus::default() };
-    Answer::stored(entry, request, Verdict::Hit, cache, now)
+    Answer::stored(wish, entry, Verdict::Hit, cache, now)
 }
 
-fn stale(entry: Arc<Entry>, request: &Request, refresh: Refresh, now: Timestamp) -> Answer {
+fn stale(wish: Wish<'_>, entry: Arc<Entry>, refresh: Refresh, now: Timestamp) -> Answer {
     let detail = match refresh {
         Refresh::InBackground => "stale-while-revalidate",
         Refresh::Not => "max-stale",
     };
     let cache = CacheStatus { hit: true, detail: Some(detail), ..CacheStatus::default() };
-    Answer::stored(entry, request, Verdict::Stale, cache, now)
+    Answer::stored(wish, entry, Verdict::Stale, cache, now)
 }

@@ -193,6 +193,8 @@ pub struct FillLimits {
     pub uncacheable_ttl: Duration,
     /// Refreshes in the background that may be under way or waiting.
     pub background_queue: usize,
+    /// Bodies that may be compressed at once; further ones go out as they are.
+    pub max_compressions: usize,
 }
 
 impl Network {
@@ -290,6 +292,7 @@ impl Default for FillLimits {
             finish_bytes: 1 << 20,
             uncacheable_ttl: Duration::from_secs(120),
             background_queue: 1024,
+            max_compressions: 16,
         }
     }
 }

@@ -17,6 +17,7 @@ pub struct Body(Arc<Counted>);
 struct Counted {
     bytes: Bytes,
     alive: Arc<AtomicU64>,
+    id: u64,
 }
 
 impl Drop for Counted {
@@ -32,13 +33,18 @@ pub struct Chunks(Option<Bytes>);
 impl Body {
     /// Makes one shared buffer of just the right size out of pieces, each of which may be a part
     /// of some larger buffer that would otherwise be kept alive. `alive` counts its bytes.
-    pub fn from_chunks(chunks: &[Bytes], alive: &Arc<AtomicU64>) -> Body {
+    pub(crate) fn from_chunks(chunks: &[Bytes], alive: &Arc<AtomicU64>, id: u64) -> Body {
         let mut whole = Vec::with_capacity(chunks.iter().map(Bytes::len).sum());
         for chunk in chunks {
             whole.extend_from_slice(chunk);
         }
         alive.fetch_add(whole.len() as u64, Ordering::Relaxed);
-        Body(Arc::new(Counted { bytes: Bytes::from(whole), alive: alive.clone() }))
+        Body(Arc::new(Counted { bytes: Bytes::from(whole), alive: alive.clone(), id }))
+    }
+
+    /// A number that no other body has, from when it began to come on.
+    pub fn id(&self) -> u64 {
+        self.0.id
     }
 
     /// Its length in bytes.
@@ -81,7 +87,7 @@ mod tests {
     fn chunks_become_one_buffer_of_their_total_size() {
         let large = Bytes::from(vec![7; 4096]);
         let alive = Arc::new(AtomicU64::new(0));
-        let body = Body::from_chunks(&[large.slice(0..3), Bytes::from_static(b"ab")], &alive);
+        let body = Body::from_chunks(&[large.slice(0..3), Bytes::from_static(b"ab")], &alive, 1);
         assert_eq!((body.len(), alive.load(Ordering::Relaxed)), (5, 5));
         assert_eq!(body.in_memory().map(|b| &b[..]), Some(&b"\x07\x07\x07ab"[..]));
         drop(body.clone());

@@ -1,11 +1,11 @@
 //! The one door of the store.
 
-use crate::body::Body;
-use crate::entry::{Entry, Heads};
+use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::scopes::{Departure, Scopes};
 use crate::writer::Writer;
 use foldhash::quality::RandomState;
+use policy::coding::Coding;
 use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
@@ -37,6 +37,8 @@ pub struct Store {
     pub(crate) in_flight: AtomicU64,
     /// Bytes of bodies that anybody holds, stored or given up and still being sent.
     pub(crate) alive: Arc<AtomicU64>,
+    /// How many bodies began to come: their numbers.
+    pub(crate) bodies: AtomicU64,
     hasher: RandomState,
     memory: Memory,
     scopes: Arc<Scopes>,
@@ -69,6 +71,24 @@ pub struct Stats {
     pub alive_bytes: u64,
 }
 
+/// What a 304 or a HEAD makes of a stored response, but for its bodies.
+#[derive(Debug)]
+pub struct Renewed {
+    /// What is known of it now.
+    pub meta: Meta,
+    /// Its header blocks.
+    pub heads: Heads,
+    /// Its forms, with their header blocks.
+    pub forms: Forms,
+}
+
+impl Renewed {
+    fn with(self, stored: &Entry) -> Parts {
+        let Renewed { meta, heads, forms } = self;
+        Parts { meta, heads, forms, body: stored.body.clone() }
+    }
+}
+
 impl Store {
     /// An empty store. `log_id` names this run's purge log.
     pub fn new(limits: Limits, log_id: u64) -> Arc<Store> {
@@ -77,6 +97,7 @@ impl Store {
             memory: Memory::new(limits, scopes.clone()),
             in_flight: AtomicU64::new(0),
             alive: Arc::default(),
+            bodies: AtomicU64::new(0),
             hasher: RandomState::default(),
             born: Born { log_id, seq: 0 },
             scopes,
@@ -116,23 +137,27 @@ impl Store {
         Writer::new(self.clone(), announced)
     }
 
-    /// Keeps a stored response under new metadata, after a 304 or a HEAD; the body is shared,
+    /// Keeps a stored response under new metadata, after a 304 or a HEAD; the bodies are shared,
     /// not copied.
     pub fn refresh(
         &self,
         key: &Key,
         stored: &Arc<Entry>,
-        meta: Meta,
-        heads: Heads,
+        renewed: Renewed,
         departure: &Departure,
     ) -> Arc<Entry> {
-        self.insert(key, meta, heads, stored.body.clone(), departure, Some(stored))
+        self.insert(key, renewed.with(stored), departure, Some(stored))
     }
 
     /// A response that shares a stored body and is not kept: to be served once.
-    pub fn detached(&self, stored: &Entry, meta: Meta, heads: Heads) -> Arc<Entry> {
-        let (url, departed) = (stored.url, self.scopes.count());
-        Arc::new(Entry::new(meta, heads, stored.body.clone(), url, departed))
+    pub fn detached(&self, stored: &Entry, renewed: Renewed) -> Arc<Entry> {
+        Arc::new(Entry::new(renewed.with(stored), (stored.url, self.scopes.count())))
+    }
+
+    /// Keeps a form of a stored response, and counts it, unless the response is gone meanwhile or
+    /// has such a form already.
+    pub fn add_form(&self, key: &Key, stored: &Arc<Entry>, coding: Coding, made: Made) {
+        self.memory.add_form(self.hash(key.as_ref().bytes()), key, stored, coding, made);
     }
 
     /// Makes every stored response of a URL, and every one on its way, invalid: it must be
@@ -152,13 +177,11 @@ impl Store {
     pub(crate) fn insert(
         &self,
         key: &Key,
-        meta: Meta,
-        heads: Heads,
-        body: Body,
+        parts: Parts,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
-        let entry = Arc::new(Entry::new(meta, heads, body, departure.url(), departure.count()));
+        let entry = Arc::new(Entry::new(parts, (departure.url(), departure.count())));
         let hash = self.hash(key.as_ref().bytes());
         self.memory.insert(hash, key, entry.clone(), replaced);
         entry

@@ -1,7 +1,9 @@
 //! The door as its users see it.
 
 use super::*;
+use crate::entry::Form;
 use bytes::Bytes;
+use policy::coding::Coding;
 use policy::freshness::Life;
 use policy::request::Request;
 use policy::rule::{Rule, SiteId};
@@ -27,6 +29,7 @@ fn meta(vary: &str, request: &Fields) -> Meta {
     let response = fields(&[("Vary", vary)]);
     Meta {
         status: 200,
+        has_forms: true,
         variant: Variant::of(&response, request, &[]).expect("no star"),
         fields: response,
         body_bytes: 0,
@@ -135,10 +138,56 @@ fn a_refresh_shares_the_body() {
     let old = put(&store, "/a", "", &any, b"body");
     let departure = store.depart(key("/a").as_ref());
     let wider = meta("X-A", &any);
-    let new = store.refresh(&key("/a"), &old, wider, Heads::default(), &departure);
+    let new = store.refresh(&key("/a"), &old, renewed(wider), &departure);
     let address = |entry: &Entry| entry.body.in_memory().map(|body| body.as_ptr());
     assert_eq!(address(&old), address(&new));
     assert_eq!(store.stats().entries, 1, "the old one is replaced although its Vary differs");
+}
+
+fn renewed(meta: Meta) -> Renewed {
+    Renewed { meta, heads: Heads::default(), forms: Forms::default() }
+}
+
+fn form(store: &Arc<Store>, body: &[u8]) -> Made {
+    let mut writer = store.begin(None).expect("room");
+    writer.push(Bytes::copy_from_slice(body)).expect("room");
+    Made::Form(Form { head: Bytes::from_static(b"head"), body: writer.into_body() })
+}
+
+#[test]
+fn a_form_counts_and_lives_as_long_as_what_it_was_made_of() {
+    let store = Store::new(LIMITS, 1);
+    let any = Fields::new();
+    let old = put(&store, "/a", "", &any, b"body");
+    let before = store.stats();
+    store.add_form(&key("/a"), &old, Coding::Br, form(&store, b"coded"));
+    assert!(store.stats().bytes >= before.bytes + 9);
+    let forms = old.forms.retold(|_, length| format!("of {length}").into());
+    let departure = store.depart(key("/a").as_ref());
+    let renewed = Renewed { forms, ..renewed(meta("", &any)) };
+    let new = store.refresh(&key("/a"), &old, renewed, &departure);
+    let Some(Made::Form(kept)) = new.forms.get(Coding::Br) else { panic!("the form is gone") };
+    assert_eq!(kept.head, "of 5", "what is renewed has heads of its own");
+    assert_eq!(kept.body.in_memory().map(|body| &body[..]), Some(&b"coded"[..]));
+    let full = store.stats();
+    store.add_form(&key("/a"), &old, Coding::Gzip, form(&store, b"late"));
+    assert!(old.forms.get(Coding::Gzip).is_none(), "what is gone gets no more forms");
+    put(&store, "/a", "", &any, b"other");
+    assert!(store.stats().bytes < full.bytes, "a form goes with what it was made of");
+    assert_eq!(store.stats().entries, 1);
+}
+
+#[test]
+fn forms_make_room_like_everything_else() {
+    let store = Store::new(LIMITS, 1);
+    let any = Fields::new();
+    for n in 0..200 {
+        let target = format!("/{n}");
+        let entry = put(&store, &target, "", &any, &[7; 4000]);
+        store.add_form(&key(&target), &entry, Coding::Zstd, form(&store, &[7; 3900]));
+        assert!(store.stats().bytes <= LIMITS.memory_bytes as u64, "after {n}");
+    }
+    assert!(store.stats().evictions > 0);
 }
 
 #[test]

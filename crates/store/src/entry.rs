@@ -1,8 +1,10 @@
-//! One stored response, ready to be written.
+//! One stored response, ready to be written, and its forms in other content codings.
 
 use crate::body::Body;
 use bytes::Bytes;
+use policy::coding::Coding;
 use policy::meta::Meta;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Header blocks made once, when the response was stored: status line and fields, each ended by
@@ -13,6 +15,77 @@ pub struct Heads {
     pub full: Bytes,
     /// For a 304.
     pub not_modified: Bytes,
+    /// For a 304 to who would get a coded form; the same bytes where nothing differs.
+    pub not_modified_coded: Bytes,
+}
+
+/// A response in another content coding, made from the stored one.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// Its prepared header block, like [`Heads::full`].
+    pub head: Bytes,
+    /// Its body.
+    pub body: Body,
+}
+
+/// The forms of a response, by coding. Each is made once at the most.
+#[derive(Debug, Default)]
+pub struct Forms(OnceLock<Box<[OnceLock<Made>; Coding::ALL.len()]>>);
+
+/// What came of making a form.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// A form that is shorter.
+    Form(Form),
+    /// It is not shorter than the response itself, which is as good for everybody.
+    NotShorter,
+}
+
+impl Forms {
+    /// What came of making that form, if it was made.
+    pub fn get(&self, coding: Coding) -> Option<&Made> {
+        self.0.get()?[coding as usize].get()
+    }
+
+    /// The same forms with other heads, which `head` makes of the coding and the body's length.
+    pub fn retold(&self, head: impl Fn(Coding, u64) -> Bytes) -> Forms {
+        let forms = Forms::default();
+        for coding in Coding::ALL {
+            let made = match self.get(coding) {
+                Some(Made::Form(Form { body, .. })) => {
+                    let head = head(coding, body.len());
+                    Made::Form(Form { head, body: body.clone() })
+                }
+                Some(Made::NotShorter) => Made::NotShorter,
+                None => continue,
+            };
+            forms.set(coding, made);
+        }
+        forms
+    }
+
+    /// Takes a form in, unless there is one. Says whether it did.
+    pub(crate) fn set(&self, coding: Coding, made: Made) -> bool {
+        self.0.get_or_init(Box::default)[coding as usize].set(made).is_ok()
+    }
+
+    /// The bytes they hold in memory beyond their own size.
+    fn footprint(&self) -> usize {
+        Coding::ALL.into_iter().filter_map(|coding| self.get(coding)).map(Made::footprint).sum()
+    }
+}
+
+impl Made {
+    /// The bytes it holds in memory, its places in tables included.
+    pub(crate) fn footprint(&self) -> usize {
+        // The table of all forms counts for each of them: that is simple, and never too little.
+        let table = size_of::<[OnceLock<Made>; Coding::ALL.len()]>();
+        match self {
+            // A body in memory cannot exceed a usize.
+            Made::Form(form) => table + form.head.len() + form.body.len() as usize,
+            Made::NotShorter => table,
+        }
+    }
 }
 
 /// A stored response. It never changes: a 304 makes a new entry that shares the body.
@@ -24,6 +97,8 @@ pub struct Entry {
     pub heads: Heads,
     /// Its body.
     pub body: Body,
+    /// Its forms in other content codings.
+    pub forms: Forms,
     /// The hash of its URL scope.
     pub(crate) url: u64,
     /// The invalidation counter when its request left.
@@ -34,8 +109,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(meta: Meta, heads: Heads, body: Body, url: u64, departed: u64) -> Entry {
-        Entry { meta, heads, body, url, departed, checked: AtomicU64::new(departed) }
+    /// A response whose request left at `departure`, which is its URL and the invalidation counter.
+    pub(crate) fn new(parts: Parts, departure: (u64, u64)) -> Entry {
+        let (Parts { meta, heads, body, forms }, (url, departed)) = (parts, departure);
+        Entry { meta, heads, body, forms, url, departed, checked: AtomicU64::new(departed) }
     }
 
     /// Whether it was found valid at this count already.
@@ -58,7 +135,27 @@ impl Entry {
             + self.meta.footprint()
             + self.heads.full.len()
             + self.heads.not_modified.len()
+            + self.coded_head_bytes()
+            + self.forms.footprint()
             // A body in memory cannot exceed a usize.
             + self.body.len() as usize
     }
+
+    /// Nothing where both heads are the same bytes.
+    fn coded_head_bytes(&self) -> usize {
+        let Heads { not_modified, not_modified_coded, .. } = &self.heads;
+        match not_modified.as_ptr() == not_modified_coded.as_ptr() {
+            true => 0,
+            false => not_modified_coded.len(),
+        }
+    }
+}
+
+/// What an entry is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub meta: Meta,
+    pub heads: Heads,
+    pub body: Body,
+    pub forms: Forms,
 }

@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::door::Store;
-use crate::entry::{Entry, Heads};
+use crate::entry::{Entry, Forms, Heads, Parts};
 use crate::scopes::Departure;
 use bytes::Bytes;
 use policy::key::Key;
@@ -21,6 +21,8 @@ pub struct Writer {
     store: Arc<Store>,
     chunks: Vec<Bytes>,
     length: u64,
+    /// The number of the body.
+    id: u64,
     /// Bytes taken from `in_flight_bytes`; given back on drop.
     reserved: u64,
 }
@@ -31,7 +33,8 @@ impl Writer {
     /// # Errors
     /// Why there is no room for it.
     pub(crate) fn new(store: Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
-        let mut writer = Writer { store, chunks: Vec::new(), length: 0, reserved: 0 };
+        let id = store.bodies.fetch_add(1, Ordering::Relaxed);
+        let mut writer = Writer { store, chunks: Vec::new(), length: 0, id, reserved: 0 };
         let announced = announced.unwrap_or(0);
         if announced > writer.store.limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
@@ -57,6 +60,11 @@ impl Writer {
         Ok(())
     }
 
+    /// The number that the body will have: [`Body::id`].
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// How many bytes it has taken.
     pub fn length(&self) -> u64 {
         self.length
@@ -72,9 +80,19 @@ impl Writer {
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
-        let body = Body::from_chunks(&self.chunks, &self.store.alive);
+        let body = self.body();
         meta.body_bytes = body.len();
-        self.store.insert(key, meta, heads, body, departure, replaced)
+        let parts = Parts { meta, heads, body, forms: Forms::default() };
+        self.store.insert(key, parts, departure, replaced)
+    }
+
+    /// Makes a body of what it has taken, for a form of something stored.
+    pub fn into_body(self) -> Body {
+        self.body()
+    }
+
+    fn body(&self) -> Body {
+        Body::from_chunks(&self.chunks, &self.store.alive, self.id)
     }
 
     fn reserve(&mut self, bytes: u64) -> Result<(), WhySkip> {

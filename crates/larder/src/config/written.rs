@@ -10,7 +10,7 @@ mod rule;
 mod site;
 
 pub use limits::{Limits, Origins, Storage};
-pub use rule::{Cache, Cors, Headers, Key, Matching, Query, Rule, Wanted};
+pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, Site};
 
 use super::address::{Listener, Peers};

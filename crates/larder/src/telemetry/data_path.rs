@@ -1,5 +1,6 @@
 //! What the data path counts, added up over its cores.
 
+use policy::coding::Coding;
 use policy::reason::WhySkip;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
@@ -34,7 +35,7 @@ const OF_SITES: [(&str, &str, OfSite); 9] = [
     ("larder_unchanged", "Of these, those answered with 304", |site| &site.unchanged),
 ];
 
-const OF_CORES: [(&str, &str, OfCore); 5] = [
+const OF_CORES: [(&str, &str, OfCore); 6] = [
     ("larder_connections_accepted", "Connections taken", |core| &core.connections),
     ("larder_handshakes_failed", "Connections that never began to speak HTTP", |core| {
         &core.handshakes_failed
@@ -46,6 +47,7 @@ const OF_CORES: [(&str, &str, OfCore); 5] = [
     ("larder_refreshes_dropped", "Background refreshes left out: queue full", |core| {
         &core.refreshes_dropped
     }),
+    ("larder_uncompressed", "Bodies sent uncompressed: too many at once", |core| &core.uncoded),
 ];
 
 impl Collector for DataPath {
@@ -65,6 +67,7 @@ impl Collector for DataPath {
         self.origin_times(&mut encoder)?;
         self.reasons(&mut encoder)?;
         self.not_stored(&mut encoder)?;
+        self.compressed(&mut encoder)?;
         self.sizes(&mut encoder)
     }
 }
@@ -140,12 +143,24 @@ impl DataPath {
         Ok(())
     }
 
+    fn compressed(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let help = "Bodies compressed, by coding; each form of what is stored is made once";
+        let mut metric =
+            encoder.encode_descriptor("larder_compressed", help, None, MetricType::Counter)?;
+        for coding in Coding::ALL {
+            let sum = self.sum(|core| core.coded_so_far(coding));
+            count(&mut metric, &[("coding", coding.token())], sum)?;
+        }
+        Ok(())
+    }
+
     fn sizes(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         let stats = self.0.store.stats();
         let long = self.0.long.open() as u64;
         let connections = self.0.connections.load(Ordering::Relaxed) as u64;
         let refreshes = self.0.refreshes.load(Ordering::Relaxed) as u64;
         let fills = self.0.fills.len() as u64;
+        let compressing = self.0.compressing.len() as u64;
         for (name, help, value) in [
             ("larder_memory_entries", "Responses in memory", stats.entries),
             ("larder_memory_bytes", "Bytes they hold, everything counted", stats.bytes),
@@ -154,6 +169,7 @@ impl DataPath {
             ("larder_connections", "Open connections of clients", connections),
             ("larder_long_streams", "Open tunnels and event streams", long),
             ("larder_fills", "Responses on their way into the cache", fills),
+            ("larder_compressing", "Bodies being compressed", compressing),
             ("larder_refreshes", "Background refreshes under way", refreshes),
         ] {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

@@ -262,7 +262,7 @@ impl Machine {
         let fields = fields(&response.lines);
         let offer = self.offer(errand, exchange, response.status, &fields);
         let Admission::Store(meta) = admission::admission(&offer) else { return false };
-        let reply = reply::reply(client, response.status, &meta.fields, None);
+        let reply = reply::reply(client, response.status, &meta.fields, None, meta.has_forms);
         let request = &errand.request;
         let new = Entry {
             key: errand.key.clone(),
@@ -342,7 +342,8 @@ fn send(
 
 fn stored(entry: &Entry, how: How, request: &Request, now: Timestamp) -> Answer {
     let meta = &entry.meta;
-    let shown = match reply::reply(request, meta.status, &meta.fields, Some(meta.body_bytes)) {
+    let length = Some(meta.body_bytes);
+    let shown = match reply::reply(request, meta.status, &meta.fields, length, meta.has_forms) {
         Reply::Full => Shown::Full,
         Reply::NotModified => Shown::NotModified,
         Reply::Parts(parts) => Shown::Parts(parts.iter().map(|p| (p.first, p.last)).collect()),

@@ -290,10 +290,10 @@ impl Model {
         // §3.1, and what `private="…"` and `no-cache="…"` name (§5.2.2.4, §5.2.2.7).
         new.lines.retain(|(name, _)| name != "set-cookie" && !withheld.contains(name));
         let same = |old: &Stored| {
-            let fields = reusing::nominated(&new.lines);
+            let fields = reusing::nominated(&new);
             old.ask.host == new.ask.host
                 && old.ask.target == new.ask.target
-                && fields == reusing::nominated(&old.lines)
+                && fields == reusing::nominated(old)
                 && reusing::is_for(old, &new.ask)
         };
         let is_older = |old: &Stored| {

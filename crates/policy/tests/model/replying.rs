@@ -2,6 +2,7 @@
 //! ranges (RFC 9110 §14).
 
 use crate::model::Stored;
+use crate::reusing;
 use crate::script::{Ask, Shown};
 use crate::text;
 
@@ -42,6 +43,11 @@ fn opaque(tag: &str) -> &str {
 /// RFC 9110 §13.1.5: strong comparison; a date is strong when it is a second before `Date`.
 fn is_of_this(stored: &Stored, ask: &Ask) -> bool {
     let Some(condition) = text::first(&ask.lines, "if-range") else { return true };
+    // A date or an unquoted tag is the same for all forms, so the part may be of a coded one.
+    let same_for_all = reusing::is_compressed_here(stored) && !condition.contains('"');
+    if same_for_all && accepts_a_coding(ask) {
+        return false;
+    }
     let known = |name| text::first(&stored.lines, name);
     match text::date(condition) {
         Some(date) => {
@@ -50,6 +56,14 @@ fn is_of_this(stored: &Stored, ask: &Ask) -> bool {
         }
         None => known("etag") == Some(condition) && !condition.starts_with("W/"),
     }
+}
+
+fn accepts_a_coding(ask: &Ask) -> bool {
+    let accepted = text::members(&ask.lines, "accept-encoding");
+    let says =
+        |coding: &str| accepted.iter().any(|member| member.split(';').next() == Some(coding));
+    ["zstd", "br", "gzip"].into_iter().any(says)
+        && !text::members(&ask.lines, "cache-control").contains(&"no-transform".to_owned())
 }
 
 /// RFC 9110 §14.1.2, §14.2. Decided: more than 16 ranges, or more bytes than there are in all,

@@ -213,7 +213,7 @@ pub fn lines(confirms: bool) -> impl Strategy<Value = Drafts> {
         draft(0.05, "Set-Cookie", text(&["s=1", "t=2"])).boxed(),
         draft(0.1, "Content-Type", text(&["text/html", "text/css", "text/html; charset=utf-8"]))
             .boxed(),
-        draft(0.2, "Content-Length", text(&["10", "10", "11", "0"])).boxed(),
+        draft(0.2, "Content-Length", text(&["10", "10", "11", "0", "1000"])).boxed(),
         draft(0.05, "Content-Encoding", text(&["gzip", "br"])).boxed(),
         draft(0.2, "X-B", text(&["1", "2"])).boxed(),
         draft(0.1, "X-B", text(&["3"])).boxed(),

@@ -57,18 +57,36 @@ pub fn is_for(stored: &Stored, ask: &Ask) -> bool {
     let own = &stored.ask;
     own.host == ask.host
         && own.target == ask.target
-        && nominated(&stored.lines)
+        && nominated(stored)
             .iter()
             .all(|name| selecting(&own.lines, name) == selecting(&ask.lines, name))
 }
 
-/// The fields that `Vary` nominates.
-pub fn nominated(lines: &Lines) -> Vec<String> {
+/// The fields that `Vary` nominates. Design §4: what is compressed here answers whatever coding is
+/// accepted.
+pub fn nominated(stored: &Stored) -> Vec<String> {
     let mut names: Vec<String> =
-        text::members(lines, "vary").iter().map(|name| name.to_lowercase()).collect();
+        text::members(&stored.lines, "vary").iter().map(|name| name.to_lowercase()).collect();
     names.sort();
     names.dedup();
+    if is_compressed_here(stored) {
+        names.retain(|name| name != "accept-encoding");
+    }
     names
+}
+
+/// Design §4: text that the origin sends uncompressed, a kilobyte of it or who knows how much, and
+/// that may be transformed (§5.2.2.6).
+pub fn is_compressed_here(stored: &Stored) -> bool {
+    let lines = &stored.lines;
+    let kind = text::first(lines, "content-type").unwrap_or_default();
+    let said = text::members(lines, "cache-control");
+    stored.status >= 200
+        && ![204, 205, 206, 304].contains(&stored.status)
+        && kind.starts_with("text/")
+        && !text::has(lines, "content-encoding")
+        && text::first(lines, "content-length").is_none_or(|length| length.len() > 3)
+        && !said.iter().any(|directive| directive.to_lowercase() == "no-transform")
 }
 
 /// A nominated field in one spelling (§4.1): lines combined and nothing else changed.
@@ -154,7 +172,7 @@ pub const OF_THE_VISITOR: [&str; 11] = [
 ];
 
 fn depends_on_visitor(stored: &Stored) -> bool {
-    nominated(&stored.lines).iter().any(|name| OF_THE_VISITOR.contains(&name.as_str()))
+    nominated(stored).iter().any(|name| OF_THE_VISITOR.contains(&name.as_str()))
 }
 
 /// Whether a stored response stands in for an origin that was out of reach (no status), or

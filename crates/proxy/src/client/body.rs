@@ -3,6 +3,7 @@
 use super::head::Follows;
 use super::parts::{PARTS_END, part_head};
 use crate::answer::Content;
+use crate::compress::{Encoder, Form};
 use crate::fill::{Next, Reader};
 use crate::resume::Rest;
 use crate::upstream::{ResponseBody, ResponsePiece};
@@ -65,8 +66,11 @@ pub async fn send<S: Sink>(content: Content, follows: Follows, sink: &mut S) -> 
         }
         return Sent { bytes: 0, end: End::Whole(Fields::new()) };
     }
-    let mut out = Out { sink, follows, bytes: 0 };
-    let end = out.all(content).await;
+    let mut out = Out { sink, follows, encoder: None, bytes: 0, taken: 0 };
+    let end = match out.all(content).await {
+        Ok(Some(trailers)) => out.finish().await.map(|whole| whole.then_some(trailers)),
+        end => end,
+    };
     let missing = matches!(follows, Follows::Bytes(announced) if out.bytes < announced);
     let end = match end {
         Err(Gone) => End::Gone,
@@ -80,26 +84,44 @@ pub async fn send<S: Sink>(content: Content, follows: Follows, sink: &mut S) -> 
 struct Out<'s, S> {
     sink: &'s mut S,
     follows: Follows,
+    /// What the body goes through on its way, if anything.
+    encoder: Option<Encoder>,
+    /// Bytes that were sent.
     bytes: u64,
+    /// Bytes that came, before they went through the encoder.
+    taken: u64,
 }
 
 impl<S: Sink> Out<'_, S> {
     async fn all(&mut self, content: Content) -> Result<Option<Fields>, Gone> {
         Ok(match content {
+            Content::Stored { form: Form::Kept(form), .. } => {
+                self.range(&form.body, 0..form.body.len()).await?;
+                Some(Fields::new())
+            }
+            Content::Stored { form: Form::Coming { mut reader, .. }, .. } => {
+                self.flowing(&mut reader).await?
+            }
             Content::Stored { entry, reply, .. } => self.stored(&entry, &reply).await?,
-            Content::Flowing { head, mut reader, errand, .. } => {
+            Content::Flowing { head, mut reader, errand, coded, .. } => {
+                let comes_coded = coded.coding.is_some() && coded.encoder.is_none();
+                self.encoder = coded.encoder;
                 let end = self.flowing(&mut reader).await?;
-                if end.is_some() || !reader.is_left_behind() {
+                // No origin has the rest of what was coded here.
+                if end.is_some() || !reader.is_left_behind() || comes_coded {
                     return Ok(end);
                 }
                 // It reads no more, so the fill must not wait for it.
                 drop(reader);
-                match Box::pin(Rest::ask(&errand, &head, self.bytes)).await {
+                match Box::pin(Rest::ask(&errand, &head, self.taken)).await {
                     Some(rest) => self.rest(rest).await?,
                     None => None,
                 }
             }
-            Content::Passing { body, .. } => self.passing(body).await?,
+            Content::Passing { body, coded, .. } => {
+                self.encoder = coded.encoder;
+                self.passing(body).await?
+            }
             // What comes is no body.
             Content::Switched { .. } | Content::Made { .. } => Some(Fields::new()),
             Content::Own(error) => {
@@ -182,6 +204,10 @@ impl<S: Sink> Out<'_, S> {
         if let Poll::Ready(next) = at_once {
             return Ok(next);
         }
+        if let Some(Ok(flushed)) = self.encoder.as_mut().map(Encoder::flush) {
+            // Should it fail, it fails again at the next piece.
+            self.send(&flushed).await?;
+        }
         self.sink.flush().await?;
         tokio::select! {
             biased;
@@ -193,12 +219,32 @@ impl<S: Sink> Out<'_, S> {
     /// Sends a piece. `false`: it would go beyond the announced length, where the client sees
     /// the next answer; nothing of it is sent.
     async fn piece(&mut self, data: &Bytes) -> Result<bool, Gone> {
+        self.taken += data.len() as u64;
+        let Some(encoder) = &mut self.encoder else { return self.send(data).await };
+        match encoder.push(data) {
+            Ok(coded) => self.send(&coded).await,
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Sends what the encoder still holds. `false`: it cannot be made whole.
+    async fn finish(&mut self) -> Result<bool, Gone> {
+        match self.encoder.take().map(Encoder::finish) {
+            None => Ok(true),
+            Some(Ok(rest)) => self.send(&rest).await,
+            Some(Err(_)) => Ok(false),
+        }
+    }
+
+    async fn send(&mut self, data: &Bytes) -> Result<bool, Gone> {
         let total = self.bytes + data.len() as u64;
         if matches!(self.follows, Follows::Bytes(announced) if total > announced) {
             return Ok(false);
         }
-        self.sink.push(data).await?;
-        self.bytes = total;
+        if !data.is_empty() {
+            self.sink.push(data).await?;
+            self.bytes = total;
+        }
         Ok(true)
     }
 }

@@ -4,13 +4,16 @@
 use super::parts::begin_parts;
 use crate::answer::{Answer, Content};
 use crate::cache_status::number;
+use crate::compress::{Form, OnTheWay};
 use crate::error::Error;
 use crate::heads::{status_line, write_field, write_fields, write_length};
 use crate::http1::status::{is_bodiless, reason};
+use policy::coding;
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::reply::{Reply, belongs_in_304};
 use policy::time::Timestamp;
+use std::borrow::Cow;
 use store::Entry;
 
 /// What stands behind a head.
@@ -27,20 +30,22 @@ pub enum Follows {
 /// Appends the head of an answer, in the form of HTTP/1.1 and without the empty line that ends it.
 pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Timestamp) -> Follows {
     let follows = match &answer.content {
-        Content::Stored { entry, reply, age } => {
-            let follows = begin_stored(out, entry, reply);
+        Content::Stored { entry, reply, age, form } => {
+            let follows = begin_stored(out, entry, reply, form);
             number(out, b"Age: ", i64::try_from(*age).unwrap_or(i64::MAX));
             out.extend_from_slice(b"\r\n");
             follows
         }
-        Content::Flowing { head, not_modified: true, .. } => {
+        Content::Flowing { head, not_modified: true, coded, .. } => {
             out.extend_from_slice(&status_line(304));
-            write_fields(out, &head.shown, belongs_in_304);
+            write_fields(out, &as_coded(&head.shown, coded), belongs_in_304);
             Follows::Nothing
         }
-        Content::Flowing { head, .. } => begin_passing(out, head.status, &head.shown, head.length),
-        Content::Passing { status, shown, length, .. } => {
-            begin_passing(out, *status, shown, *length)
+        Content::Flowing { head, coded, .. } => {
+            begin_passing(out, head.status, &head.shown, head.length, coded)
+        }
+        Content::Passing { status, shown, length, coded, .. } => {
+            begin_passing(out, *status, shown, *length, coded)
         }
         Content::Switched { shown, protocol, .. } => {
             out.extend_from_slice(&status_line(101));
@@ -67,21 +72,33 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
     if head_only { Follows::Nothing } else { follows }
 }
 
-fn begin_stored(out: &mut Vec<u8>, entry: &Entry, reply: &Reply) -> Follows {
-    match reply {
-        Reply::Full => {
+fn begin_stored(out: &mut Vec<u8>, entry: &Entry, reply: &Reply, form: &Form) -> Follows {
+    match (reply, form) {
+        (Reply::Full, Form::Kept(form)) => {
+            out.extend_from_slice(&form.head);
+            Follows::Bytes(form.body.len())
+        }
+        (Reply::Full, Form::Coming { head, .. }) => {
+            out.extend_from_slice(head);
+            Follows::Unknown
+        }
+        (Reply::Full, _) => {
             out.extend_from_slice(&entry.heads.full);
             match is_bodiless(entry.meta.status) {
                 true => Follows::Nothing,
                 false => Follows::Bytes(entry.meta.body_bytes),
             }
         }
-        Reply::NotModified => {
+        (Reply::NotModified, Form::Identity) => {
             out.extend_from_slice(&entry.heads.not_modified);
             Follows::Nothing
         }
-        Reply::Parts(parts) => Follows::Bytes(begin_parts(out, entry, parts)),
-        Reply::Unsatisfiable => {
+        (Reply::NotModified, _) => {
+            out.extend_from_slice(&entry.heads.not_modified_coded);
+            Follows::Nothing
+        }
+        (Reply::Parts(parts), _) => Follows::Bytes(begin_parts(out, entry, parts)),
+        (Reply::Unsatisfiable, _) => {
             out.extend_from_slice(&status_line(416));
             let all = format!("bytes */{}", entry.meta.body_bytes);
             write_field(out, "content-range", all.as_bytes());
@@ -91,11 +108,19 @@ fn begin_stored(out: &mut Vec<u8>, entry: &Entry, reply: &Reply) -> Follows {
     }
 }
 
-fn begin_passing(out: &mut Vec<u8>, status: u16, shown: &Fields, length: Option<u64>) -> Follows {
+fn begin_passing(
+    out: &mut Vec<u8>,
+    status: u16,
+    shown: &Fields,
+    length: Option<u64>,
+    coded: &OnTheWay,
+) -> Follows {
     use std::io::Write;
+    // How long a coded body gets is not known before its end.
+    let length = length.filter(|_| coded.coding.is_none());
     // Writing to a Vec cannot fail.
     let _ = write!(out, "HTTP/1.1 {status} {}\r\n", reason(status));
-    write_fields(out, shown, |name| name != Name::ContentLength);
+    write_fields(out, &as_coded(shown, coded), |name| name != Name::ContentLength);
     if let Some(length) = length.filter(|_| status != 204) {
         write_length(out, length);
     }
@@ -103,6 +128,14 @@ fn begin_passing(out: &mut Vec<u8>, status: u16, shown: &Fields, length: Option<
         _ if is_bodiless(status) => Follows::Nothing,
         Some(length) => Follows::Bytes(length),
         None => Follows::Unknown,
+    }
+}
+
+/// The fields of the form that goes out.
+fn as_coded<'f>(shown: &'f Fields, coded: &OnTheWay) -> Cow<'f, Fields> {
+    match coded.coding {
+        Some(coding) => Cow::Owned(coding::coded(shown, coding)),
+        None => Cow::Borrowed(shown),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The task that writes a fill: asks the origin, decides on the response, stores and hands on.
 
 use super::{Fill, Flowing, Head, Reader};
+use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::heads;
@@ -8,6 +9,7 @@ use crate::resume;
 use crate::upstream::request::{Client, Outgoing, make_anonymous, outgoing};
 use crate::upstream::{Early, RequestBody, Response, ResponsePiece};
 use policy::admission::{self, Admission, Confirmation, Offer};
+use policy::coding;
 use policy::conditional;
 use policy::key::Key;
 use policy::meta::Meta;
@@ -21,7 +23,7 @@ use policy::time::Seconds;
 use policy::vary::Variant;
 use std::rc::Rc;
 use std::sync::Arc;
-use store::{Departure, Entry, Writer};
+use store::{Departure, Entry, Forms, Renewed, Writer};
 use tokio::sync::mpsc::Sender;
 
 /// All that is needed to ask an origin for one thing and to keep the answer.
@@ -122,7 +124,7 @@ impl Drop for EndOnDrop {
     fn drop(&mut self) {
         let Errand { core, key, variant, .. } = &self.errand;
         core.shared.fills.leave(key.as_ref(), variant, &self.fill);
-        if self.fill.state().end.is_none() {
+        if !self.fill.has_ended() {
             self.fill.end(Err(()));
         }
     }
@@ -140,7 +142,7 @@ pub fn keep_alone(
     let limits = errand.core.shared.fill_limits(false);
     let fill = Arc::new(Fill::new(departure, limits));
     let reader = fill.first_reader();
-    let flowing = errand.flowing(&response, Ok(meta));
+    let flowing = errand.flowing(&response, Ok(meta), Some(&writer));
     fill.begin(Head::Flowing(flowing.clone()), false, true);
     let end = EndOnDrop::new(&errand, &fill);
     let head = flowing.clone();
@@ -159,7 +161,7 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
         let Errand { core, key, variant, .. } = errand;
         core.shared.fills.leave(key.as_ref(), variant, fill);
     }
-    let flowing = errand.flowing(&response, decision);
+    let flowing = errand.flowing(&response, decision, writer.as_ref());
     fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
     body(errand, fill, response, &flowing, writer).await;
 }
@@ -197,7 +199,7 @@ async fn body(
             Ok(ResponsePiece::End(trailers)) => {
                 if let (Some(writer), Ok(meta)) = (writer, &head.admission) {
                     let entry = errand.keep(writer, (**meta).clone(), fill.departure());
-                    fill.is_stored_as(entry.body.clone());
+                    fill.is_stored_as(entry.body.clone(), Some(entry));
                 }
                 return fill.end(Ok(trailers));
             }
@@ -243,17 +245,16 @@ impl Errand {
         counters.unchanged.one();
         match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
             Confirmation::Update(meta) => {
-                let heads = self.heads(&meta);
-                let store = &self.core.shared.store;
-                let kept = store.refresh(&self.key, entry, *meta, heads, departure);
+                let renewed = self.renewed(*meta, entry);
+                let kept = self.core.shared.store.refresh(&self.key, entry, renewed, departure);
                 Ok(Arrival::Confirmed(kept, None))
             }
             Confirmation::ServeOnce(meta, why) => {
-                let heads = self.heads(&meta);
+                let renewed = self.renewed(*meta, entry);
                 let store = &self.core.shared.store;
                 store.invalidate(self.key.as_ref().url());
                 self.skip(why, response.status);
-                Ok(Arrival::Confirmed(store.detached(entry, *meta, heads), Some(why)))
+                Ok(Arrival::Confirmed(store.detached(entry, renewed), Some(why)))
             }
             Confirmation::Mismatch => {
                 let response = self.ask_under(conditions, None, early).await?;
@@ -338,10 +339,21 @@ impl Errand {
         }
     }
 
-    fn flowing(&self, response: &Response, admission: Result<Box<Meta>, WhySkip>) -> Arc<Flowing> {
+    fn flowing(
+        &self,
+        response: &Response,
+        admission: Result<Box<Meta>, WhySkip>,
+        writer: Option<&Writer>,
+    ) -> Arc<Flowing> {
         let (site, rule) = (&self.site.settings.site, self.rule());
-        let shown = reply::shown(site, rule, response.status, &response.fields);
-        Arc::new(Flowing { status: response.status, shown, length: response.length, admission })
+        let (status, fields) = (response.status, &response.fields);
+        let has_forms = match &admission {
+            Ok(meta) => meta.has_forms,
+            Err(_) => coding::suits_passing(rule, status, fields),
+        };
+        let shown = reply::shown(site, rule, status, fields, has_forms);
+        let body_id = writer.map(Writer::id);
+        Arc::new(Flowing { status, shown, length: response.length, admission, body_id })
     }
 
     /// What `policy` is asked about a response.
@@ -379,7 +391,22 @@ impl Errand {
         shared.marks.set(self.key.as_ref().bytes(), shared.clock.now().plus(ttl));
     }
 
-    fn heads(&self, meta: &Meta) -> store::Heads {
-        heads::prepared(&self.site.settings.site, self.rule(), meta, meta.body_bytes)
+    /// What a 304 or a HEAD makes of something stored.
+    pub fn renewed(&self, meta: Meta, stored: &Entry) -> Renewed {
+        let (site, rule) = (&self.site.settings.site, self.rule());
+        let heads = heads::prepared(site, rule, &meta, meta.body_bytes);
+        let forms = match meta.has_forms {
+            true => stored
+                .forms
+                .retold(|coding, length| heads::coded(site, rule, &meta, coding, Some(length))),
+            false => Forms::default(),
+        };
+        Renewed { meta, heads, forms }
+    }
+
+    /// The same as one who answers sees it.
+    pub fn wish(&self) -> Wish<'_> {
+        let Errand { core, site, request, key, .. } = self;
+        Wish { core, site, request, key: key.as_ref() }
     }
 }

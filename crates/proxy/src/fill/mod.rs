@@ -77,6 +77,8 @@ pub struct Flowing {
     pub length: Option<u64>,
     /// What it is stored as, or why it is not.
     pub admission: Result<Box<Meta>, WhySkip>,
+    /// The number of the body where it is being stored: [`Body::id`].
+    pub body_id: Option<u64>,
 }
 
 /// What a reader gets next.
@@ -101,6 +103,8 @@ struct State {
     counted: Option<Writer>,
     /// The whole, once it is stored: then no chunk is kept.
     whole: Option<Body>,
+    /// What it is stored as.
+    stored: Option<Arc<Entry>>,
     length: u64,
     end: Option<Result<Fields, ()>>,
     /// Whether all chunks are kept since the body is being stored.
@@ -131,6 +135,7 @@ impl Fill {
             chunks: VecDeque::new(),
             counted: None,
             whole: None,
+            stored: None,
             length: 0,
             end: None,
             keeps_all: true,
@@ -149,6 +154,16 @@ impl Fill {
         }
     }
 
+    /// A reader of a body that is stored already, as if it had just come.
+    pub fn reader_of(body: Body, departure: Departure) -> Reader {
+        let limits = Limits { window_bytes: 0, finish_bytes: 0, unattended: false };
+        let fill = Arc::new(Fill::new(departure, limits));
+        fill.state().length = body.len();
+        fill.is_stored_as(body, None);
+        fill.end(Ok(Fields::new()));
+        fill.first_reader()
+    }
+
     /// A reader from the first byte, unless it is too late for one.
     pub fn reader(self: &Arc<Fill>) -> Option<Reader> {
         let mut state = self.state();
@@ -162,7 +177,8 @@ impl Fill {
         Some(Reader { fill: self.clone(), offset: 0 })
     }
 
-    /// The reader of whoever leads: there is always one, however late it is for others.
+    /// The reader of whoever leads: there is always one, however late it is for others. It begins
+    /// at the first byte.
     pub fn first_reader(self: &Arc<Fill>) -> Reader {
         self.state().count_reader();
         Reader { fill: self.clone(), offset: 0 }
@@ -190,14 +206,14 @@ impl Fill {
     }
 
     /// Notes that the body is not stored after all; from now on a window is kept.
-    fn keep_window_only(&self) {
+    pub fn keep_window_only(&self) {
         let mut state = self.state();
         state.keeps_all = false;
         state.is_open = false;
     }
 
     /// Hands a chunk on and waits until a reader has room for more. `false`: nobody wants more.
-    async fn push(&self, chunk: Bytes, announced: Option<u64>) -> bool {
+    pub async fn push(&self, chunk: Bytes, announced: Option<u64>) -> bool {
         {
             let mut state = self.state();
             state.append(chunk);
@@ -230,11 +246,12 @@ impl Fill {
     }
 
     /// Gives the body as it is stored: whoever still reads goes on with that, and nothing is kept
-    /// twice.
-    fn is_stored_as(&self, body: Body) {
+    /// twice. `entry` is what it is stored as, where it is not only a form of something.
+    pub fn is_stored_as(&self, body: Body, entry: Option<Arc<Entry>>) {
         let mut state = self.state();
         state.chunks.clear();
         state.whole = Some(body);
+        state.stored = entry;
     }
 
     /// Ends a body that broke off while it was stored. What came of it stays until all have read
@@ -244,8 +261,13 @@ impl Fill {
         self.end(Err(()));
     }
 
+    /// Whether its body has ended.
+    pub fn has_ended(&self) -> bool {
+        self.state().end.is_some()
+    }
+
     /// Ends the body: whole, with its trailers, or broken off.
-    fn end(&self, end: Result<Fields, ()>) {
+    pub fn end(&self, end: Result<Fields, ()>) {
         let mut state = self.state();
         if state.head.is_none() {
             state.head = Some(Head::Failed(Error::OriginDropped));
@@ -359,6 +381,21 @@ impl Reader {
             }
             changed.await;
         }
+    }
+
+    /// Another reader of the same, from the first byte.
+    pub fn again(&self) -> Reader {
+        self.fill.first_reader()
+    }
+
+    /// Whether all of it is kept, so that nobody can fall behind.
+    pub fn is_kept(&self) -> bool {
+        self.fill.state().keeps_all
+    }
+
+    /// What it is stored as, once it has ended and if it is.
+    pub fn stored(&self) -> Option<Arc<Entry>> {
+        self.fill.state().stored.clone()
     }
 
     /// Whether its URL was made invalid since the request left.

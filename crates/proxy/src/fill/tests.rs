@@ -37,7 +37,13 @@ fn fill_with(store: &Store, limits: Limits) -> Arc<Fill> {
 
 fn head() -> Head {
     let admission = Err(WhySkip::NoStore);
-    Head::Flowing(Arc::new(Flowing { status: 200, shown: Fields::new(), length: None, admission }))
+    Head::Flowing(Arc::new(Flowing {
+        status: 200,
+        shown: Fields::new(),
+        length: None,
+        admission,
+        body_id: None,
+    }))
 }
 
 async fn read(reader: &mut Reader) -> String {

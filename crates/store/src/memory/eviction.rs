@@ -82,6 +82,11 @@ impl Slot {
         self.hash
     }
 
+    /// Whether it counts already.
+    pub fn is_admitted(&self) -> bool {
+        self.cost() > 0
+    }
+
     fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
@@ -128,6 +133,22 @@ impl Eviction {
         } else {
             self.small.push(slot, false);
         }
+        self.make_room()
+    }
+
+    /// Counts more bytes for an entry that was admitted; returns those that have to go.
+    pub fn grow(&mut self, slot: &Slot, bytes: usize) -> Vec<Arc<Slot>> {
+        if slot.is_gone() {
+            return Vec::new();
+        }
+        slot.cost.fetch_add(bytes, Ordering::Relaxed);
+        let in_main = slot.in_main.load(Ordering::Relaxed);
+        let queue = if in_main { &mut self.main } else { &mut self.small };
+        queue.bytes += bytes;
+        self.make_room()
+    }
+
+    fn make_room(&mut self) -> Vec<Arc<Slot>> {
         let mut victims = Vec::new();
         while self.bytes() > self.capacity {
             match self.next_victim() {
@@ -140,7 +161,7 @@ impl Eviction {
 
     /// Notes that an entry went for another reason than room.
     pub fn forget(&mut self, slot: &Slot) {
-        if slot.gone.swap(true, Ordering::Relaxed) || slot.cost() == 0 {
+        if slot.gone.swap(true, Ordering::Relaxed) || !slot.is_admitted() {
             return;
         }
         self.entries -= 1;
@@ -279,6 +300,18 @@ mod tests {
         let victims = eviction.admit(slot, 200);
         assert_eq!(victims.iter().map(|v| v.hash).collect::<Vec<_>>(), [7]);
         assert_eq!((eviction.bytes(), eviction.entries()), (0, 0));
+    }
+
+    #[test]
+    fn what_grows_counts_for_more_and_makes_others_go() {
+        let mut eviction = Eviction::new(100);
+        let slots: Vec<_> = (0..10).map(|hash| admit(&mut eviction, hash).0).collect();
+        let victims = eviction.grow(&slots[9], 25);
+        assert_eq!(victims.iter().map(|v| v.hash).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!((eviction.bytes(), eviction.entries()), (95, 7));
+        assert!(eviction.grow(&slots[0], 25).is_empty(), "what is gone does not count");
+        eviction.forget(&slots[9]);
+        assert_eq!(eviction.bytes(), 60);
     }
 
     #[test]

@@ -6,10 +6,11 @@
 mod eviction;
 
 use crate::door::{Limits, Lookup};
-use crate::entry::Entry;
+use crate::entry::{Entry, Made};
 use crate::scopes::Scopes;
 use eviction::{Eviction, Slot};
 use hashbrown::HashTable;
+use policy::coding::Coding;
 use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,7 +85,32 @@ impl Memory {
             eviction.admit(slot, cost)
         };
         gone.extend(victims.iter().filter_map(|victim| self.take(victim)));
-        for kept in &gone {
+        self.let_go(&gone);
+    }
+
+    /// Puts a form beside an entry, if that is still there and has none such.
+    pub fn add_form(&self, hash: u64, key: &Key, entry: &Arc<Entry>, coding: Coding, made: Made) {
+        let cost = made.footprint();
+        let slot = {
+            let shard = self.shard(hash);
+            let found = shard.find(hash, |r| r.hash == hash && r.key == *key);
+            let kept = found.and_then(|resident| {
+                resident.variants.iter().find(|kept| Arc::ptr_eq(&kept.entry, entry))
+            });
+            // What is not counted itself yet could not be counted for more.
+            let kept = kept.filter(|kept| kept.slot.is_admitted());
+            // Set while the shard is locked: who takes the entry's place takes its forms along.
+            kept.filter(|kept| kept.entry.forms.set(coding, made)).map(|kept| kept.slot.clone())
+        };
+        if let Some(slot) = slot {
+            let victims = self.eviction().grow(&slot, cost);
+            let gone: Vec<Kept> = victims.iter().filter_map(|victim| self.take(victim)).collect();
+            self.let_go(&gone);
+        }
+    }
+
+    fn let_go(&self, gone: &[Kept]) {
+        for kept in gone {
             self.scopes.release(kept.entry.url);
         }
     }

@@ -6,10 +6,10 @@ use crate::config::place::Place;
 use crate::config::quantity::Lifetime;
 use crate::config::words::{FieldName, NamePattern};
 use crate::config::written;
-use crate::config::written::Cache;
+use crate::config::written::{Cache, Compress};
 use policy::cors::Cors;
 use policy::glob::Glob;
-use policy::rule::{CacheMode, KeyParts, Match, QueryRule, Rule};
+use policy::rule::{self, CacheMode, KeyParts, Match, QueryRule, Rule};
 
 /// Works out a rule.
 pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -> Rule {
@@ -25,6 +25,7 @@ pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -
         stale_if_error: seconds(written.stale_if_error),
         browser_ttl: seconds(written.browser_ttl),
         cache: cache_mode(written.cache),
+        compress: compress(written.compress),
         key: key(&written.key),
         response_fields: edits(&written.headers, Of::Responses, &place.key("headers"), notes),
         request_fields: edits(
@@ -54,6 +55,14 @@ fn cache_mode(written: Cache) -> CacheMode {
         Cache::Auto => CacheMode::Auto,
         Cache::Off => CacheMode::Off,
         Cache::Force => CacheMode::Force,
+    }
+}
+
+fn compress(written: Compress) -> rule::Compress {
+    match written {
+        Compress::Auto => rule::Compress::Auto,
+        Compress::Off => rule::Compress::Off,
+        Compress::Always => rule::Compress::Always,
     }
 }
 

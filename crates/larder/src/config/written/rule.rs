@@ -39,6 +39,11 @@ pub struct Rule {
     /// against `no-store`, `private` and `Set-Cookie` (the cookie itself is not kept); needs a
     /// `ttl`. Force only what is the same for everybody.
     pub cache: Cache,
+    /// "auto": text that is stored goes out as zstd, br or gzip to clients that take it, where the
+    /// origin sent it uncompressed. "off": everything goes out as the origin sent it. "always":
+    /// text that is not stored is compressed too, each time anew; not for pages that hold both a
+    /// secret and what a visitor chose, whose length would give the secret away.
+    pub compress: Compress,
     /// What besides scheme, host, path and query tells responses apart.
     pub key: Key,
     /// Which pages of other origins may read answers.
@@ -50,6 +55,20 @@ pub struct Rule {
     /// Tags given to every response stored under this rule.
     #[schemars(example = ["api"])]
     pub tags: Vec<Tag>,
+}
+
+/// `compress`: which text goes out compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Compress {
+    /// What is stored.
+    #[default]
+    Auto,
+    /// None.
+    Off,
+    /// What is not stored too.
+    Always,
 }
 
 /// `cors`: which pages of other origins may read answers. Preflights are answered here.

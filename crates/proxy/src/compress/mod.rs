@@ -1,0 +1,182 @@
+//! Compressed forms of what the origin sends uncompressed: which one a client gets, and those that
+//! are being made.
+//!
+//! A form is made once, by a task of its own that reads what is stored or what is on its way, and
+//! writes a fill of its own, which all read who want that form. When it is whole it is kept beside
+//! the response that it was made of, lives and dies with it, and counts.
+
+mod encoder;
+mod making;
+
+pub use encoder::Encoder;
+
+use crate::core::{Core, SiteOnCore};
+use crate::fill::{Errand, Fill, Flowing, Reader};
+use bytes::Bytes;
+use making::Source;
+use policy::coding::{self, Coding, MIN_CODED_BYTES};
+use policy::key::KeyRef;
+use policy::request::{Method, Request};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::{Entry, Made};
+
+/// A request and what it is for, by which an answer is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The core.
+    pub core: &'a Rc<Core>,
+    /// The site.
+    pub site: &'a Rc<SiteOnCore>,
+    /// The request.
+    pub request: &'a Rc<Request>,
+    /// Its key.
+    pub key: KeyRef<'a>,
+}
+
+/// In which form a stored response goes out.
+#[derive(Debug)]
+pub enum Form {
+    /// As the origin sent it.
+    Identity,
+    /// Coded, but no body follows.
+    HeadOnly,
+    /// Coded, as it is kept.
+    Kept(store::Form),
+    /// Coded, as it is being made.
+    Coming {
+        /// Its header block.
+        head: Bytes,
+        /// Its body.
+        reader: Reader,
+    },
+}
+
+/// The form in which a whole stored response goes out.
+pub fn form_of(wish: Wish<'_>, entry: &Arc<Entry>) -> Form {
+    let Some(coding) = wanted(wish.request, entry) else { return Form::Identity };
+    match entry.forms.get(coding) {
+        Some(Made::Form(form)) => Form::Kept(form.clone()),
+        Some(Made::NotShorter) => Form::Identity,
+        None => {
+            let made = making::join(wish, coding, Source::Entry(entry.clone()));
+            let coming =
+                |reader| Form::Coming { head: making::head(wish, entry, coding, None), reader };
+            made.map_or(Form::Identity, coming)
+        }
+    }
+}
+
+/// The form of which a client is told that it has it already.
+pub fn form_not_modified(request: &Request, entry: &Entry) -> Form {
+    wanted(request, entry).map_or(Form::Identity, |_| Form::HeadOnly)
+}
+
+fn wanted(request: &Request, entry: &Entry) -> Option<Coding> {
+    let has_forms = entry.meta.has_forms && entry.meta.body_bytes >= MIN_CODED_BYTES;
+    has_forms.then(|| coding::wanted(request)).flatten()
+}
+
+/// How a response goes out that is not stored yet, or never will be.
+#[derive(Debug, Default)]
+pub struct OnTheWay {
+    /// The coding that its head names.
+    pub coding: Option<Coding>,
+    /// What makes it of the body; nothing where that comes coded already, or not at all.
+    pub encoder: Option<Encoder>,
+}
+
+/// How what a fill brings goes out, and the reader that brings it.
+pub fn on_its_way(
+    errand: &Errand,
+    head: &Flowing,
+    reader: Reader,
+    not_modified: bool,
+) -> (OnTheWay, Reader) {
+    let identity = OnTheWay::default();
+    let Ok(meta) = &head.admission else {
+        let Errand { core, request, .. } = errand;
+        let suits = coding::suits_passing(errand.rule(), head.status, &head.shown);
+        return match suits {
+            true => (passing(core, request, head.length), reader),
+            false => (identity, reader),
+        };
+    };
+    // What turned out too long to be kept is at an end soon.
+    let has_forms = meta.has_forms && reader.is_kept();
+    let coding = has_forms.then(|| coding::wanted(&errand.request)).flatten();
+    let (Some(coding), Some(body)) = (coding, head.body_id) else { return (identity, reader) };
+    if not_modified {
+        return (OnTheWay { coding: Some(coding), encoder: None }, reader);
+    }
+    let source = Source::Fill { reader: reader.again(), body, length: head.length };
+    match making::join(errand.wish(), coding, source) {
+        Some(coded) => (OnTheWay { coding: Some(coding), encoder: None }, coded),
+        None => (identity, reader),
+    }
+}
+
+/// How a response goes out whose body nobody keeps, where its rule has such compressed.
+pub fn passing(core: &Core, request: &Request, length: Option<u64>) -> OnTheWay {
+    let Some(coding) = coding::wanted(request) else { return OnTheWay::default() };
+    if request.method == Method::Head {
+        return OnTheWay { coding: Some(coding), encoder: None };
+    }
+    let shared = &core.shared;
+    let place = shared.compressing.places.take(shared.settings.fill.max_compressions);
+    let encoder = place.and_then(|place| Encoder::new(coding, length, place).ok());
+    match encoder {
+        Some(_) => core.counters.coded(coding),
+        None => core.counters.uncoded.one(),
+    }
+    OnTheWay { coding: encoder.as_ref().map(Encoder::coding), encoder }
+}
+
+/// The forms being made, of the whole process.
+#[derive(Debug, Default)]
+pub struct Compressing {
+    /// By the number of the body that they are made of.
+    under_way: Mutex<HashMap<(u64, Coding), Arc<Fill>>>,
+    places: Places,
+}
+
+impl Compressing {
+    /// How many bodies are being compressed, or about to be kept.
+    pub fn len(&self) -> usize {
+        self.places.0.load(Ordering::Relaxed).max(self.under_way().len())
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<(u64, Coding), Arc<Fill>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many encoders there are; each costs up to some megabytes while it works.
+#[derive(Debug, Default)]
+struct Places(Arc<AtomicUsize>);
+
+/// One of them; given back on drop.
+#[derive(Debug)]
+pub struct Place(Arc<AtomicUsize>);
+
+impl Places {
+    fn take(&self, most: usize) -> Option<Place> {
+        let taken = self.0.fetch_add(1, Ordering::Relaxed);
+        // Made before the check, so that it is given back in either case.
+        let place = Place(self.0.clone());
+        (taken < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
