@@ -1,6 +1,6 @@
 //! Origins by TLS and HTTP/2, several of them, those that fail, and checks on them.
 
-use crate::support::{Authority, Http2Origin, Larder, Origin, Reply, Setup, until};
+use crate::support::{Authority, Gate, Http2Origin, Larder, Origin, Reply, Setup, until};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -202,6 +202,122 @@ fn checks_leave_out_who_is_not_well_before_a_visitor_meets_him() {
     sick.store(false, Ordering::SeqCst);
     larder.wait_for_error_line("is well again");
     until("it is asked again", || (larder.get("/x").text() == "one").then_some(()));
+}
+
+/// A server that hung was not checked, since it was busy: half of the requests went on to wait for
+/// it while the other was idle.
+#[test]
+fn a_server_that_hangs_is_found_out_and_nobody_waits_for_its_turns() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let hangs = Origin::answering(move |_| {
+        gate.pass();
+        Reply::ok("late")
+    });
+    let origins = [hangs, Origin::answering(|_| Reply::ok("well"))];
+    let [one, two] = origins.each_ref().map(|origin| format!("http://{}", origin.address()));
+    let toml = format!(
+        "origin.concurrency = 2\norigin.queue_timeout = \"1h\"\n[[site]]\n\
+         origin = [\"{one}\", \"{two}\"]\n\
+         health_check = {{ path = \"/up\", every = \"1s\", timeout = \"200ms\" }}\n"
+    );
+    let larder = Larder::configured(&toml, &origins[0]);
+    let stuck: Vec<_> = (0..8)
+        .map(|number| {
+            let mut client = larder.connect();
+            client.send(crate::support::request("GET", &format!("/{number}"), &[]));
+            client
+        })
+        .collect();
+    for number in 0..8 {
+        assert_eq!(larder.get(&format!("/more/{number}")).status, 200);
+    }
+    larder.wait_for_error_line("fails its checks");
+    opens.open();
+    for mut client in stuck {
+        assert_eq!(client.read().status, 200);
+    }
+}
+
+/// What was in flight on kept connections when a server died was repeated at the same server.
+#[test]
+fn what_a_dying_server_drops_is_asked_of_another() {
+    let gate = Gate::shut();
+    let origins = [(); 2].map(|()| {
+        let gate = gate.clone();
+        Origin::answering(move |asked| {
+            if asked.target.starts_with("/slow") {
+                gate.pass();
+            }
+            Reply::ok("whole")
+        })
+    });
+    let larder = before_both(&origins, "");
+    let ask = |target: String| {
+        let mut client = larder.connect();
+        client.send(crate::support::request("GET", &target, &[]));
+        client
+    };
+    // Connections that are kept.
+    let warm: Vec<_> = (0..12).map(|n| ask(format!("/warm/{n}"))).collect();
+    warm.into_iter().for_each(|mut client| assert_eq!(client.read().status, 200));
+    let slow: Vec<_> = (0..12).map(|n| ask(format!("/slow/{n}"))).collect();
+    until("all are asked", || {
+        (origins.iter().map(Origin::count).sum::<usize>() == 24).then_some(())
+    });
+    origins[0].go_away();
+    gate.open();
+    for mut client in slow {
+        assert_eq!(client.read().text(), "whole");
+    }
+}
+
+/// Those who left kept the turns of those who came.
+#[test]
+fn those_who_left_do_not_stand_in_the_way_of_those_who_wait() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.target.starts_with("/slow") {
+            gate.pass();
+        }
+        Reply::cached("max-age=60", "x")
+    });
+    let toml = "origin.concurrency = 4\norigin.queue_timeout = \"1h\"\n\
+                [[site]]\norigin = \"{origin}\"";
+    let larder = Larder::configured(toml, &origin);
+    let leaving: Vec<_> = (0..12)
+        .map(|number| {
+            let mut client = larder.connect();
+            client.send(crate::support::request("GET", &format!("/slow/{number}"), &[]));
+            client
+        })
+        .collect();
+    larder.wait_for_metric("larder_fills", &[], 12);
+    drop(leaving);
+    assert_eq!(larder.get("/quick").status, 200);
+    larder.wait_for_metric("larder_fills", &[], 1);
+    opens.open();
+    larder.settle();
+}
+
+#[test]
+fn more_at_once_than_an_origin_in_http2_takes_on_a_connection_all_get_their_answers() {
+    let authority = Authority::new();
+    let larder = before_http2(&authority);
+    for method in ["GET", "POST"] {
+        let crowd: Vec<_> = (0..60)
+            .map(|number| {
+                let mut client = larder.connect();
+                let target = format!("/few/{number}");
+                client.send(crate::support::request(method, &target, &[("Content-Length", "0")]));
+                (target, client)
+            })
+            .collect();
+        for (target, mut client) in crowd {
+            assert_eq!(client.read().text(), target, "{method}");
+        }
+    }
 }
 
 #[test]

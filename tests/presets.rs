@@ -27,6 +27,39 @@ fn next_an_answer_called_stale_is_refreshed_at_the_next_request() {
     assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("1", true));
 }
 
+/// Under a rule's `ttl` the old page was taken for a new one.
+#[test]
+fn next_an_answer_called_stale_is_not_fresh_under_a_ttl_either() {
+    let origin = Origin::answering(|asked| {
+        let state = if asked.number == 0 { "STALE" } else { "HIT" };
+        Reply::cached("s-maxage=3600", asked.number.to_string())
+            .with("x-nextjs-cache", state)
+            .with("ETag", "\"x\"")
+    });
+    let toml = "[[site]]\norigin = \"{origin}\"\npreset = \"nextjs\"\n\
+                [[site.rule]]\nttl = \"5m\"";
+    let larder = Larder::configured(toml, &origin);
+    larder.fill("/");
+    assert_eq!(larder.fill("/").text(), "1");
+    assert!(larder.get("/").is_hit());
+}
+
+#[test]
+fn next_nobody_outside_speaks_as_next_itself() {
+    let origin = Origin::answering(|asked| Reply::cached(ISR, asked.target.clone()));
+    let larder = preset("nextjs", &origin);
+    let said = [
+        ("x-middleware-prefetch", "1"),
+        ("x-invoke-status", "500"),
+        ("x-matched-path", "/other"),
+        ("x-now-route-matches", "1"),
+    ];
+    larder.fill_with("/", &said);
+    assert!(said.iter().all(|(name, _)| origin.last().field(name).is_none()));
+    larder.fill_with("/", &[("x-nextjs-data", "1")]);
+    assert_eq!(origin.count(), 2, "what pages ask for as data is no page");
+}
+
 #[test]
 fn next_payloads_for_scripts_are_never_mixed_with_pages() {
     let origin = Origin::answering(|asked| {

@@ -221,3 +221,126 @@ fn a_wish_to_upgrade_is_no_way_past_the_turns_or_the_rules() {
     assert_eq!(larder.get_with("/", &HANDSHAKE).text(), "GET");
     larder.wait_for_metric("larder_long_streams", &[], 0);
 }
+
+/// An origin that streams events for as long as anybody listens, and says whose they are.
+fn events(control: &'static str) -> Origin {
+    Origin::answering(move |asked| {
+        let cookie = asked.field("cookie").unwrap_or("nobody").to_owned();
+        Reply::by(move |wire| {
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream\r\nCache-Control: {control}\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n"
+            ));
+            wire.chunk(format!("data: for {cookie}\n\n"));
+            wire.wait_for_close();
+        })
+    })
+}
+
+/// A stream of events was stored under a rule's `ttl`: the next visitor got that of the first.
+#[test]
+fn a_stream_of_events_is_for_who_listens_whatever_a_rule_says() {
+    for (control, rule) in [
+        ("no-cache", "ttl = \"1m\""),
+        ("public, max-age=60", "tags = [\"x\"]"),
+        ("private", "ttl = \"1m\"\ncache = \"force\""),
+    ] {
+        let origin = events(control);
+        let larder = Larder::with_rule(rule, &origin);
+        let mut clients: Vec<_> = ["alice", "bob"]
+            .into_iter()
+            .map(|name| {
+                let mut client = larder.connect();
+                client.send(request("GET", "/events", &[("Cookie", name)]));
+                let head = client.read_head();
+                assert!(head.cache().contains("detail=event-stream"), "{rule}: {}", head.cache());
+                let data = format!("data: for {name}\n\n");
+                let chunk = format!("{:x}\r\n{data}\r\n", data.len());
+                assert_eq!(client.read_bytes(chunk.len()), chunk.as_bytes());
+                client
+            })
+            .collect();
+        larder.wait_for_metric("larder_long_streams", &[], 2);
+        clients.clear();
+        larder.wait_for_metric("larder_long_streams", &[], 0);
+        larder.wait_for_metric("larder_fills", &[], 0);
+    }
+}
+
+/// A body without an end that nobody reads kept its origin's turn until it had sent a mebibyte.
+#[test]
+fn a_body_of_unknown_length_that_nobody_reads_is_given_up_when_it_is_silent() {
+    let origin = Origin::answering(|_| {
+        Reply::by(|wire| {
+            wire.send(
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n",
+            );
+            wire.chunk("a beginning");
+            wire.wait_for_close();
+        })
+    });
+    let larder = Larder::before(&origin);
+    let mut client = larder.connect();
+    client.send(request("GET", "/", &[]));
+    assert_eq!(client.read_head().status, 200);
+    drop(client);
+    larder.wait_for_metric("larder_fills", &[], 0);
+}
+
+#[test]
+fn an_upgrade_is_asked_of_another_origin_where_one_is_away() {
+    let origins = [echo(), echo()];
+    let urls = origins.each_ref().map(|origin| format!("http://{}", origin.address()));
+    let toml = format!(
+        "origin.eject_after = 100000\n[[site]]\norigin = [\"{}\", \"{}\"]\n",
+        urls[0], urls[1]
+    );
+    let larder = Larder::configured(&toml, &origins[0]);
+    origins[0].go_away();
+    (0..6).for_each(|_| drop(switch(&larder)));
+}
+
+#[test]
+fn an_origin_that_goes_on_in_what_was_not_asked_for_is_told_of() {
+    let origin = Origin::answering(|_| {
+        Reply::raw("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+    });
+    let larder = Larder::before(&origin);
+    let answer = larder.get_with("/", &HANDSHAKE);
+    assert_eq!((answer.status, answer.cache()), (502, "larder; detail=origin-malformed"));
+    larder.wait_for_metric("larder_long_streams", &[], 0);
+}
+
+#[test]
+fn a_body_beside_an_upgrade_makes_it_an_ordinary_request() {
+    let origin = echo();
+    let larder = Larder::before(&origin);
+    let mut client = larder.connect();
+    let fields = [&HANDSHAKE[..], &[("Content-Length", "2")]].concat();
+    client.send(request("GET", "/", &fields) + "ab");
+    assert_eq!(client.read().text(), "plain");
+}
+
+#[test]
+fn who_has_ended_what_he_says_in_a_tunnel_still_hears_the_other_out() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::answering(move |_| {
+        let gate = gate.clone();
+        Reply::by(move |wire| {
+            wire.send("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+            while wire.read_some().is_some() {}
+            wire.pass(&gate);
+            wire.send("the last word");
+            wire.close();
+        })
+    });
+    let larder = Larder::before(&origin);
+    let mut client = larder.connect();
+    client.send(request("GET", "/", &HANDSHAKE));
+    assert_eq!(client.read_head().status, 101);
+    client.finish_sending();
+    opens.open();
+    assert_eq!(client.read_to_end(), b"the last word");
+}

@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+/// How many streams it takes at once on a connection; further ones are refused.
+const MOST_STREAMS: u32 = 10;
+
 /// Where it listens, for as long as the test runs.
 pub struct Http2Origin(pub SocketAddr);
 
@@ -35,7 +38,9 @@ impl Http2Origin {
 
 async fn serve(acceptor: TlsAcceptor, stream: TcpStream) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    let mut builder = h2::server::Builder::new();
+    builder.max_concurrent_streams(MOST_STREAMS);
+    let Ok(mut connection) = builder.handshake(stream).await else { return };
     while let Some(Ok((request, respond))) = connection.accept().await {
         tokio::spawn(answer(request.uri().path().to_owned(), respond));
     }

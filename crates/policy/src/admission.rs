@@ -6,6 +6,7 @@ use crate::conditional;
 use crate::cookies;
 use crate::fields::Fields;
 use crate::freshness::{self, Exchange, Life, Origin, Staleness};
+use crate::media_type;
 use crate::meta::Meta;
 use crate::name::Name;
 use crate::purge::Born;
@@ -58,7 +59,7 @@ pub enum Confirmation {
 /// Decides whether a whole response is stored.
 pub fn admission(offer: &Offer<'_>) -> Admission {
     let (speaker, mut directives) = targeted::winner(offer.fields);
-    offer.site.preset.read(&mut directives, offer.fields);
+    offer.site.preset.read(&mut directives);
     if let Some(why) = refuse_by_kind(offer, &directives) {
         return Admission::Skip(why);
     }
@@ -145,6 +146,9 @@ fn refuse_by_kind(offer: &Offer<'_>, directives: &ResponseDirectives) -> Option<
         304 => return Some(WhySkip::NotModified),
         _ => {}
     }
+    if media_type::is_event_stream(offer.fields) {
+        return Some(WhySkip::EventStream);
+    }
     if directives.must_understand && !is_understood(offer.status) {
         return Some(WhySkip::NotUnderstood);
     }
@@ -191,6 +195,8 @@ fn life(
     let max = if may_guess(offer) { offer.site.heuristic_max } else { Seconds::ZERO };
     let (lifetime, origin) =
         freshness::lifetime(offer.status, offer.fields, said, offer.rule, answered, max);
+    let is_old = offer.site.preset.calls_stale(offer.fields);
+    let lifetime = if is_old { Seconds::ZERO } else { lifetime };
     let explicit = matches!(origin, Origin::Rule | Origin::Explicit);
     let cacheable =
         explicit || directives.public || freshness::is_heuristically_cacheable(offer.status);
@@ -303,10 +309,9 @@ fn is_deceptive(path: &str, fields: &Fields) -> bool {
     ];
     let name = path.rsplit('/').next().unwrap_or_default();
     let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
-    let kind = fields.text(Name::ContentType).unwrap_or_default().to_ascii_lowercase();
-    let page = kind.starts_with("text/html")
-        || kind.starts_with("application/json")
-        || kind.starts_with("application/xhtml");
+    let kind = media_type::media_type(fields);
+    let page =
+        kind == "text/html" || kind == "application/json" || kind.starts_with("application/xhtml");
     page && suffix.is_some_and(|suffix| STATIC.contains(&suffix.as_str()))
 }
 

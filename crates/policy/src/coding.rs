@@ -6,6 +6,7 @@
 //! cut from the identity only.
 
 use crate::fields::Fields;
+use crate::media_type::media_type;
 use crate::name::Name;
 use crate::negotiate::{codings_and_weights, weighted};
 use crate::request::Request;
@@ -148,8 +149,7 @@ fn is_text(fields: &Fields) -> bool {
         "image/x-ms-bmp",
         "model/obj",
     ];
-    let kind = fields.text(Name::ContentType).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = media_type(fields);
     (kind.starts_with("text/") && kind != "text/event-stream")
         || kind.ends_with("+json")
         || kind.ends_with("+xml")

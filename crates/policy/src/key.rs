@@ -146,7 +146,8 @@ fn normalised<'t>(
 mod tests {
     use super::*;
     use crate::glob::Glob;
-    use crate::rule::{Match, tell_apart};
+    use crate::rule::tests::plain_site;
+    use crate::rule::{Match, Site, tell_apart};
 
     fn request(host: &str, target: &str, fields: &[(&str, &str)]) -> Request {
         Request {
@@ -243,12 +244,28 @@ mod tests {
     #[test]
     fn rules_that_choose_by_header_keep_what_they_stored_to_themselves() {
         let by_header = Match { headers: vec![("x-beta".into(), None)], ..Match::default() };
-        let mut rules = [Rule { matches: by_header, ..Rule::default() }, Rule::default()];
+        let rules = vec![Rule { matches: by_header, ..Rule::default() }, Rule::default()];
+        let mut site = Site { rules, ..plain_site() };
         let asked = request("h", "/", &[]);
-        assert_eq!(key(&asked, &rules[0]), key(&asked, &rules[1]));
-        tell_apart(&mut rules);
+        assert_eq!(key(&asked, &site.rules[0]), key(&asked, &site.rules[1]));
+        tell_apart(&mut site);
+        let Site { rules, default_rule, .. } = &site;
         assert_ne!(key(&asked, &rules[0]), key(&asked, &rules[1]));
         assert_ne!(key(&asked, &rules[1]), key(&asked, &Rule::default()));
-        assert_eq!(key(&asked, &rules[0]).as_ref().url(), url_scope("h", "/", &rules[1]));
+        assert_eq!(key(&asked, &rules[0]).as_ref().url(), url_scope("h", "/", default_rule));
+    }
+
+    #[test]
+    fn a_part_of_one_header_is_never_taken_for_that_of_another() {
+        let asked = request("h", "/", &[("X-A", "1"), ("X-B", "1")]);
+        let by = |header: &str| {
+            let parts = KeyParts { headers: vec![header.to_owned()], ..KeyParts::default() };
+            let mut site =
+                Site { rules: vec![Rule { key: parts, ..Rule::default() }], ..plain_site() };
+            tell_apart(&mut site);
+            key(&asked, &site.rules[0])
+        };
+        assert_ne!(by("x-a"), by("x-b"));
+        assert_eq!(by("x-a"), by("x-a"));
     }
 }

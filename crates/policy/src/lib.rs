@@ -19,6 +19,7 @@ pub mod fields;
 pub mod freshness;
 pub mod glob;
 pub mod key;
+pub mod media_type;
 pub mod meta;
 pub mod name;
 pub mod negotiate;

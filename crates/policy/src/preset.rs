@@ -22,8 +22,13 @@ pub enum Preset {
 
 /// Request headers by which Next tells what a page's script wants of it from the page itself. They
 /// are in its `Vary`; what stands before it may have dropped that.
-const NEXT_KEYED: [&str; 4] =
-    ["next-router-prefetch", "next-router-segment-prefetch", "next-router-state-tree", "rsc"];
+const NEXT_KEYED: [&str; 5] = [
+    "next-router-prefetch",
+    "next-router-segment-prefetch",
+    "next-router-state-tree",
+    "rsc",
+    "x-nextjs-data",
+];
 /// Cookies of those who preview drafts.
 const NEXT_PREVIEW: [&str; 2] = ["__prerender_bypass", "__next_preview_data"];
 /// The cookie of Astro's sessions.
@@ -66,19 +71,27 @@ impl Preset {
     }
 
     /// What a response's directives mean, as the framework writes them.
-    pub fn read(self, directives: &mut ResponseDirectives, fields: &Fields) {
+    pub fn read(self, directives: &mut ResponseDirectives) {
         if self == Preset::None {
             return;
         }
         if directives.stale_while_revalidate.is_none() && directives.revalidates_for_ever {
             directives.stale_while_revalidate = Some(UNTIL_NEW);
         }
-        // Next hands out the page from before with the whole lifetime of the one to come.
-        let is_old = fields.all_named("x-nextjs-cache").any(|state| state == b"STALE");
-        if self == Preset::NextJs && is_old {
-            directives.s_maxage = directives.s_maxage.map(|_| Seconds::ZERO);
-            directives.max_age = directives.max_age.map(|_| Seconds::ZERO);
-        }
+    }
+
+    /// Whether the framework says that what it hands out is old already: Next sends the page from
+    /// before with the whole lifetime of the one to come.
+    pub fn calls_stale(self, fields: &Fields) -> bool {
+        self == Preset::NextJs && fields.all_named("x-nextjs-cache").any(|state| state == b"STALE")
+    }
+
+    /// Whether the framework takes a request field for its own word, which nobody outside may say.
+    pub fn is_internal(self, name: &str) -> bool {
+        const PREFIXES: [&str; 2] = ["x-invoke-", "x-middleware-"];
+        const NAMES: [&str; 2] = ["x-matched-path", "x-now-route-matches"];
+        self == Preset::NextJs
+            && (NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
     }
 
     /// The fields of a 304 or of the answer to a HEAD that may update what is stored. The server of
@@ -168,16 +181,16 @@ mod tests {
     #[test]
     fn what_next_calls_stale_is_not_fresh() {
         let fields: Fields = [("x-nextjs-cache", "STALE")].into_iter().collect();
-        let said = || ResponseDirectives::parse([&b"s-maxage=3600"[..]].into_iter());
-        for (preset, fields, lifetime) in [
-            (Preset::NextJs, fields.clone(), 0),
-            (Preset::NextJs, Fields::new(), 3600),
-            (Preset::None, fields, 3600),
-        ] {
-            let mut directives = said();
-            preset.read(&mut directives, &fields);
-            assert_eq!(directives.s_maxage, Some(Seconds::new(lifetime)), "{preset:?}");
+        assert!(Preset::NextJs.calls_stale(&fields));
+        assert!(!Preset::NextJs.calls_stale(&Fields::new()) && !Preset::None.calls_stale(&fields));
+    }
+
+    #[test]
+    fn nobody_outside_may_speak_as_next_itself() {
+        for name in ["x-middleware-prefetch", "x-invoke-status", "x-matched-path"] {
+            assert!(Preset::NextJs.is_internal(name) && !Preset::Astro.is_internal(name), "{name}");
         }
+        assert!(!Preset::NextJs.is_internal("x-nextjs-data"), "pages say so themselves");
     }
 
     #[test]
@@ -190,7 +203,7 @@ mod tests {
             (Preset::NextJs, "s-maxage=1", None),
         ] {
             let mut directives = ResponseDirectives::parse([value.as_bytes()].into_iter());
-            preset.read(&mut directives, &Fields::new());
+            preset.read(&mut directives);
             assert_eq!(directives.stale_while_revalidate, window, "{preset:?} {value}");
         }
     }

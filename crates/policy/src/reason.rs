@@ -68,6 +68,8 @@ reasons! {
         Expired = "expired",
         /// The origin failed (5xx), and an older response is kept rather than this one.
         OlderKept = "older-kept",
+        /// A stream of events, which never ends and is one visitor's.
+        EventStream = "event-stream",
         /// HTML or JSON under a name like that of a static file (cache deception).
         Deceptive = "deceptive-suffix",
         /// The answer to a HEAD has no body to store.

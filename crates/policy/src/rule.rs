@@ -90,14 +90,19 @@ pub enum Compress {
 
 /// Marks the keys of rules if some of them choose requests by header or cookie, so that one URL can
 /// meet several; and always those of rules that say who may read, since what they store is shown
-/// in another way. The mark tells what a rule is for and not where it stands, so that what is
-/// stored is never taken for another rule's after rules were added or taken away.
-pub fn tell_apart(rules: &mut [Rule]) {
+/// in another way, and of those whose keys have parts, since a part does not say what it is one of.
+/// The mark tells what a rule is for and not where it stands, so that what is stored is never taken
+/// for another rule's after rules were added, changed or taken away.
+pub fn tell_apart(site: &mut Site) {
     let by_request =
         |rule: &Rule| !rule.matches.headers.is_empty() || !rule.matches.cookies.is_empty();
-    let any = rules.iter().any(by_request);
-    for rule in rules.iter_mut().filter(|rule| any || rule.cors.is_some()) {
-        rule.key.rule = digest(&format!("{:?} {:?}", rule.matches, rule.cors));
+    let any = site.all_rules().any(by_request);
+    for rule in site.rules.iter_mut().chain([&mut site.default_rule]) {
+        let matches = any.then_some(&rule.matches);
+        let parts = rule.key.named_parts();
+        if any || rule.cors.is_some() || parts.is_some() {
+            rule.key.rule = digest(&format!("{matches:?} {:?} {parts:?}", rule.cors));
+        }
     }
 }
 
@@ -152,6 +157,15 @@ pub struct KeyParts {
     /// A mark of the rule where requests for one URL can meet different rules: what one of them
     /// stored and shows is not for another. 0: it does not count.
     pub rule: u64,
+}
+
+impl KeyParts {
+    /// What the parts of its keys are parts of, if there are any.
+    fn named_parts(&self) -> Option<String> {
+        let KeyParts { headers, cookies, device, languages, .. } = self;
+        let is_plain = headers.is_empty() && cookies.is_empty() && !device && languages.is_empty();
+        (!is_plain).then(|| format!("{headers:?} {cookies:?} {device} {languages:?}"))
+    }
 }
 
 /// How a query is normalised.

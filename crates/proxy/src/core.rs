@@ -143,6 +143,7 @@ impl Shared {
     /// them.
     pub fn reloaded(&self, settings: Settings) -> Arc<Shared> {
         let limits = Arc::new(settings.origin.clone());
+        self.long.set_idle(settings.client.long_stream_timeout);
         let upstream = |site: &SiteSettings| {
             let known = self.upstreams.iter().find(|known| known.is_for(site, &limits));
             let make = || Arc::new(UpstreamShared::new(site, limits.clone(), &self.long));

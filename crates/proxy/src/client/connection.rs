@@ -183,6 +183,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.is_new = false;
         if !self.current.is(&self.core) {
             self.core = self.current.core();
+            self.caller.client.trust_anew(&self.core.shared.settings.trusted_proxies);
         }
         self.caller.client.believe(Rc::make_mut(&mut self.request));
         let Connection { core, caller, reader, writer, request, key, stopping, .. } = self;

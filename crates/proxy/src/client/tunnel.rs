@@ -12,8 +12,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Bytes that are passed on at once, in each direction.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// How long one side is listened to when the other has ended.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long the origin may be silent when the client has said all that it has to say.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+/// How long a client may go on when the origin has ended.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// The client's end.
 pub struct Ends<'c, R, W> {
@@ -40,26 +42,26 @@ pub async fn run<R, W>(
     let last = Cell::new(Instant::now());
     let up = copy(client.begun, client.read, &mut to_origin, &last);
     let down = copy(&begun, &mut from_origin, client.write, &last);
-    let silence = async {
-        while last.get().elapsed() < idle {
-            sleep_until(last.get() + idle).await;
+    let silence = async |time: Duration| {
+        while last.get().elapsed() < time {
+            sleep_until(last.get() + time).await;
         }
     };
     let copying = async {
         tokio::pin!(up, down);
-        // Whoever has ended what it says may still listen for a moment to the other.
+        // Whoever has ended what it says may still listen to the other.
         tokio::select! {
             ended = &mut up => if ended.is_ok() {
-                let _ = timeout(LAST_WORDS, down).await;
+                tokio::select! { _ = down => {} () = silence(LAST_WORDS.min(idle)) => {} }
             },
             ended = &mut down => if ended.is_ok() {
-                let _ = timeout(LAST_WORDS, up).await;
+                let _ = timeout(PARTING, up).await;
             },
         }
     };
     tokio::select! {
         () = copying => {}
-        () = silence => {}
+        () = silence(idle) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
 }

@@ -23,8 +23,12 @@ use policy::time::Seconds;
 use policy::vary::Variant;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Departure, Entry, Forms, Renewed, Writer};
 use tokio::sync::mpsc::Sender;
+
+/// How long a body of unknown length that nobody reads any more may be silent before it is given up.
+const UNREAD: Duration = Duration::from_secs(5);
 
 /// All that is needed to ask an origin for one thing and to keep the answer.
 #[derive(Clone, Debug)]
@@ -94,7 +98,12 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
 }
 
 async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
-    let arrival = errand.ask(Conditions::Ours, fill.departure(), early).await;
+    let arrival = tokio::select! {
+        biased;
+        arrival = errand.ask(Conditions::Ours, fill.departure(), early) => arrival,
+        // Its turn is for those who wait.
+        () = fill.is_left_without_a_place(&errand.site.upstream) => Err(Error::OriginDropped),
+    };
     match arrival {
         Err(error) => fill.begin(Head::Failed(error), false, false),
         Ok(Arrival::Confirmed(entry, skipped)) => {
@@ -181,6 +190,8 @@ async fn body(
             piece = body.next() => piece,
             // What is not stored is for those who read it; an origin may be silent for long.
             () = fill.is_left(), if writer.is_none() => return,
+            // Nor does anybody know when a body of unknown length ends.
+            () = fill.is_left_for(UNREAD), if writer.is_some() && head.length.is_none() => return,
         };
         match piece {
             Ok(ResponsePiece::Data(chunk)) => {

@@ -12,12 +12,14 @@ pub use filler::{Arrival, Conditions, EndOnDrop, Errand, fill_in_background, kee
 pub use table::{Fills, Join};
 
 use crate::error::Error;
+use crate::upstream::Upstream;
 use bytes::Bytes;
 use policy::fields::Fields;
 use policy::meta::Meta;
 use policy::reason::WhySkip;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use store::{Body, Departure, Entry, Writer};
 use tokio::sync::Notify;
 
@@ -174,6 +176,7 @@ impl Fill {
         state.count_reader();
         state.left_at = None;
         drop(state);
+        self.room.notify_one();
         Some(Reader { fill: self.clone(), offset: 0 })
     }
 
@@ -232,13 +235,43 @@ impl Fill {
         }
     }
 
+    /// Waits until nobody has read for so long.
+    async fn is_left_for(&self, time: Duration) {
+        if self.limits.unattended {
+            return std::future::pending().await;
+        }
+        loop {
+            self.is_left().await;
+            tokio::time::sleep(time).await;
+            if self.state().readers == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Waits until nobody waits for it and there is no place to go on all the same.
+    async fn is_left_without_a_place(&self, upstream: &Upstream) {
+        if self.limits.unattended {
+            return std::future::pending().await;
+        }
+        loop {
+            self.readers_are(|readers| readers == 0).await;
+            let Some(_place) = upstream.go_on_unattended() else { return };
+            self.readers_are(|readers| readers > 0).await;
+        }
+    }
+
     /// Waits until nobody reads any more.
     async fn is_left(&self) {
+        self.readers_are(|readers| readers == 0).await;
+    }
+
+    async fn readers_are(&self, wanted: impl Fn(usize) -> bool) {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            if self.state().readers == 0 {
+            if wanted(self.state().readers) {
                 return;
             }
             room.await;

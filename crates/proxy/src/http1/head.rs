@@ -193,7 +193,8 @@ impl<'h> Gathered<'h> {
         let mut listed = self.listed.iter().flat_map(|value| list_members(value));
         let is_listed = listed.any(|member| member.eq_ignore_ascii_case(b"upgrade"));
         let protocol = std::str::from_utf8(self.upgrade?).ok()?;
-        let known = !protocol.is_empty() && !protocol.to_ascii_lowercase().contains("h2c");
+        let lower = protocol.to_ascii_lowercase();
+        let known = !lower.is_empty() && !lower.contains("h2c") && !lower.contains("http/");
         (is_listed && known && !is_http10).then(|| protocol.into())
     }
 

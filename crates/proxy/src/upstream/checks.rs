@@ -3,7 +3,6 @@
 
 use super::exchange::Upstream;
 use super::request::Outgoing;
-use super::{RequestBody, ResponsePiece};
 use crate::clock::Clock;
 use crate::settings::HealthCheck;
 use policy::fields::Fields;
@@ -23,23 +22,10 @@ pub async fn watch(upstream: &Upstream, check: &HealthCheck, host: &str, clock: 
         ticks.tick().await;
         for endpoint in upstream.endpoints() {
             let asked = async {
-                let body = RequestBody::Empty;
-                match endpoint.send(&outgoing, body, None, clock, &|| true).await {
-                    // It is busy with us: that says nothing of how it is.
-                    Err(failed) if failed.error.is_ours() => None,
-                    Err(_) => Some(false),
-                    Ok(mut response) => {
-                        // Read to its end, so that the connection serves again.
-                        while let Ok(ResponsePiece::Data(_)) = response.body.next().await {}
-                        Some(response.status < 400)
-                    }
-                }
+                let answered = endpoint.check(&outgoing, clock).await;
+                answered.is_ok_and(|response| response.status < 400)
             };
-            let is_well = match endpoint.is_busy() {
-                true => None,
-                false => timeout(check.timeout, asked).await.unwrap_or(Some(false)),
-            };
-            let Some(is_well) = is_well else { continue };
+            let is_well = timeout(check.timeout, asked).await.unwrap_or(false);
             let shared = endpoint.shared();
             if shared.health.checked(is_well) {
                 let url = shared.address().url();

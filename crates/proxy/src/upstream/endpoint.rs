@@ -1,7 +1,7 @@
 //! One server of an origin: its turns, its connections, one request and the head of its response.
 
 use super::body::{RequestBody, ResponseBody};
-use super::connect::open;
+use super::connect::{connect, open};
 use super::exchange::{Early, Response};
 use super::gate::{Gate, Turn};
 use super::health::Health;
@@ -18,12 +18,16 @@ use crate::settings::{OriginAddress, OriginLimits, OriginTls};
 use hyper::body::Incoming;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
+use policy::media_type::is_event_stream;
 use policy::name::Name;
 use policy::request::Method;
 use policy::time::Timestamp;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// How often a request is sent anew that the origin refuses unread.
+const MOST_REFUSALS: usize = 3;
 
 /// A server, as all cores share it.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub struct Failed {
     pub error: Error,
     /// Whether no byte of a response came, so that the request may be asked elsewhere.
     pub is_untouched: bool,
+    /// Whether it speaks against the server: that a kept connection was closed does not.
+    pub counts: bool,
 }
 
 impl EndpointShared {
@@ -98,24 +104,53 @@ impl Endpoint {
         self.pool.sweep(&self.shared.limits);
     }
 
+    /// Waits for a turn at it.
+    ///
+    /// # Errors
+    /// When too many wait already, or no turn comes in time.
+    pub async fn enter(&self) -> Result<Turn, Error> {
+        self.shared.gate.enter(&self.shared.limits).await
+    }
+
+    /// Asks whether it is well, which takes no request's turn and no request's connection.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn check(&self, outgoing: &Outgoing, clock: &Clock) -> Result<Response, Failed> {
+        let EndpointShared { limits, gate, resolver, tls, .. } = &*self.shared;
+        let turn = gate.enter_for_check().map_err(Failed::touched)?;
+        let asked = clock.now();
+        let request = self.prepare(outgoing, RequestBody::Empty, None)?;
+        let link = connect(limits, resolver, tls.as_ref()).await;
+        let mut link = link.map_err(Failed::touched)?;
+        match self.try_send(&mut link, request).await? {
+            // The connection ends with the check.
+            Sent::Answered(response) => self.response(None, response, turn, asked, clock, outgoing),
+            Sent::Back(_) | Sent::Lost | Sent::Refused => {
+                Err(Failed::touched(Error::OriginDropped))
+            }
+        }
+    }
+
     /// Sends a request and waits for the head of its response. One that may be repeated and
     /// meets a kept connection which the origin has just closed is sent once more on a new one, if
-    /// `again` says that there may be one more.
+    /// `again` says that there may be one more; where there is no `again`, there are others to ask.
     ///
     /// # Errors
     /// Why there is no response.
     pub async fn send(
         &self,
+        turn: Turn,
         outgoing: &Outgoing,
         body: RequestBody,
         early: Option<&Early>,
         clock: &Clock,
-        again: &dyn Fn() -> bool,
+        again: Option<&dyn Fn() -> bool>,
     ) -> Result<Response, Failed> {
-        let EndpointShared { limits, gate, resolver, tls, .. } = &*self.shared;
-        let turn = gate.enter(limits).await.map_err(Failed::touched)?;
+        let limits = &self.shared.limits;
         let asked = clock.now();
-        let repeatable = body.is_empty() && outgoing.method.is_idempotent();
+        let is_empty = body.is_empty();
+        let repeatable = is_empty && outgoing.method.is_idempotent();
         let mut request = self.prepare(outgoing, body, early)?;
         let mut is_repeated = false;
         if let Some(mut link) = self.pool.take(limits) {
@@ -124,23 +159,47 @@ impl Endpoint {
                     return self.response(Some(link), response, turn, asked, clock, outgoing);
                 }
                 Sent::Back(unsent) => request = *unsent,
-                Sent::Lost if repeatable && again() => {
+                Sent::Refused if is_empty => {
+                    request = self.prepare(outgoing, RequestBody::Empty, early)?;
+                }
+                Sent::Lost if repeatable && again.is_some_and(|again| again()) => {
                     is_repeated = true;
                     request = self.prepare(outgoing, RequestBody::Empty, early)?;
                 }
-                Sent::Lost => return Err(Failed::touched(Error::OriginDropped)),
+                Sent::Lost | Sent::Refused => return Err(Failed::dropped(repeatable)),
             }
         }
         // Boxed, since most exchanges find a connection and each waiting one has its size.
-        let found = Box::pin(self.pool.connect(limits, resolver, tls.as_ref())).await;
-        let failed = |error| Failed { error, is_untouched: !is_repeated };
-        let mut link = found.map_err(failed)?;
-        match self.try_send(&mut link, request).await? {
-            Sent::Answered(response) => {
-                self.response(Some(link), response, turn, asked, clock, outgoing)
+        let sending = self.send_anew(request, outgoing, early, is_empty);
+        let (link, response) = Box::pin(sending).await.map_err(|failed| {
+            let is_untouched = failed.is_untouched && !is_repeated;
+            Failed { is_untouched, ..failed }
+        })?;
+        self.response(Some(link), response, turn, asked, clock, outgoing)
+    }
+
+    /// Sends a request on a connection that is new, or was made meanwhile. What the origin refuses
+    /// unread (RFC 9113 §8.7) is sent again, whatever its method.
+    async fn send_anew(
+        &self,
+        mut request: http::Request<RequestBody>,
+        outgoing: &Outgoing,
+        early: Option<&Early>,
+        is_empty: bool,
+    ) -> Result<(Link, http::Response<Incoming>), Failed> {
+        let EndpointShared { limits, resolver, tls, .. } = &*self.shared;
+        for _refused in 0..MOST_REFUSALS {
+            let found = self.pool.connect(limits, resolver, tls.as_ref()).await;
+            let mut link = found.map_err(Failed::untouched)?;
+            match self.try_send(&mut link, request).await? {
+                Sent::Answered(response) => return Ok((link, response)),
+                Sent::Refused if is_empty => {
+                    request = self.prepare(outgoing, RequestBody::Empty, early)?;
+                }
+                Sent::Back(_) | Sent::Lost | Sent::Refused => break,
             }
-            Sent::Back(_) | Sent::Lost => Err(failed(Error::OriginDropped)),
         }
+        Err(Failed::untouched(Error::OriginDropped))
     }
 
     /// Asks to go on in another protocol, on a connection of its own.
@@ -149,19 +208,19 @@ impl Endpoint {
     /// Why there is no answer.
     pub async fn upgrade(
         &self,
+        turn: Turn,
         outgoing: &Outgoing,
         early: Option<&Early>,
         clock: &Clock,
     ) -> Result<Either, Failed> {
-        let EndpointShared { limits, gate, resolver, tls, long, .. } = &*self.shared;
-        let turn = gate.enter(limits).await.map_err(Failed::touched)?;
+        let EndpointShared { limits, resolver, tls, long, .. } = &*self.shared;
+        // Before the origin is at work for nothing.
+        let place = long.enter().map_err(Failed::touched)?;
         let asked = clock.now();
         let request = self.prepare(outgoing, RequestBody::Empty, early)?;
-        let asking = async {
-            let (wire, tls) = open(limits, resolver, tls.as_ref()).await?;
-            upgrade::ask(wire, tls, limits, request).await
-        };
-        let answer = tokio::time::timeout(limits.first_byte_timeout, Box::pin(asking)).await;
+        let (wire, tls) = open(limits, resolver, tls.as_ref()).await.map_err(Failed::untouched)?;
+        let asking = Box::pin(upgrade::ask(wire, tls, limits, request));
+        let answer = tokio::time::timeout(limits.first_byte_timeout, asking).await;
         let answer = answer.unwrap_or(Err(Error::OriginTimeout)).map_err(Failed::touched)?;
         match answer {
             Upgraded::Answered(response) => {
@@ -170,10 +229,17 @@ impl Endpoint {
             }
             Upgraded::Switched(head, io, begun) => {
                 // What lasts gives its turn to requests.
-                let place = long.enter().map_err(Failed::touched)?;
                 drop(turn);
                 let mut fields = fields(&head.headers);
-                let protocol = fields.text(Name::Upgrade).unwrap_or_default().into();
+                let protocol: Box<str> = fields.text(Name::Upgrade).unwrap_or_default().into();
+                let is_asked = outgoing
+                    .upgrade
+                    .as_ref()
+                    .is_some_and(|asked| asked.eq_ignore_ascii_case(&protocol));
+                if !is_asked {
+                    let what = "an upgrade to another protocol than was asked for".to_owned();
+                    return Err(Failed::touched(Error::OriginMalformed(what)));
+                }
                 remove_connection_fields(&mut fields);
                 Ok(Either::Switched { fields, protocol, tunnel: Tunnel { io, begun, place } })
             }
@@ -227,6 +293,7 @@ impl Endpoint {
             Ok(response) => Ok(Sent::Answered(response)),
             Err(Lost::Unsent(unsent)) => Ok(Sent::Back(unsent)),
             Err(Lost::Silent) => Ok(Sent::Lost),
+            Err(Lost::Refused) => Ok(Sent::Refused),
             Err(Lost::Broken(error)) => Err(Failed::touched(error)),
         }
     }
@@ -254,7 +321,7 @@ impl Endpoint {
         let EndpointShared { long, .. } = &*self.shared;
         // Events come when they come, and the stream gives its turn to requests.
         let (turn, patience) = match is_event_stream(&fields) {
-            true => (long.enter().map_err(Failed::touched)?, long.idle),
+            true => (long.enter().map_err(Failed::touched)?, long.idle()),
             false => (turn, limits.between_bytes_timeout),
         };
         let (pool, turn) = (self.pool.clone(), Some(turn));
@@ -273,7 +340,17 @@ impl Endpoint {
 
 impl Failed {
     fn touched(error: Error) -> Failed {
-        Failed { error, is_untouched: false }
+        Failed { error, is_untouched: false, counts: true }
+    }
+
+    /// Nothing was sent.
+    pub fn untouched(error: Error) -> Failed {
+        Failed { error, is_untouched: true, counts: true }
+    }
+
+    /// A kept connection was closed before the first byte of a response.
+    fn dropped(is_untouched: bool) -> Failed {
+        Failed { error: Error::OriginDropped, is_untouched, counts: false }
     }
 }
 
@@ -292,13 +369,6 @@ pub enum Either {
     },
 }
 
-/// Whether events are streamed: what comes is to go on at once, and lasts.
-pub fn is_event_stream(fields: &Fields) -> bool {
-    let kind = fields.get(Name::ContentType).unwrap_or_default();
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
-    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-}
-
 /// What became of a request on one connection.
 enum Sent {
     Answered(http::Response<Incoming>),
@@ -306,6 +376,8 @@ enum Sent {
     Back(Box<http::Request<RequestBody>>),
     /// The connection closed before the first byte of a response.
     Lost,
+    /// The origin did not read it.
+    Refused,
 }
 
 /// Refuses a response whose end two readers would see in two places (RFC 9112 §6.3), one in a

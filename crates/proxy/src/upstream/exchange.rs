@@ -2,6 +2,7 @@
 
 use super::body::{RequestBody, ResponseBody};
 use super::endpoint::{Either, Endpoint, EndpointShared, Failed};
+use super::gate::Turn;
 use super::long::LongStreams;
 use super::request::Outgoing;
 use super::retries::Retries;
@@ -12,8 +13,14 @@ use crate::settings::{HealthCheck, OriginLimits, SiteSettings};
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Of the turns at an origin, one part in so many may go on for nobody.
+const UNATTENDED_SHARE: usize = 4;
 
 /// Takes interim responses (1xx) as they come: status and fields.
 pub type Early = Arc<dyn Fn(u16, &Fields) + Send + Sync>;
@@ -24,6 +31,8 @@ pub struct UpstreamShared {
     limits: Arc<OriginLimits>,
     endpoints: Vec<Arc<EndpointShared>>,
     retries: Retries,
+    /// Places for requests that nobody waits for any more.
+    unattended: Arc<Semaphore>,
     /// Whose it is, and how it is checked: another site's, or another check, makes it another.
     site: String,
     health_check: Option<HealthCheck>,
@@ -65,9 +74,12 @@ impl UpstreamShared {
             let (limits, long) = (limits.clone(), long.clone());
             Arc::new(EndpointShared::new(Clone::clone(address), tls, limits, long))
         };
-        let endpoints = site.origins.iter().map(endpoint).collect();
+        let endpoints: Vec<_> = site.origins.iter().map(endpoint).collect();
+        let turns = limits.concurrency.saturating_mul(endpoints.len()).min(Semaphore::MAX_PERMITS);
+        let unattended = Arc::new(Semaphore::new((turns / UNATTENDED_SHARE).max(1)));
         UpstreamShared {
             endpoints,
+            unattended,
             limits,
             retries: Retries::default(),
             site: site.site.name.clone(),
@@ -87,10 +99,12 @@ impl UpstreamShared {
     }
 
     /// Notes how an exchange went. Who fails again and again is left out, unless no other is well.
-    fn note(&self, at: usize, error: Option<&Error>) {
+    fn note(&self, at: usize, failed: Option<&Failed>) {
         let endpoint = &self.endpoints[at];
         let health = &endpoint.health;
-        let is_failure = error.is_some_and(|error| error.failure().is_some() && !error.is_ours());
+        let error = failed.map(|failed| &failed.error);
+        let is_failure = failed.is_some_and(|failed| failed.counts)
+            && error.is_some_and(|error| error.failure().is_some() && !error.is_ours());
         if !is_failure {
             if error.is_none() {
                 health.succeeded();
@@ -119,6 +133,12 @@ impl Upstream {
     /// Whether it is a view on that one.
     pub fn is(&self, shared: &Arc<UpstreamShared>) -> bool {
         Arc::ptr_eq(&self.shared, shared)
+    }
+
+    /// A place for a request that goes on although nobody waits for it, if there is one: the origin
+    /// is at work already, but those who wait must not stand behind those who have left.
+    pub fn go_on_unattended(&self) -> Option<OwnedSemaphorePermit> {
+        self.shared.unattended.clone().try_acquire_owned().ok()
     }
 
     /// Closes connections that have been idle too long.
@@ -152,14 +172,15 @@ impl Upstream {
         let started = Instant::now();
         let repeatable = body.is_empty() && outgoing.method.is_idempotent();
         self.shared.retries.earn(self.shared.limits.retry_percent);
-        let first = self.choose(None);
-        let mut found = self.ask(first, outgoing, body, early.as_ref(), clock, counters).await;
+        let (first, turn) = self.enter(None).await?;
+        let place = (first, turn);
+        let mut found = self.ask(place, outgoing, body, early.as_ref(), clock, counters).await;
         if let Err(Failed { is_untouched: true, .. }) = &found
             && repeatable
             && self.endpoints.len() > 1
             && self.shared.retries.pay()
         {
-            let other = self.choose(Some(first));
+            let other = self.enter(Some(first)).await?;
             let body = RequestBody::Empty;
             counters.retried.one();
             found = self.ask(other, outgoing, body, early.as_ref(), clock, counters).await;
@@ -182,18 +203,39 @@ impl Upstream {
         counters: &SiteCounters,
     ) -> Result<Either, Error> {
         counters.origin_requests.one();
-        let at = self.choose(None);
-        let found = self.endpoints[at].upgrade(outgoing, early.as_ref(), clock).await;
-        self.shared.note(at, found.as_ref().err().map(|failed| &failed.error));
+        self.shared.retries.earn(self.shared.limits.retry_percent);
+        let (first, turn) = self.enter(None).await?;
+        let mut found = self.ask_to_upgrade((first, turn), outgoing, early.as_ref(), clock).await;
+        if let Err(Failed { is_untouched: true, .. }) = &found
+            && self.endpoints.len() > 1
+            && self.shared.retries.pay()
+        {
+            counters.origin_requests.one();
+            counters.retried.one();
+            let other = self.enter(Some(first)).await?;
+            found = self.ask_to_upgrade(other, outgoing, early.as_ref(), clock).await;
+        }
         if found.is_err() {
             counters.origin_failures.one();
         }
         found.map_err(|failed| failed.error)
     }
 
+    async fn ask_to_upgrade(
+        &self,
+        (at, turn): (usize, Turn),
+        outgoing: &Outgoing,
+        early: Option<&Early>,
+        clock: &Clock,
+    ) -> Result<Either, Failed> {
+        let found = self.endpoints[at].upgrade(turn, outgoing, early, clock).await;
+        self.shared.note(at, found.as_ref().err());
+        found
+    }
+
     async fn ask(
         &self,
-        at: usize,
+        (at, turn): (usize, Turn),
         outgoing: &Outgoing,
         body: RequestBody,
         early: Option<&Early>,
@@ -209,15 +251,56 @@ impl Upstream {
             }
             paid
         };
-        let found = self.endpoints[at].send(outgoing, body, early, clock, &again).await;
-        self.shared.note(at, found.as_ref().err().map(|failed| &failed.error));
+        // Where there are others, what was lost is asked of one of them.
+        let again = (self.endpoints.len() == 1).then_some(&again as &dyn Fn() -> bool);
+        let found = self.endpoints[at].send(turn, outgoing, body, early, clock, again).await;
+        self.shared.note(at, found.as_ref().err());
         if found.is_err() {
             counters.origin_failures.one();
         }
         found
     }
 
-    /// The endpoint to ask: the next in turn that is well, else the one that will be soonest.
+    /// Waits for a turn at the endpoint to ask. Where all that are well are busy, whichever has the
+    /// first turn to give is asked: nobody waits at one that hangs.
+    async fn enter(&self, not: Option<usize>) -> Result<(usize, Turn), Error> {
+        let at = self.choose(not);
+        if self.endpoints.len() == 1 || !self.endpoints[at].is_busy() {
+            return Ok((at, self.endpoints[at].enter().await?));
+        }
+        let all = (0..self.endpoints.len()).filter(|at| Some(*at) != not);
+        let well: Vec<usize> = all.filter(|at| self.is_well(*at)).collect();
+        let candidates = if well.is_empty() { vec![at] } else { well };
+        let mut entering: Vec<_> =
+            candidates.into_iter().map(|at| (at, Box::pin(self.endpoints[at].enter()))).collect();
+        let (mut found, mut refused) = (None, Error::QueueFull);
+        poll_fn(|cx| {
+            entering.retain_mut(|(at, entering)| match entering.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(turn)) => {
+                    found = Some((*at, turn));
+                    false
+                }
+                Poll::Ready(Err(error)) => {
+                    refused = error;
+                    false
+                }
+            });
+            match found.take() {
+                Some(found) => Poll::Ready(Ok(found)),
+                None if entering.is_empty() => Poll::Ready(Err(refused.clone())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn is_well(&self, at: usize) -> bool {
+        self.endpoints[at].shared().health.is_well()
+    }
+
+    /// The endpoint to ask: the next in turn that is well and has a turn left, else one that is
+    /// well, else the one that will be soonest.
     fn choose(&self, not: Option<usize>) -> usize {
         let count = self.endpoints.len();
         if count == 1 {
@@ -227,8 +310,10 @@ impl Upstream {
         self.next.set((first + 1) % count);
         let mut turns = (0..count).map(|step| (first + step) % count).filter(|at| Some(*at) != not);
         let health = |at: &usize| &self.endpoints[*at].shared().health;
-        let well = turns.clone().find(|at| health(at).is_well());
-        well.or_else(|| turns.clone().min_by_key(|at| health(at).how_bad()))
+        let mut well = turns.clone().filter(|at| self.is_well(*at));
+        let free = well.clone().find(|at| !self.endpoints[*at].is_busy());
+        free.or_else(|| well.next())
+            .or_else(|| turns.clone().min_by_key(|at| health(at).how_bad()))
             .or_else(|| turns.next())
             .unwrap_or(0)
     }

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 #[derive(Debug)]
 pub struct Gate {
     turns: Arc<Semaphore>,
+    /// One turn beside the others: whether a server is well must be seen when it hangs.
+    check: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -21,12 +23,21 @@ impl Gate {
     /// A gate with the limits of its origin.
     pub fn new(limits: &OriginLimits) -> Gate {
         let turns = limits.concurrency.min(Semaphore::MAX_PERMITS);
-        Gate { turns: Arc::new(Semaphore::new(turns)), waiting: AtomicUsize::new(0) }
+        let check = Arc::new(Semaphore::new(1));
+        Gate { turns: Arc::new(Semaphore::new(turns)), check, waiting: AtomicUsize::new(0) }
     }
 
     /// Whether there is no turn at once.
     pub fn is_full(&self) -> bool {
         self.turns.available_permits() == 0
+    }
+
+    /// The turn that checks have for themselves.
+    ///
+    /// # Errors
+    /// When the last check is still under way.
+    pub fn enter_for_check(&self) -> Result<Turn, Error> {
+        self.check.clone().try_acquire_owned().map_err(|_| Error::QueueFull)
     }
 
     /// Waits for a turn.

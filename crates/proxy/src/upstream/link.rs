@@ -16,7 +16,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
@@ -31,6 +31,13 @@ const MOST_STREAMS: usize = 100;
 /// Bytes of a response that an origin may send ahead of what its reader takes. A connection has
 /// room for as many from each of its streams, so that none stops another.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// Requests that are sent on a connection before its origin has said how many it takes.
+const STREAMS_UNTOLD: usize = 1;
+/// How long that is waited for. An origin that takes one only cannot be told from one that says
+/// nothing.
+const FIRST_WORD: Duration = Duration::from_millis(500);
+/// How often it is looked for, since nothing tells when it comes.
+const LOOKED_FOR: Duration = Duration::from_millis(1);
 /// How often a connection in use that is silent is asked for a sign of life, and how long it may
 /// take to give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -57,6 +64,9 @@ pub enum Lost {
     Unsent(Box<http::Request<RequestBody>>),
     /// No byte of a response came.
     Silent,
+    /// The origin did not process it and says so (RFC 9113 §8.7): a stream refused, or above the
+    /// last one that it took before it goes away.
+    Refused,
     /// A response had begun, or cannot be understood.
     Broken(Error),
 }
@@ -165,12 +175,25 @@ impl Link {
 
 impl Lost {
     fn of(error: &hyper::Error, has_begun: bool) -> Lost {
+        if is_refusal(error) {
+            return Lost::Refused;
+        }
         match Error::from_exchange(error) {
             Some(error) => Lost::Broken(error),
             None if has_begun => Lost::Broken(Error::OriginDropped),
             None => Lost::Silent,
         }
     }
+}
+
+fn is_refusal(error: &hyper::Error) -> bool {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        let goes_away = cause.is_go_away() && cause.reason() == Some(h2::Reason::NO_ERROR);
+        let refused = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (goes_away || refused)
+    })
 }
 
 /// Counts the bytes that are read.
@@ -316,12 +339,27 @@ where
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(STREAM_WINDOW_BYTES * MOST_STREAMS as u32)
+        .initial_max_send_streams(STREAMS_UNTOLD)
         .keep_alive_interval(SIGN_OF_LIFE)
         .keep_alive_timeout(SIGN_OF_LIFE)
         .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX));
     let handshake = builder.handshake(TokioIo::new(io)).await;
     let (sender, mut connection) = handshake.map_err(unreachable)?;
-    let places = Rc::new(Cell::new(MOST_STREAMS));
+    // How many streams it takes is the first thing that an origin says.
+    let mut looks = tokio::time::interval(LOOKED_FOR);
+    let told = poll_fn(|cx| {
+        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+            return Poll::Ready(ended.map_err(unreachable));
+        }
+        while connection.current_max_send_streams() == STREAMS_UNTOLD {
+            ready!(looks.poll_tick(cx));
+        }
+        Poll::Ready(Ok(()))
+    });
+    if let Ok(ended) = tokio::time::timeout(FIRST_WORD, told).await {
+        ended?;
+    }
+    let places = Rc::new(Cell::new(connection.current_max_send_streams()));
     let known = places.clone();
     tokio::task::spawn_local(poll_fn(move |cx| {
         let polled = Pin::new(&mut connection).poll(cx);

@@ -4,6 +4,7 @@
 use super::gate::Turn;
 use crate::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -12,15 +13,31 @@ use tokio::sync::Semaphore;
 pub struct LongStreams {
     places: Arc<Semaphore>,
     most: usize,
-    /// Without a byte.
-    pub idle: Duration,
+    idle_millis: Arc<AtomicU64>,
 }
 
 impl LongStreams {
     /// Room for `most` at once.
     pub fn new(most: usize, idle: Duration) -> LongStreams {
         let most = most.min(Semaphore::MAX_PERMITS);
-        LongStreams { places: Arc::new(Semaphore::new(most)), most, idle }
+        let streams = LongStreams {
+            places: Arc::new(Semaphore::new(most)),
+            most,
+            idle_millis: Arc::default(),
+        };
+        streams.set_idle(idle);
+        streams
+    }
+
+    /// How long one may be without a byte.
+    pub fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_millis.load(Ordering::Relaxed))
+    }
+
+    /// Changes that, for those who come.
+    pub fn set_idle(&self, idle: Duration) {
+        let millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+        self.idle_millis.store(millis, Ordering::Relaxed);
     }
 
     /// Takes a place.

@@ -18,7 +18,7 @@ mod wire;
 
 pub use body::{RequestBody, ResponseBody, ResponsePiece, Upload};
 pub use checks::watch;
-pub use endpoint::{Either, is_event_stream};
+pub use endpoint::Either;
 pub use exchange::{Early, Response, Upstream, UpstreamShared};
 pub use long::LongStreams;
 pub use upgrade::Tunnel;

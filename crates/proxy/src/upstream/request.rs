@@ -70,8 +70,14 @@ impl Client {
     /// Looks whether the peer is among those trusted.
     pub fn new(address: IpAddr, trusted: &[Network]) -> Client {
         let address = address.to_canonical();
-        let is_trusted = trusted.iter().any(|network| network.contains(address));
-        Client { address, is_trusted, is_told: true }
+        let mut client = Client { address, is_trusted: false, is_told: true };
+        client.trust_anew(trusted);
+        client
+    }
+
+    /// Looks again whether the peer is among those trusted, after a reload.
+    pub fn trust_anew(&mut self, trusted: &[Network]) {
+        self.is_trusted = trusted.iter().any(|network| network.contains(self.address));
     }
 
     /// Takes scheme and host as a trusted peer tells them, as a proxy in front that ends TLS
@@ -115,6 +121,7 @@ pub fn outgoing(
     for name in NEVER_FORWARDED {
         fields.remove(name);
     }
+    fields.retain(|field| !settings.site.preset.is_internal(field.name));
     if cached {
         fields.retain(|field| !METHOD_OVERRIDES.contains(&field.name));
         normalise(&mut fields, rule);
@@ -242,7 +249,9 @@ impl Outgoing {
             None => HeaderValue::from_str(&origin.authority()),
         };
         headers.insert(http::header::HOST, host.map_err(|_| Error::Malformed("the Host"))?);
-        if let Some(Ok(protocol)) = self.upgrade.as_deref().map(HeaderValue::from_str) {
+        // A request with a body is not asked on a connection that could switch.
+        let upgrade = self.upgrade.as_deref().filter(|_| body.is_empty());
+        if let Some(Ok(protocol)) = upgrade.map(HeaderValue::from_str) {
             headers.insert(http::header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(http::header::UPGRADE, protocol);
         }

@@ -117,7 +117,7 @@ fn one(
         },
     };
     site.preset.dress(&mut site);
-    policy::rule::tell_apart(&mut site.rules);
+    policy::rule::tell_apart(&mut site);
     site
 }
 

@@ -24,9 +24,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Bytes of a request body that a client may send ahead of what is taken. A connection has room for
-/// as many from each of its streams, so that none stops another.
+/// Bytes of a request body that a client may send ahead of what is taken, on a stream and on all
+/// streams of a connection together: what waits for its turn at an origin is held in memory.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 4 * STREAM_WINDOW_BYTES;
 /// Bytes of a response that wait in the connection's buffer, a stream.
 const SEND_BUFFER_BYTES: usize = 32 << 10;
 /// How long a connection that is to end may take for it when nothing is to be sent any more.
@@ -67,8 +68,11 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
             biased;
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
+                    let core = current.core();
+                    let mut peer = peer;
+                    peer.client.trust_anew(&core.shared.settings.trusted_proxies);
                     let stream = Stream {
-                        core: current.core(),
+                        core,
                         peer,
                         given_up: given_up.clone(),
                         stopping: told.clone(),
@@ -147,14 +151,12 @@ impl GivenUp {
 
 fn builder(limits: &ClientLimits) -> Builder {
     let streams = u32::try_from(limits.max_streams).unwrap_or(u32::MAX);
-    // What the protocol allows at the most (RFC 9113 §6.9.1).
-    let window = STREAM_WINDOW_BYTES.saturating_mul(streams).min(i32::MAX as u32);
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(streams)
         .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
         .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(window)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES);
     builder
 }
