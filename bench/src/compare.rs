@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 
+use crate::certificate::Certificate;
 use crate::cli::CompareArgs;
-use crate::load::{self, Order, Plan, Until};
+use crate::load::{self, Order, Plan, Tls, Until};
 use crate::peers::{Kind, Peer, PinnedProcess, Running};
 use crate::report::{LoadSample, Measured, Report, Sample, StormSample};
 use crate::rows::{LoadWork, Row, StormWork, Work};
@@ -28,7 +29,7 @@ pub fn command(args: &CompareArgs) -> anyhow::Result<()> {
     let mut report = Report::default();
     let peers = present_peers(args, &mut report);
     let origin = OriginProcess::start(args.load_core)?;
-    let bench = Bench { args, origin: origin.address };
+    let bench = Bench { args, origin: origin.address, certificate: Certificate::make()? };
     for row in &rows {
         eprintln!("{}", row.title);
         bench.measure_row(row, &peers, &mut report);
@@ -93,6 +94,13 @@ impl OriginProcess {
 struct Bench<'a> {
     args: &'a CompareArgs,
     origin: SocketAddr,
+    certificate: Certificate,
+}
+
+/// What a row asks for, up to the point from which CPU time counts: connections are open.
+enum Prepared<'a> {
+    Load(Box<load::Ready>),
+    Storm(&'a StormWork),
 }
 
 impl Bench<'_> {
@@ -120,7 +128,8 @@ impl Bench<'_> {
     }
 
     fn start(&self, row: &Row, peer: &Peer) -> anyhow::Result<Running> {
-        let running = peer.start(self.origin, row.setup, self.args.server_core)?;
+        let core = self.args.server_core;
+        let running = peer.start(self.origin, row.setup, &self.certificate, core)?;
         if let Work::Load(work) = &row.work {
             self.warm_up(work, &running)?;
         }
@@ -128,13 +137,14 @@ impl Bench<'_> {
     }
 
     fn warm_up(&self, work: &LoadWork, peer: &Running) -> anyhow::Result<()> {
-        let outcome = load::run(&Plan {
+        let plan = Plan {
             until: Until::Requests(work.warm_up),
             order: Order::Sequential,
             header: None,
             status: 200,
-            ..plan(work, peer)?
-        })?;
+            ..self.plan(work, peer)?
+        };
+        let outcome = load::connect(plan)?.run()?;
         if outcome.answered < work.warm_up {
             let (answered, errors) = (outcome.answered, outcome.errors);
             bail!("the warm-up got {answered} good answers of {}: {errors:?}", work.warm_up);
@@ -143,11 +153,15 @@ impl Bench<'_> {
     }
 
     fn measure(&self, row: &Row, peer: &Running, round: u32) -> anyhow::Result<Sample> {
+        let prepared = match &row.work {
+            Work::Load(work) => Prepared::Load(Box::new(self.connect(work, peer, round)?)),
+            Work::Storm(work) => Prepared::Storm(work),
+        };
         let cpu_before = cpu::cpu_time(peer.pid())?;
         let origin_before = get::origin_requests(self.origin, "/")?;
-        let mut measured = match &row.work {
-            Work::Load(work) => Measured::Load(self.load(work, peer, round)?),
-            Work::Storm(work) => Measured::Storm(storm_on(work, peer, round)?),
+        let mut measured = match prepared {
+            Prepared::Load(ready) => Measured::Load(load_on(*ready)?),
+            Prepared::Storm(work) => Measured::Storm(storm_on(work, peer, round)?),
         };
         let cpu = cpu::cpu_time(peer.pid())?.saturating_sub(cpu_before);
         let origin_requests = get::origin_requests(self.origin, "/")? - origin_before;
@@ -166,29 +180,38 @@ impl Bench<'_> {
         })
     }
 
-    fn load(&self, work: &LoadWork, peer: &Running, round: u32) -> anyhow::Result<LoadSample> {
-        let outcome = load::run(&Plan {
+    fn connect(&self, work: &LoadWork, peer: &Running, round: u32) -> anyhow::Result<load::Ready> {
+        load::connect(Plan {
             until: Until::Elapsed(Duration::from_secs(self.args.seconds)),
             order: Order::Random(SEED + u64::from(round)),
-            ..plan(work, peer)?
-        })?;
-        if outcome.answered == 0 {
-            bail!("no good answer at all: {:?}", outcome.errors);
-        }
-        Ok(LoadSample::from(&outcome))
+            ..self.plan(work, peer)?
+        })
+    }
+
+    fn plan(&self, work: &LoadWork, peer: &Running) -> anyhow::Result<Plan> {
+        let tls = |version: load::Version| {
+            let config = self.certificate.client(version.alpn())?;
+            anyhow::Ok(Tls { config, version })
+        };
+        Ok(Plan {
+            server: peer.address,
+            connections: work.connections,
+            until: Until::Requests(0),
+            pattern: work.pattern.parse().map_err(anyhow::Error::msg)?,
+            order: Order::Sequential,
+            header: work.header.clone(),
+            status: work.status,
+            tls: work.version.map(tls).transpose()?,
+        })
     }
 }
 
-fn plan(work: &LoadWork, peer: &Running) -> anyhow::Result<Plan> {
-    Ok(Plan {
-        server: peer.address,
-        connections: work.connections,
-        until: Until::Requests(0),
-        pattern: work.pattern.parse().map_err(anyhow::Error::msg)?,
-        order: Order::Sequential,
-        header: work.header.clone(),
-        status: work.status,
-    })
+fn load_on(ready: load::Ready) -> anyhow::Result<LoadSample> {
+    let outcome = ready.run()?;
+    if outcome.answered == 0 {
+        bail!("no good answer at all: {:?}", outcome.errors);
+    }
+    Ok(LoadSample::from(&outcome))
 }
 
 fn storm_on(work: &StormWork, peer: &Running, round: u32) -> anyhow::Result<StormSample> {

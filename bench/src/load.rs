@@ -1,23 +1,24 @@
 //! The load generator: one thread that keeps N connections busy with GETs of chosen URLs.
 //!
-//! It is cheap (one read, one write and an epoll wait shared by many per request), so that the
-//! server on the other core is what limits the rate. A closed loop: each connection asks again
-//! when its answer is whole.
+//! A closed loop: each connection, or each of its streams, asks again when its answer is whole.
+//! `plain` drives connections without TLS and `tls` those with it; `asker` chooses the URLs.
 
-use std::io;
+mod asker;
+mod plain;
+mod tls;
+
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use mio::{Events, Poll, Token};
+use rustls::ClientConfig;
 
 use crate::cli::LoadArgs;
-use crate::client::{Client, Exchange, Failure};
+use crate::client::Failure;
 use crate::histogram::Histogram;
 use crate::pattern::UrlPattern;
-use crate::rng::Rng;
 
-const READ_BUFFER_BYTES: usize = 256 << 10;
 /// Ends a run by requests on a server that answers no more.
 const MAX_RUN: Duration = Duration::from_secs(120);
 /// Ends a run on a server that only fails.
@@ -40,6 +41,39 @@ pub struct Plan {
     pub header: Option<String>,
     /// The status that every answer must have.
     pub status: u16,
+    /// How TLS is spoken; `None`: plain HTTP/1.1.
+    pub tls: Option<Tls>,
+}
+
+/// TLS, and what is spoken over it.
+#[derive(Clone)]
+pub struct Tls {
+    /// Whom to believe and which protocol to ask for.
+    pub config: Arc<ClientConfig>,
+    /// The version of HTTP that `config` asks for.
+    pub version: Version,
+}
+
+/// A version of HTTP over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2 {
+        /// How many streams each connection keeps busy.
+        streams: u32,
+    },
+}
+
+impl Version {
+    /// Its name in ALPN (RFC 7301).
+    pub fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::Http1 => b"http/1.1",
+            Self::Http2 { .. } => b"h2",
+        }
+    }
 }
 
 /// When a run ends.
@@ -117,8 +151,9 @@ pub fn command(args: &LoadArgs) -> anyhow::Result<()> {
         order: if args.in_order { Order::Sequential } else { Order::Random(args.seed) },
         header: args.header.clone(),
         status: args.status,
+        tls: None,
     };
-    let outcome = run(&plan)?;
+    let outcome = connect(plan)?.run()?;
     let latency = &outcome.latency;
     println!("{:.0} requests/s, {} answered", outcome.rate(), outcome.answered);
     println!(
@@ -131,200 +166,78 @@ pub fn command(args: &LoadArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the plan to its end, which always comes: by time, by count, or by too many errors.
-pub fn run(plan: &Plan) -> anyhow::Result<Outcome> {
-    let mut poll = Poll::new().context("opening epoll")?;
-    let mut run = Run::connect(plan, &poll).context("connecting to the server under load")?;
-    let mut events = Events::with_capacity(1024);
-    let mut scratch = vec![0; READ_BUFFER_BYTES];
-    run.start(&poll);
-    while !run.is_over() {
-        match poll.poll(&mut events, Some(run.time_left())) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => other.context("waiting for events")?,
-        }
-        for event in &events {
-            run.advance(event, &poll, &mut scratch);
-        }
-    }
-    Ok(run.finish())
+/// Connections that are open and have asked for nothing that counts.
+pub enum Ready {
+    /// Without TLS.
+    Plain(plain::Ready),
+    /// With TLS, all handshakes done.
+    Tls(tls::Ready),
 }
 
-/// A run under way.
-struct Run<'a> {
-    plan: &'a Plan,
-    asker: Asker<'a>,
-    /// `None`: the connection was lost and no new one could be made.
-    clients: Vec<Option<Client>>,
-    began: Instant,
-    deadline: Instant,
+/// Opens the plan's connections.
+pub fn connect(plan: Plan) -> anyhow::Result<Ready> {
+    let ready = match plan.tls.clone() {
+        None => plain::Ready::connect(plan).map(Ready::Plain),
+        Some(tls) => tls::Ready::connect(plan, tls).map(Ready::Tls),
+    };
+    ready.context("connecting to the server under load")
+}
+
+impl Ready {
+    /// Runs the plan to its end, which always comes: by time, by count, or by too many errors.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Plain(ready) => ready.run(),
+            Self::Tls(ready) => Ok(ready.run()),
+        }
+    }
+}
+
+/// What is counted while a run is under way.
+struct Tally {
+    status: u16,
+    until: Until,
     answered: u64,
     errors: Errors,
     latency: Histogram,
 }
 
-impl<'a> Run<'a> {
-    fn connect(plan: &'a Plan, poll: &Poll) -> io::Result<Self> {
-        let connect = |n| Client::connect(plan.server, poll.registry(), Token(n)).map(Some);
-        let clients = (0..plan.connections as usize).map(connect).collect::<io::Result<_>>()?;
-        let began = Instant::now();
-        let limit = match plan.until {
-            Until::Elapsed(duration) => duration,
-            Until::Requests(_) => MAX_RUN,
-        };
-        Ok(Self {
-            plan,
-            asker: Asker::new(plan),
-            clients,
-            began,
-            deadline: began + limit,
+impl Tally {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            status: plan.status,
+            until: plan.until,
             answered: 0,
             errors: Errors::default(),
             latency: Histogram::new(),
-        })
-    }
-
-    fn start(&mut self, poll: &Poll) {
-        (0..self.clients.len()).for_each(|at| self.ask(at, poll));
-    }
-
-    fn advance(&mut self, event: &mio::event::Event, poll: &Poll, scratch: &mut [u8]) {
-        let Token(at) = event.token();
-        let Some(client) = &mut self.clients[at] else { return };
-        match client.advance(event, scratch) {
-            Ok(None) => {}
-            Ok(Some(exchange)) => self.answered(at, exchange, poll),
-            Err(failure) => self.failed(at, failure, poll),
         }
     }
 
-    fn answered(&mut self, at: usize, exchange: Exchange, poll: &Poll) {
-        if exchange.answer.status == self.plan.status {
+    fn answered(&mut self, status: u16, whole: Duration) {
+        if status == self.status {
             self.answered += 1;
-            self.latency.record(exchange.whole);
+            self.latency.record(whole);
         } else {
             self.errors.status += 1;
         }
-        if exchange.answer.closes {
-            self.reconnect(at, poll);
-        }
-        self.ask(at, poll);
     }
 
-    fn failed(&mut self, at: usize, failure: Failure, poll: &Poll) {
-        self.errors.count(failure);
-        self.reconnect(at, poll);
-        self.ask(at, poll);
-    }
-
-    /// Asks for the next URL; where the connection turns out to be lost, once more on a new one.
-    fn ask(&mut self, at: usize, poll: &Poll) {
-        for _ in 0..2 {
-            let Some(client) = &mut self.clients[at] else { return };
-            let Some(index) = self.asker.next_index() else { return };
-            let asker = &self.asker;
-            match client.ask(Instant::now(), |out| asker.write(index, out)) {
-                Ok(()) => return,
-                Err(failure) => self.errors.count(failure),
-            }
-            self.reconnect(at, poll);
-        }
-    }
-
-    fn reconnect(&mut self, at: usize, poll: &Poll) {
-        self.clients[at] = Client::connect(self.plan.server, poll.registry(), Token(at)).ok();
-        self.errors.connect += u64::from(self.clients[at].is_none());
-    }
-
-    fn is_over(&self) -> bool {
+    /// Whether all was asked that was wanted, or too much went wrong.
+    fn is_enough(&self) -> bool {
         let done = self.answered + self.errors.total();
-        let enough = matches!(self.plan.until, Until::Requests(wanted) if done >= wanted);
-        enough || self.errors.total() > MAX_ERRORS || Instant::now() >= self.deadline
+        let enough = matches!(self.until, Until::Requests(wanted) if done >= wanted);
+        enough || self.errors.total() > MAX_ERRORS
     }
 
-    fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    fn finish(self) -> Outcome {
-        Outcome {
-            answered: self.answered,
-            elapsed: self.began.elapsed(),
-            errors: self.errors,
-            latency: self.latency,
-        }
+    fn finish(self, elapsed: Duration) -> Outcome {
+        Outcome { answered: self.answered, elapsed, errors: self.errors, latency: self.latency }
     }
 }
 
-/// Chooses URLs and writes requests.
-struct Asker<'a> {
-    pattern: &'a UrlPattern,
-    rng: Option<Rng>,
-    asked: u64,
-    limit: u64,
-    /// What follows the path: version, host, the extra header, the empty line.
-    tail: String,
-}
-
-impl<'a> Asker<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let extra = plan.header.as_ref().map_or(String::new(), |line| format!("{line}\r\n"));
-        Self {
-            pattern: &plan.pattern,
-            rng: match plan.order {
-                Order::Sequential => None,
-                Order::Random(seed) => Some(Rng::new(seed)),
-            },
-            asked: 0,
-            limit: match plan.until {
-                Until::Elapsed(_) => u64::MAX,
-                Until::Requests(wanted) => wanted,
-            },
-            tail: format!(" HTTP/1.1\r\nHost: {}\r\n{extra}\r\n", plan.server),
-        }
-    }
-
-    /// Which URL comes next; `None` when all were asked for.
-    fn next_index(&mut self) -> Option<u64> {
-        if self.asked == self.limit {
-            return None;
-        }
-        let index = match &mut self.rng {
-            Some(rng) => rng.below(self.pattern.len()),
-            None => self.asked % self.pattern.len(),
-        };
-        self.asked += 1;
-        Some(index)
-    }
-
-    fn write(&self, index: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"GET ");
-        self.pattern.write(index, out);
-        out.extend_from_slice(self.tail.as_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sequential_requests_ask_for_each_url_once() {
-        let plan = Plan {
-            server: SocketAddr::from(([127, 0, 0, 1], 80)),
-            connections: 1,
-            until: Until::Requests(3),
-            pattern: "/k/{0..3}".parse().expect("a good pattern"),
-            order: Order::Sequential,
-            header: Some("If-None-Match: \"x\"".into()),
-            status: 304,
-        };
-        let mut asker = Asker::new(&plan);
-        let indices: Vec<u64> = std::iter::from_fn(|| asker.next_index()).collect();
-        assert_eq!(indices, [0, 1, 2]);
-        let mut out = Vec::new();
-        asker.write(2, &mut out);
-        let wanted = b"GET /k/2 HTTP/1.1\r\nHost: 127.0.0.1:80\r\nIf-None-Match: \"x\"\r\n\r\n";
-        assert_eq!(out, wanted);
+/// How long a run may take.
+fn limit(until: Until) -> Duration {
+    match until {
+        Until::Elapsed(duration) => duration,
+        Until::Requests(_) => MAX_RUN,
     }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress goes to standard error")]
 
 mod bare;
+mod certificate;
 mod cli;
 mod client;
 mod compare;

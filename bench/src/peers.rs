@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 pub use process::PinnedProcess;
 
+use crate::certificate::{Certificate, Files};
 use crate::{get, machine};
 
 const READY_WITHIN: Duration = Duration::from_secs(15);
@@ -47,6 +48,13 @@ pub enum Kind {
     Bare,
 }
 
+impl Kind {
+    /// Whether this bench sets it up to speak TLS with clients.
+    fn speaks_tls(self) -> bool {
+        matches!(self, Self::Larder | Self::Nginx | Self::NginxTuned)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -67,6 +75,8 @@ pub struct Setup {
     pub cache: Cache,
     /// Whether requests go through to the origin, so that the floor is a relay.
     pub reaches_origin: bool,
+    /// Whether they speak TLS 1.3 with clients, and over it HTTP/2 and HTTP/1.1.
+    pub tls: bool,
 }
 
 /// What cache a peer has. Varnish and nginx take memory as they need it and get room for all in
@@ -93,6 +103,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// What the row wants.
     pub setup: Setup,
+    /// What the peer shows where it speaks TLS.
+    pub certificate: Option<Files>,
 }
 
 impl Site {
@@ -144,14 +156,25 @@ impl Peer {
     }
 
     /// Starts the peer on one core and waits until it is ready.
-    pub fn start(&self, origin: SocketAddr, setup: Setup, core: usize) -> anyhow::Result<Running> {
+    pub fn start(
+        &self,
+        origin: SocketAddr,
+        setup: Setup,
+        certificate: &Certificate,
+        core: usize,
+    ) -> anyhow::Result<Running> {
+        if setup.tls && !self.kind.speaks_tls() {
+            bail!("the bench does not set it up for TLS");
+        }
         let folder = temporary_folder()?;
+        let files = setup.tls.then(|| certificate.write(folder.path())).transpose();
         let site = Site {
             origin,
             listen: machine::free_address()?,
             admin: machine::free_address()?,
             folder: folder.path().to_owned(),
             setup,
+            certificate: files.context("writing the certificate")?,
         };
         let command = self.command(&site).context("writing the configuration")?;
         let process = PinnedProcess::start(command, core, &folder.path().join("output.log"))?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Cache, Site};
+use crate::certificate::Files;
 
 /// Writes what configuration there is and gives the command.
 pub fn command(program: &Path, site: &Site) -> io::Result<Command> {
@@ -25,13 +26,18 @@ pub fn command(program: &Path, site: &Site) -> io::Result<Command> {
 
 fn configuration(site: &Site) -> Option<String> {
     let (storage, rule) = match site.setup.cache {
-        Cache::Default => return None,
+        Cache::Default if site.certificate.is_none() => return None,
+        Cache::Default => ("", ""),
         Cache::Large => ("[storage]\nmemory = \"512MiB\"\n\n", ""),
         Cache::Off => ("", "\n[[site.rule]]\nmatch = { path = \"/*\" }\ncache = \"off\"\n"),
     };
     let Site { origin, listen, admin, .. } = site;
+    let tls = site.certificate.as_ref().map_or(String::new(), |files| {
+        let Files { certificate, key } = files;
+        format!("tls = {{ certificate = {certificate:?}, key = {key:?} }}\n")
+    });
     Some(format!(
-        "[server]\nlisten = [\"{listen}\"]\n\n[admin]\nlisten = \"{admin}\"\n\n\
+        "[server]\nlisten = [\"{listen}\"]\n{tls}\n[admin]\nlisten = \"{admin}\"\n\n\
          {storage}[[site]]\norigin = \"http://{origin}\"\n{rule}"
     ))
 }

@@ -28,6 +28,11 @@ fn configuration(site: &Site, tuning: &str) -> String {
         Cache::Default | Cache::Large => CACHE,
         Cache::Off => "",
     };
+    let (ssl, tls) = site.certificate.as_ref().map_or(("", String::new()), |files| {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        let files = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+        ("ssl http2 ", format!("{files} ssl_protocols TLSv1.3;"))
+    });
     format!(
         "{user}
 daemon off;
@@ -54,7 +59,8 @@ http {{
         keepalive_requests 100000000;
     }}
     server {{
-        listen {listen} backlog=4096;
+        listen {listen} {ssl}backlog=4096;
+        {tls}
         location / {{
             proxy_pass http://origin;
             proxy_http_version 1.1;
