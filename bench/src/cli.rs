@@ -22,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Start the peers one beside the other and print the side-by-side table.
     Compare(CompareArgs),
+    /// Have Larder abused for a while, check honest answers meanwhile and what stays behind.
+    Soak(SoakArgs),
     /// Load one server with keep-alive GETs.
     Load(LoadArgs),
     /// Send one request on each of many open connections at the same moment.
@@ -59,6 +61,20 @@ pub struct CompareArgs {
     /// The core that load generator and origin share.
     #[arg(long, default_value_t = 1)]
     pub load_core: usize,
+}
+
+/// What `soak` takes.
+#[derive(Args)]
+pub struct SoakArgs {
+    /// Larder's binary.
+    #[arg(long, default_value = "target/release/larder")]
+    pub larder: PathBuf,
+    /// How long it lasts.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(3..=86_400))]
+    pub seconds: u64,
+    /// The seed of all that is chosen at random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// What `load` takes.

@@ -2,21 +2,19 @@
 //! alternation (A B C A B C …), so that what disturbs the machine disturbs them alike.
 
 use std::net::SocketAddr;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tempfile::TempDir;
 
 use crate::certificate::Certificate;
 use crate::cli::CompareArgs;
 use crate::load::{self, Order, Plan, Tls, Until};
-use crate::peers::{Kind, Peer, PinnedProcess, Running};
+use crate::origin_process::OriginProcess;
+use crate::peers::{Kind, Peer, Running};
 use crate::report::{LoadSample, Measured, Report, Sample, StormSample};
 use crate::rows::{LoadWork, Row, StormWork, Work};
 use crate::{cpu, get, machine, report, rows, storm};
 
-const ORIGIN_READY_WITHIN: Duration = Duration::from_secs(5);
 /// The seed of the URLs' order; each round goes on from another one.
 const SEED: u64 = 20_260_801;
 
@@ -28,7 +26,7 @@ pub fn command(args: &CompareArgs) -> anyhow::Result<()> {
     })?;
     let mut report = Report::default();
     let peers = present_peers(args, &mut report);
-    let origin = OriginProcess::start(args.load_core)?;
+    let origin = OriginProcess::start(Some(args.load_core))?;
     let bench = Bench { args, origin: origin.address, certificate: Certificate::make()? };
     for row in &rows {
         eprintln!("{}", row.title);
@@ -64,31 +62,6 @@ fn present_peers(args: &CompareArgs, report: &mut Report) -> Vec<Peer> {
         }
     }
     present
-}
-
-/// The origin, on the load generator's core.
-struct OriginProcess {
-    address: SocketAddr,
-    _process: PinnedProcess,
-    _folder: TempDir,
-}
-
-impl OriginProcess {
-    fn start(core: usize) -> anyhow::Result<Self> {
-        let address = machine::free_address()?;
-        let folder = tempfile::tempdir().context("making a temporary folder")?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["origin", "--listen", &address.to_string()]);
-        let process = PinnedProcess::start(command, core, &folder.path().join("origin.log"))?;
-        let deadline = Instant::now() + ORIGIN_READY_WITHIN;
-        while get::origin_requests(address, "/").is_err() {
-            if Instant::now() > deadline {
-                bail!("the bench's own origin does not answer on {address}");
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(Self { address, _process: process, _folder: folder })
-    }
 }
 
 struct Bench<'a> {

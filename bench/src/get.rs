@@ -1,4 +1,5 @@
-//! A plain blocking GET, for readiness and for the origin's counters: never for what is measured.
+//! A plain blocking GET, for readiness, the origin's counters and what Larder says of itself:
+//! never for what is measured.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -7,18 +8,25 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-const MAX_ANSWER_BYTES: u64 = 64 << 10;
+const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
 /// How many requests the bench origin has seen whose path begins with `prefix`.
 pub fn origin_requests(origin: SocketAddr, prefix: &str) -> anyhow::Result<u64> {
-    let answer = get(origin, &format!("/count?path={prefix}"))?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("the origin's answer has no body")?;
+    let body = body(origin, &format!("/count?path={prefix}"))?;
     body.trim().parse().context("the origin's count is no number")
 }
 
 /// Whether a GET of this path is answered 200.
 pub fn is_ok(server: SocketAddr, path: &str) -> bool {
     get(server, path).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// The body of the answer to a GET of this path.
+pub fn body(server: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let answer = get(server, path)?;
+    let (_, body) =
+        answer.split_once("\r\n\r\n").context("an answer without an end of its head")?;
+    Ok(body.to_owned())
 }
 
 fn get(server: SocketAddr, path: &str) -> anyhow::Result<String> {

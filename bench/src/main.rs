@@ -1,6 +1,7 @@
 //! The bench: measures Larder beside other HTTP caches on one machine.
 //!
 //! `compare` starts each peer pinned to one core, drives it from the other and prints the table;
+//! `soak` has Larder abused for a while and looks at what stays behind;
 //! `load`, `storm`, `origin` and `bare` are its parts, each usable alone.
 #![allow(clippy::print_stdout, reason = "a command-line tool: results go to standard output")]
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress goes to standard error")]
@@ -16,6 +17,7 @@ mod histogram;
 mod load;
 mod machine;
 mod origin;
+mod origin_process;
 mod pattern;
 mod peers;
 mod relay;
@@ -24,6 +26,7 @@ mod response;
 mod rng;
 mod rows;
 mod serve;
+mod soak;
 mod stats;
 mod storm;
 mod tcp;
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     machine::raise_open_files_limit()?;
     match cli::Cli::parse().command {
         cli::Command::Compare(args) => compare::command(&args),
+        cli::Command::Soak(args) => soak::command(&args),
         cli::Command::Load(args) => load::command(&args),
         cli::Command::Storm(args) => storm::command(&args),
         cli::Command::Origin(args) => origin::command(&args),

@@ -3,6 +3,8 @@
 //!
 //! `/size/N/…` answers N bytes, fresh for an hour, with a strong ETag; `/nostore/N/…` the same
 //! with `no-store`; `/slow/MS/N/…` and `/slownostore/MS/N/…` wait MS milliseconds first;
+//! `/text/N/…` answers N bytes of text that say their path over and over, so that the answer to
+//! another one shows;
 //! `/count?path=P` says how many requests had a path that begins with P.
 
 use std::collections::HashMap;
@@ -107,17 +109,43 @@ impl Origin {
 impl Handler for Origin {
     fn answer(&mut self, request: &Request<'_>) -> Reply {
         if let Some(prefix) = request.target.strip_prefix("/count?path=") {
-            return text("200 OK", &self.counted(prefix).to_string());
+            return plain("200 OK", &self.counted(prefix).to_string());
+        }
+        if let Some(size) = text_size(request.target) {
+            self.count(request.target);
+            return text_reply(request.target, size);
         }
         let Some(wanted) = Wanted::parse(request.target) else {
-            return text("404 Not Found", "no such path; see bench/src/origin.rs");
+            return plain("404 Not Found", "no such path; see bench/src/origin.rs");
         };
         self.count(request.target);
         self.reply(wanted)
     }
 }
 
-fn text(status: &str, body: &str) -> Reply {
+/// How long the text is that a path of `/text/` asks for.
+pub fn text_size(path: &str) -> Option<usize> {
+    let size = path.strip_prefix("/text/")?.split('/').next()?.parse().ok()?;
+    (size <= MAX_BODY_BYTES).then_some(size)
+}
+
+/// The text of a path: what its answer has as its body.
+pub fn text(path: &str, size: usize) -> Vec<u8> {
+    let line = format!("This is the text of {path}.\n");
+    line.into_bytes().into_iter().cycle().take(size).collect()
+}
+
+fn text_reply(path: &str, size: usize) -> Reply {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: text/plain\r\n\
+         Cache-Control: max-age=3600\r\nETag: {}\r\nContent-Length: {size}\r\n\r\n",
+        etag(size)
+    );
+    Reply { body: text(path, size).into(), ..Reply::bare(head.into_bytes().into()) }
+}
+
+fn plain(status: &str, body: &str) -> Reply {
     let length = body.len();
     let whole = format!(
         "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -146,6 +174,13 @@ mod tests {
         ] {
             assert_eq!(Wanted::parse(path), meaning, "{path}");
         }
+    }
+
+    #[test]
+    fn texts_say_their_path() {
+        assert_eq!(text_size("/text/30/a"), Some(30));
+        assert_eq!(text_size("/size/30/a"), None);
+        assert_eq!(text("/t", 26), b"This is the text of /t.\nTh");
     }
 
     #[test]

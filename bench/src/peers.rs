@@ -177,7 +177,7 @@ impl Peer {
             certificate: files.context("writing the certificate")?,
         };
         let command = self.command(&site).context("writing the configuration")?;
-        let process = PinnedProcess::start(command, core, &folder.path().join("output.log"))?;
+        let process = PinnedProcess::start(command, Some(core), &folder.path().join("output.log"))?;
         let mut running = Running { kind: self.kind, address: site.listen, process, folder };
         running.wait_until_ready(site.admin)?;
         Ok(running)

@@ -22,17 +22,17 @@ pub struct PinnedProcess {
 }
 
 impl PinnedProcess {
-    /// Starts the command on one core; what it writes goes to the file `log`.
-    pub fn start(mut command: Command, core: usize, log: &Path) -> anyhow::Result<Self> {
+    /// Starts the command, on one core or on any; what it writes goes to the file `log`.
+    pub fn start(mut command: Command, core: Option<usize>, log: &Path) -> anyhow::Result<Self> {
         let log = File::create(log).context("making the log of a process")?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let prepare = move || {
             // Should the bench be killed, its servers shall not stay.
             rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-            machine::pin_to(core)?;
+            core.map_or(Ok(()), machine::pin_to)?;
             Ok(())
         };
-        // SAFETY: between fork and exec only two system calls are made; nothing is allocated and
+        // SAFETY: between fork and exec at most two system calls are made; nothing is allocated and
         // no lock is taken.
         unsafe { command.pre_exec(prepare) };
         let child = command.spawn().with_context(|| format!("starting {command:?}"))?;
@@ -106,7 +106,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 60 & wait"]);
-        let process = PinnedProcess::start(command, 0, &folder.path().join("log"))
+        let process = PinnedProcess::start(command, Some(0), &folder.path().join("log"))
             .expect("every machine has a shell");
         let deadline = Instant::now() + Duration::from_secs(5);
         let tree = loop {
