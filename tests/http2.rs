@@ -256,3 +256,24 @@ fn requests_whose_connection_ends_are_counted_all_the_same() {
     larder.wait_for_metric("larder_requests_total", &["status=\"499\""], 5);
     gate.open();
 }
+
+/// What a library says of a single connection let any client fill the log.
+#[test]
+fn a_client_that_resets_again_and_again_is_not_told_of_line_by_line() {
+    let origin = Origin::as_told();
+    let larder = Larder::before(&origin);
+    let mut flood = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for stream in (1..120_u8).step_by(2) {
+        // GET http://a/, and its reset (CANCEL).
+        flood.extend([0, 0, 6, 1, 5, 0, 0, 0, stream, 0x82, 0x84, 0x86, 0x41, 1, b'a']);
+        flood.extend([0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, 8]);
+    }
+    for _ in 0..20 {
+        let mut client = larder.connect();
+        client.send(&flood);
+        client.finish_sending();
+        client.read_to_end();
+    }
+    assert_eq!(larder.error_lines("reset"), [""; 0]);
+    assert_eq!(larder.get("/").status, 200);
+}

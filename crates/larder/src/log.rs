@@ -2,16 +2,29 @@
 
 use crate::config::written::Level;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Begins to log. A second call changes nothing.
 pub fn start(level: Level) {
-    let lines = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(filter(level))
-        .with_target(false)
-        .with_ansi(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    let lines = tracing_subscriber::registry().with(lines.with_filter(wanted(level)));
     // It fails only if there is a logger already.
     let _ = lines.try_init();
+}
+
+/// Libraries tell of what single connections do, which would let strangers fill the log: they are
+/// listened to only by who looks for a fault.
+fn wanted(level: Level) -> Targets {
+    let all = Targets::new().with_default(filter(level));
+    if matches!(level, Level::Debug | Level::Trace) {
+        return all;
+    }
+    ["h2", "hyper", "hyper_util", "rustls", "tokio_rustls"]
+        .into_iter()
+        .fold(all, |targets, library| targets.with_target(library, LevelFilter::ERROR))
 }
 
 fn filter(level: Level) -> LevelFilter {
