@@ -22,6 +22,11 @@ pub struct KeyRef<'a>(&'a [u8]);
 const END: u8 = 0;
 
 impl Key {
+    /// The key with those bytes, which a [`KeyRef`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Key {
+        Key(bytes.into())
+    }
+
     /// The key as a reference.
     pub fn as_ref(&self) -> KeyRef<'_> {
         KeyRef(&self.0)

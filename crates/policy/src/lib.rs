@@ -21,6 +21,7 @@ pub mod glob;
 pub mod key;
 pub mod media_type;
 pub mod meta;
+pub mod meta_code;
 pub mod name;
 pub mod negotiate;
 pub mod path;

@@ -31,7 +31,7 @@ const LEFT_OUT_OF_REFRESHES: [Name; 11] = [
 pub struct Variant(Box<[Nominated]>);
 
 /// A nominated field and the value that the request had.
-type Nominated = (Box<str>, Box<[u8]>);
+pub type Nominated = (Box<str>, Box<[u8]>);
 
 /// Why a `Vary` cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,16 @@ impl Variant {
     /// The nominated fields in lower case.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &**name)
+    }
+
+    /// The nominated fields with their values, as they are compared.
+    pub fn nominated(&self) -> &[Nominated] {
+        &self.0
+    }
+
+    /// The variant that [`Variant::nominated`] told of.
+    pub fn from_nominated(nominated: Box<[Nominated]>) -> Variant {
+        Variant(nominated)
     }
 
     /// Whether the response is chosen by who asks, so that nobody else can ask for it.

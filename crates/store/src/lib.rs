@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+pub mod disk;
 mod door;
 mod entry;
 mod memory;

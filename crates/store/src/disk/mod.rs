@@ -1,0 +1,52 @@
+//! The disk tier: a log of segments for small responses, an index in memory.
+//!
+//! [`Disk`] is the door. Below it: [`device`] and [`folder`] (the seam to the file system), the
+//! forms on disk (`format`, `record`, `contents`), the tables in memory (`index`, `segments`,
+//! `queue`), those who ask (`look`) and the one who writes (`worker`, `batch`, `log`, `reclaim`).
+//!
+//! Order on disk is the order of time: the last record of a key and variant counts. A segment is
+//! given up whole, and only so that nothing older comes back: either it is the oldest, or all of it
+//! that counts, what was forgotten too, is carried to the end first.
+
+mod batch;
+mod contents;
+mod device;
+mod error;
+mod folder;
+mod format;
+mod held;
+mod index;
+mod log;
+mod look;
+mod op;
+mod open;
+mod pool;
+mod queue;
+mod reclaim;
+mod record;
+mod reply;
+mod scan;
+mod segments;
+mod shared;
+mod stats;
+mod tier;
+mod worker;
+
+#[cfg(test)]
+mod faulty_device_tests;
+#[cfg(test)]
+mod fixture_tests;
+#[cfg(test)]
+mod seeds_tests;
+#[cfg(test)]
+mod tier_tests;
+
+pub use device::{Device, DeviceFile, Listed};
+pub use error::OpenError;
+pub use folder::Folder;
+pub use format::Format;
+pub use look::Stored;
+pub use op::DiskBody;
+pub use shared::{Clock, Settings};
+pub use stats::DiskStats;
+pub use tier::{Disk, Found, MAX_SMALL_BODY_BYTES};

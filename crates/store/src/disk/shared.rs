@@ -1,0 +1,170 @@
+//! What the thread that writes and those who ask have in common.
+
+use super::device::Device;
+use super::format::Format;
+use super::index::{Index, Slot};
+use super::op::{Act, Op};
+use super::pool::Pool;
+use super::queue::Queue;
+use super::record::url_hash;
+use super::segments::{Segment, Segments};
+use super::stats::{Counts, count};
+use policy::time::Timestamp;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The wall clock, as the caller has it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a disk tier works.
+#[derive(Clone)]
+pub struct Settings {
+    /// Bytes that all its files may take together.
+    pub size_bytes: u64,
+    /// Bytes of one segment, at most [`Settings::MAX_SEGMENT_BYTES`] and an eighth of all.
+    pub segment_bytes: u64,
+    /// Bytes of the file system that stay free.
+    pub min_free_bytes: u64,
+    /// Bytes that may wait to be written.
+    pub queue_bytes: usize,
+    /// Threads for reads that wait for a disk; with none, who asks waits.
+    pub readers: usize,
+    /// Random numbers that a new folder takes as its own.
+    pub fresh: Format,
+    /// The clock by which a failing disk is tried again.
+    pub clock: Clock,
+}
+
+impl Settings {
+    /// The longest segment that the index can address, in bytes.
+    pub const MAX_SEGMENT_BYTES: u64 = 256 << 20;
+
+    /// The bytes of a segment that suit a size.
+    pub fn segment_bytes_for(size_bytes: u64) -> u64 {
+        (size_bytes / 32).clamp(1 << 20, Settings::MAX_SEGMENT_BYTES)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("size_bytes", &self.size_bytes)
+            .field("segment_bytes", &self.segment_bytes)
+            .field("min_free_bytes", &self.min_free_bytes)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("readers", &self.readers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The state of a disk tier.
+pub(crate) struct Shared {
+    pub device: Arc<dyn Device>,
+    pub format: Format,
+    pub settings: Settings,
+    pub index: Index,
+    pub segments: Segments,
+    pub queue: Queue,
+    pub pool: Pool,
+    pub counts: Counts,
+    /// The greatest sequence number in use.
+    pub seq: AtomicU64,
+    /// Why nothing is written at present.
+    pub failing: Mutex<Option<String>>,
+    /// Damage was told of already.
+    has_told: AtomicBool,
+}
+
+impl Shared {
+    pub fn new(device: Arc<dyn Device>, format: Format, settings: Settings) -> Shared {
+        Shared {
+            device,
+            format,
+            index: Index::new(),
+            segments: Segments::default(),
+            queue: Queue::new(settings.queue_bytes),
+            pool: Pool::new(settings.readers),
+            counts: Counts::default(),
+            seq: AtomicU64::new(0),
+            failing: Mutex::default(),
+            has_told: AtomicBool::new(false),
+            settings,
+        }
+    }
+
+    /// The hash of a URL scope in this store.
+    pub fn url_hash(&self, url: &[u8]) -> u64 {
+        url_hash(self.format.seed, url)
+    }
+
+    /// Lets an act wait for the thread that writes. `act` is made under the lock of the URL's shard,
+    /// and `otherwise` takes its place if there is no room for it; if there is none for that
+    /// either, all that is known of the URL is given up. Says whether `act` itself waits.
+    pub fn submit(
+        &self,
+        url: u64,
+        act: impl FnOnce() -> Act,
+        otherwise: impl FnOnce(Act) -> Act,
+    ) -> bool {
+        let mut shard = self.index.shard(url);
+        let mut act = act();
+        if matches!(act, Act::Invalidate) {
+            shard.change_url(url, |slot| slot.with_must_validate(true));
+        }
+        let has_room = self.queue.has_room(&act);
+        if !has_room {
+            act = otherwise(act);
+            if !self.queue.has_room(&act) {
+                shard.drop_url(url);
+                count(&self.counts.lost_notes, 1);
+                return false;
+            }
+        }
+        // Under the lock, so that the acts on one URL are numbered as they are queued.
+        let seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let op = Op::new(seq, url, act);
+        shard.wait(op.clone());
+        self.queue.push(op);
+        has_room
+    }
+
+    /// Takes a slot whose record cannot be read out of the index. Says no if the slot does not
+    /// stand for that record any more: then whoever read it has to look again.
+    pub fn discard(&self, url: u64, slot: Slot, segment: &Arc<Segment>) -> bool {
+        let mut shard = self.index.shard(url);
+        let stands = self.segments.at(slot.lies().segment);
+        let stands = stands.is_some_and(|stands| Arc::ptr_eq(&stands, segment));
+        let discarded = stands && shard.remove(slot).is_some();
+        drop(shard);
+        if discarded {
+            segment.bury(u64::from(slot.lies().length));
+        }
+        discarded
+    }
+
+    /// Counts damage, and tells of the first.
+    pub fn tell_damage(&self, uid: u64, offset: u32) {
+        count(&self.counts.corrupt_records, 1);
+        if !self.has_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                segment = uid,
+                offset,
+                "a damaged record on disk; more are only counted"
+            );
+        }
+    }
+
+    /// Notes why nothing is written, or that all is well again.
+    pub fn set_failing(&self, why: Option<String>) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*failing, &why) {
+            (None, Some(why)) => {
+                tracing::error!(why, "the disk tier cannot write; it goes on reading")
+            }
+            (Some(_), None) => tracing::info!("the disk tier writes again"),
+            _ => {}
+        }
+        *failing = why;
+    }
+}

@@ -1,0 +1,234 @@
+//! The disk tier as its users see it.
+
+use super::device::Device;
+use super::error::OpenError;
+use super::look::{Stored, WouldWait, look};
+use super::op::{Act, DiskBody};
+use super::open::open;
+use super::record::MAX_RECORD;
+use super::shared::{Settings, Shared};
+use super::stats::{DiskStats, count};
+use bytes::Bytes;
+use policy::fields::Fields;
+use policy::key::Key;
+use policy::meta::Meta;
+use policy::vary::Variant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// What a record has beside key, meta and body, at the most; meta is coded shorter than it is held.
+const MARGIN: usize = 256;
+/// How long a body may be and still lie in a segment, in bytes.
+pub const MAX_SMALL_BODY_BYTES: u64 = 64 << 10;
+
+/// Responses on disk. They are kept by one thread, found by all.
+///
+/// What is put is found at once, and handed to the system within a second. When the disk fails,
+/// finding goes on, and nothing older is found in the place of what could not be written.
+pub struct Disk {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What was found under a key.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// Only responses for other requests; this request's place by the `Vary` of the newest.
+    OtherVariants(Variant),
+    /// The newest response for such a request.
+    Response(Box<Stored>),
+}
+
+impl Disk {
+    /// Opens a store, or makes one of an empty folder.
+    ///
+    /// # Errors
+    /// Why it is not one; nothing was changed then.
+    pub fn open(device: Arc<dyn Device>, settings: Settings) -> Result<Arc<Disk>, OpenError> {
+        let worker = open(device, settings)?;
+        let shared = worker.shared.clone();
+        let named = thread::Builder::new().name("disk-writer".to_owned());
+        let thread = named.spawn(move || worker.run()).map_err(OpenError::at("a thread"))?;
+        Ok(Arc::new(Disk { shared, thread: Mutex::new(Some(thread)) }))
+    }
+
+    /// A tier whose worker the test drives.
+    #[cfg(test)]
+    pub(crate) fn by_hand(worker: &super::worker::Worker) -> Disk {
+        Disk { shared: worker.shared.clone(), thread: Mutex::new(None) }
+    }
+
+    /// Finds the response for a request under a key. Where the bytes are in memory already, it
+    /// does not wait.
+    pub async fn find(&self, key: &Key, request: &Fields) -> Found {
+        let seen = match look(&self.shared, key, false) {
+            Ok(seen) => seen,
+            Err(WouldWait) => {
+                let (shared, key) = (self.shared.clone(), key.clone());
+                let looked = self.shared.pool.ask(move || look(&shared, &key, true)).await;
+                // Too many wait for the disk: the origin may be faster.
+                looked.and_then(Result::ok).unwrap_or_default()
+            }
+        };
+        choose(seen, request)
+    }
+
+    /// Whether anything may be stored of a URL. `url` is [`policy::key::KeyRef::url`].
+    pub fn may_have(&self, url: &[u8]) -> bool {
+        let url = self.shared.url_hash(url);
+        let shard = self.shared.index.shard(url);
+        !shard.waiting(url).is_empty() || shard.of_url(url).next().is_some()
+    }
+
+    /// Keeps a response in the place of an older one of its key and variant. `is_overtaken` says
+    /// whether its URL was made invalid since its request left; it is asked in one step with
+    /// taking it in, so that an [`invalidate`](Disk::invalidate) is either seen by it or comes
+    /// after. Says whether it is kept: if there is no room, the older one is forgotten too.
+    pub fn put(
+        &self,
+        key: &Key,
+        mut meta: Meta,
+        body: Bytes,
+        is_overtaken: impl FnOnce() -> bool,
+    ) -> bool {
+        meta.body_bytes = body.len() as u64;
+        let fits = body.len() as u64 <= MAX_SMALL_BODY_BYTES && self.fits(key, &meta, body.len());
+        let key = key.clone();
+        let url = self.shared.url_hash(key.as_ref().url());
+        let put = || match fits {
+            true => {
+                let must_validate = is_overtaken();
+                Act::Put { key, meta, body: DiskBody::Whole(body), must_validate }
+            }
+            false => Act::Forget { key, variant: meta.variant },
+        };
+        let is_kept = self.shared.submit(url, put, forget) && fits;
+        if !is_kept {
+            count(&self.shared.counts.dropped_puts, 1);
+        }
+        is_kept
+    }
+
+    /// Gives the response of a key and variant new meta, after a 304. It is validated by that.
+    /// `is_overtaken` is asked as in [`put`](Disk::put). Without room for it the response is
+    /// forgotten.
+    pub fn update(
+        &self,
+        key: &Key,
+        old: &Variant,
+        meta: Meta,
+        is_overtaken: impl FnOnce() -> bool,
+    ) {
+        let fits = self.fits(key, &meta, 0);
+        let (key, old) = (key.clone(), old.clone());
+        let url = self.shared.url_hash(key.as_ref().url());
+        let update = || match fits {
+            true => Act::Update { key, old, meta, must_validate: is_overtaken() },
+            false => Act::Forget { key, variant: old },
+        };
+        self.shared.submit(url, update, forget);
+    }
+
+    /// Marks all that is stored of a URL as to be validated before use. `url` is
+    /// [`policy::key::url_scope`]'s.
+    pub fn invalidate(&self, url: &[u8]) {
+        if !self.may_have(url) {
+            return;
+        }
+        let url = self.shared.url_hash(url);
+        self.shared.submit(url, || Act::Invalidate, |act| act);
+    }
+
+    /// Keeps the response of a key and variant no more.
+    pub fn forget(&self, key: &Key, variant: &Variant) {
+        if !self.may_have(key.as_ref().url()) {
+            return;
+        }
+        let act = || Act::Forget { key: key.clone(), variant: variant.clone() };
+        self.shared.submit(self.shared.url_hash(key.as_ref().url()), act, |act| act);
+    }
+
+    /// Waits until all that was asked is handed to the system; says whether it is.
+    pub fn flush(&self, patience: Duration) -> bool {
+        self.shared.queue.drain(patience)
+    }
+
+    /// Writes what waits, and what makes the next start quick. Nothing is kept afterwards.
+    pub fn close(&self) {
+        self.shared.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic over there was told of there.
+            let _ = thread.join();
+        }
+    }
+
+    /// Sizes now, and counts.
+    pub fn stats(&self) -> DiskStats {
+        stats(&self.shared)
+    }
+
+    /// The name of the folder's purge log.
+    pub fn log_id(&self) -> u64 {
+        self.shared.format.log_id
+    }
+
+    fn fits(&self, key: &Key, meta: &Meta, body: usize) -> bool {
+        let length = key.as_ref().bytes().len() + meta.footprint() + body + MARGIN;
+        length <= MAX_RECORD.min(self.shared.settings.segment_bytes as usize / 4)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What takes the place of a put or an update for which there is no room.
+fn forget(act: Act) -> Act {
+    match act {
+        Act::Put { key, meta, .. } => Act::Forget { key, variant: meta.variant },
+        Act::Update { key, old, .. } => Act::Forget { key, variant: old },
+        act => act,
+    }
+}
+
+/// Of those that answer the request the one that was answered last.
+pub(crate) fn choose(seen: Vec<Stored>, request: &Fields) -> Found {
+    let age = |stored: &Stored| (stored.meta.life.answered, stored.seq);
+    let newest = seen.iter().max_by_key(|stored| age(stored)).map(|s| s.meta.variant.clone());
+    let answers = |stored: &Stored| stored.meta.variant.answers(request);
+    match (seen.into_iter().filter(answers).max_by_key(age), newest) {
+        (Some(stored), _) => Found::Response(Box::new(stored)),
+        (None, Some(newest)) => Found::OtherVariants(newest.retold(request)),
+        (None, None) => Found::Nothing,
+    }
+}
+
+pub(crate) fn stats(shared: &Shared) -> DiskStats {
+    let (segment_bytes, dead_bytes) = shared.segments.bytes();
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let counts = &shared.counts;
+    DiskStats {
+        objects: shared.index.len() as u64,
+        segment_bytes,
+        large_bytes: 0,
+        dead_bytes,
+        free_bytes: load(&counts.free_bytes),
+        waiting_bytes: shared.queue.bytes() as u64,
+        index_bytes: shared.index.footprint() as u64,
+        writes: load(&counts.writes),
+        bytes_written: load(&counts.bytes_written),
+        dropped_puts: load(&counts.dropped_puts),
+        corrupt_records: load(&counts.corrupt_records),
+        reclaimed_segments: load(&counts.reclaimed_segments),
+        carried_bytes: load(&counts.carried_bytes),
+        lost_notes: load(&counts.lost_notes),
+        failing: shared.failing.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+    }
+}

@@ -1,0 +1,285 @@
+//! What the disk tier promises, sentence by sentence.
+
+use super::faulty_device_tests::{Faults, FaultyDevice};
+use super::fixture_tests::{Hands, Tier, asks, body_of, key, meta, settings, variant};
+use super::tier::Found;
+use super::{Disk, Folder, OpenError};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn device() -> FaultyDevice {
+    FaultyDevice::new(1, u64::MAX)
+}
+
+fn tier(device: &FaultyDevice) -> Tier {
+    Tier::open(device, settings(&Hands::default())).unwrap()
+}
+
+/// What is found of `/` for a request, by body, meta and mark.
+fn seen(tier: &Tier, value: &str) -> Option<(String, u64, bool)> {
+    let stored = tier.find(&key("http", "/"), &asks(value))?;
+    let body = String::from_utf8(body_of(&stored).to_vec()).unwrap();
+    Some((body, stored.meta.life.answered.0, stored.must_validate))
+}
+
+fn is(body: &str, answered: u64, must_validate: bool) -> Option<(String, u64, bool)> {
+    Some((body.to_owned(), answered, must_validate))
+}
+
+/// Looks while all waits, when it is written, after a clean end, and after a kill.
+fn always(act: impl Fn(&Tier), check: impl Fn(&Tier)) {
+    let device = device();
+    let mut tier = tier(&device);
+    act(&tier);
+    check(&tier);
+    tier.work();
+    check(&tier);
+    drop(tier);
+    let killed = self::tier(&device);
+    check(&killed);
+    killed.close();
+    let closed = self::tier(&device);
+    check(&closed);
+    assert_eq!(closed.disk.stats().corrupt_records, 0);
+}
+
+#[test]
+fn the_newest_of_a_variant_is_found_from_when_it_is_put_on() {
+    let root = key("http", "/");
+    always(
+        |tier| {
+            assert!(tier.put(&root, meta("a", 1), b"old"));
+            assert!(tier.put(&root, meta("b", 2), b"other"));
+            assert!(tier.put(&root, meta("a", 3), b"new"));
+        },
+        |tier| {
+            assert_eq!(seen(tier, "a"), is("new", 3, false));
+            assert_eq!(seen(tier, "b"), is("other", 2, false));
+            assert_eq!(seen(tier, "c"), None);
+        },
+    );
+}
+
+#[test]
+fn a_request_for_another_variant_is_told_its_place() {
+    let device = device();
+    let tier = tier(&device);
+    tier.put(&key("http", "/"), meta("a", 1), b"");
+    let found = super::reply::wait_for(tier.disk.find(&key("http", "/"), &asks("c")));
+    assert!(matches!(found, Found::OtherVariants(place) if place == variant("c")));
+    let found = super::reply::wait_for(tier.disk.find(&key("http", "/x"), &asks("c")));
+    assert!(matches!(found, Found::Nothing));
+    assert!(tier.disk.may_have(key("https", "/").as_ref().url()));
+    assert!(!tier.disk.may_have(key("http", "/x").as_ref().url()));
+}
+
+#[test]
+fn an_update_changes_the_meta_and_keeps_the_body() {
+    let root = key("http", "/");
+    always(
+        |tier| {
+            tier.put(&root, meta("a", 1), b"body");
+            tier.disk.update(&root, &variant("a"), meta("a", 5), || false);
+            tier.disk.update(&root, &variant("a"), meta("b", 6), || false);
+            tier.disk.update(&root, &variant("nothing"), meta("nothing", 7), || false);
+        },
+        |tier| {
+            assert_eq!(seen(tier, "b"), is("body", 6, false));
+            assert_eq!(seen(tier, "a"), None);
+            assert_eq!(seen(tier, "nothing"), None);
+        },
+    );
+}
+
+#[test]
+fn what_is_made_invalid_must_be_validated_until_it_is_confirmed() {
+    let (http, https) = (key("http", "/"), key("https", "/"));
+    always(
+        |tier| {
+            tier.put(&http, meta("a", 1), b"one");
+            tier.put(&http, meta("b", 2), b"two");
+            tier.put(&https, meta("a", 3), b"three");
+            tier.disk.invalidate(http.as_ref().url());
+            tier.disk.update(&http, &variant("b"), meta("b", 4), || false);
+            tier.put(&http, meta("c", 5), b"later");
+            tier.disk.put(&http, meta("d", 6), "overtaken".into(), || true);
+        },
+        |tier| {
+            assert_eq!(seen(tier, "a"), is("one", 1, true));
+            assert_eq!(seen(tier, "b"), is("two", 4, false));
+            assert_eq!(seen(tier, "c"), is("later", 5, false));
+            assert_eq!(seen(tier, "d"), is("overtaken", 6, true));
+            assert!(tier.find(&https, &asks("a")).unwrap().must_validate);
+        },
+    );
+}
+
+#[test]
+fn what_is_forgotten_stays_so() {
+    let root = key("http", "/");
+    always(
+        |tier| {
+            tier.put(&root, meta("a", 1), b"one");
+            tier.put(&root, meta("b", 1), b"two");
+            tier.disk.forget(&root, &variant("a"));
+        },
+        |tier| {
+            assert_eq!(seen(tier, "a"), None);
+            assert_eq!(seen(tier, "b"), is("two", 1, false));
+        },
+    );
+}
+
+#[test]
+fn what_does_not_fit_takes_the_older_one_away_too() {
+    let root = key("http", "/");
+    always(
+        |tier| {
+            tier.put(&root, meta("a", 1), b"one");
+            assert!(!tier.put(&root, meta("a", 2), &[0; 5000]));
+        },
+        |tier| assert_eq!(seen(tier, "a"), None),
+    );
+}
+
+#[test]
+fn a_full_queue_drops_what_comes_and_what_it_would_supersede() {
+    let device = device();
+    let mut tier = tier(&device);
+    let root = key("http", "/");
+    tier.put(&root, meta("a", 1), b"old");
+    tier.work();
+    let mut at = 0;
+    while tier.put(&key("http", &format!("/{at}")), meta("a", 1), &[0; 2000]) {
+        at += 1;
+    }
+    assert!(!tier.put(&root, meta("a", 2), &[0; 2000]));
+    assert_eq!(seen(&tier, "a"), None);
+    tier.work();
+    assert_eq!(seen(&tier, "a"), None);
+    assert_eq!(tier.disk.stats().dropped_puts, 2);
+}
+
+#[test]
+fn damage_is_a_miss_and_counted() {
+    for (end, by_scan) in [(".seg", false), (".seg", true), (".idx", false)] {
+        let device = device();
+        let tier = tier(&device);
+        for at in 0..50 {
+            tier.put(&key("http", &format!("/{at}")), meta("a", at), b"body");
+        }
+        tier.close();
+        device.damage(end, 0.0);
+        if by_scan {
+            device.damage(".idx", 0.0);
+        }
+        let tier = self::tier(&device);
+        let is_there = |at: &u64| {
+            let found = tier.find(&key("http", &format!("/{at}")), &asks("a"));
+            found.is_some_and(|stored| {
+                stored.meta.life.answered.0 == *at && body_of(&stored) == b"body"
+            })
+        };
+        let there = (0..50).filter(is_there).count();
+        assert_eq!(there, if end == ".seg" { 49 } else { 50 }, "{end}");
+        assert_eq!(tier.disk.stats().corrupt_records, u64::from(end == ".seg"), "{end}");
+    }
+}
+
+#[test]
+fn a_torn_end_loses_the_last_record_only() {
+    let device = device();
+    let mut tier = tier(&device);
+    for at in 0..9 {
+        tier.put(&key("http", &format!("/{at}")), meta("a", at), b"body");
+    }
+    tier.work();
+    drop(tier);
+    device.truncate(".seg", 40);
+    let tier = self::tier(&device);
+    assert_eq!(tier.disk.stats().objects, 8);
+    tier.put(&key("http", "/8"), meta("a", 10), b"again");
+    tier.close();
+    let tier = self::tier(&device);
+    assert_eq!(tier.disk.stats().objects, 9);
+    assert_eq!(body_of(&tier.find(&key("http", "/8"), &asks("a")).unwrap()), b"again");
+}
+
+#[test]
+fn a_failing_disk_is_read_on_and_tried_again() {
+    let (device, hands) = (device(), Hands::default());
+    let mut tier = Tier::open(&device, settings(&hands)).unwrap();
+    let root = key("http", "/");
+    tier.put(&root, meta("a", 1), b"kept");
+    tier.put(&root, meta("b", 1), b"old");
+    tier.work();
+    device.set_faults(Faults { write_error: 1, ..Faults::default() });
+    tier.put(&root, meta("b", 2), b"lost");
+    tier.work();
+    assert!(tier.disk.stats().failing.is_some());
+    assert_eq!(seen(&tier, "a"), is("kept", 1, false));
+    assert_eq!(seen(&tier, "b"), None, "nothing older stands in for what was lost");
+    tier.disk.invalidate(root.as_ref().url());
+    tier.work();
+    assert_eq!(seen(&tier, "a"), is("kept", 1, true));
+    device.set_faults(Faults::default());
+    hands.turn(9_999);
+    tier.work();
+    assert!(tier.disk.stats().failing.is_some());
+    hands.turn(1);
+    tier.work();
+    assert_eq!(tier.disk.stats().failing, None);
+    drop(tier);
+    let tier = self::tier(&device);
+    assert_eq!(seen(&tier, "a"), is("kept", 1, true), "what was owed was noted");
+    assert_eq!(seen(&tier, "b"), None);
+}
+
+#[test]
+fn room_is_made_within_the_bound_and_what_is_used_stays() {
+    let device = device();
+    let mut tier = tier(&device);
+    let root = key("http", "/");
+    tier.put(&root, meta("a", 1), b"used");
+    for at in 0..2000 {
+        tier.put(&key("http", &format!("/{at}")), meta("a", at), &[7; 500]);
+        tier.work();
+        if at % 20 == 0 {
+            assert_eq!(seen(&tier, "a"), is("used", 1, false), "at {at}");
+        }
+    }
+    let stats = tier.disk.stats();
+    assert!(stats.reclaimed_segments > 20 && stats.carried_bytes > 0, "{stats:?}");
+    assert!(device.most_bytes() <= settings(&Hands::default()).size_bytes + 64, "{stats:?}");
+    assert!(stats.objects > 100, "{stats:?}");
+    drop(tier);
+    let again = self::tier(&device);
+    assert_eq!(again.disk.stats().objects, stats.objects);
+    assert_eq!(seen(&again, "a"), is("used", 1, false));
+}
+
+#[test]
+fn a_folder_is_held_alone_and_only_ours_is_taken() {
+    let path = std::env::temp_dir().join(format!("larder-folder-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    let settings = || settings(&Hands::default());
+    let open = || Disk::open(Arc::new(Folder::open(&path)?), settings());
+    let disk = open().unwrap();
+    assert!(matches!(Folder::open(&path), Err(OpenError::InUse)));
+    let root = key("http", "/");
+    assert!(disk.put(&root, meta("a", 1), "body".into(), || false));
+    assert!(disk.flush(Duration::from_secs(60)));
+    disk.close();
+    assert!(!disk.put(&root, meta("b", 1), "body".into(), || false), "it is closed");
+    drop(disk);
+    let disk = open().unwrap();
+    assert_eq!(disk.log_id(), 2);
+    let found = super::reply::wait_for(disk.find(&root, &asks("a")));
+    assert!(matches!(found, Found::Response(stored) if body_of(&stored) == b"body"));
+    drop(disk);
+    std::fs::write(path.join("format"), "larder-store 2\n").unwrap();
+    assert!(matches!(open(), Err(OpenError::Newer { version: 2 })));
+    std::fs::remove_file(path.join("format")).unwrap();
+    assert!(matches!(open(), Err(OpenError::Foreign { name }) if name == "segments"));
+    std::fs::remove_dir_all(&path).unwrap();
+}
