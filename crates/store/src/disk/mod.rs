@@ -37,6 +37,8 @@ mod faulty_device_tests;
 #[cfg(test)]
 mod fixture_tests;
 #[cfg(test)]
+mod measure_tests;
+#[cfg(test)]
 mod seeds_tests;
 #[cfg(test)]
 mod tier_tests;
