@@ -12,6 +12,7 @@ mod bad_requests;
 mod caching;
 mod collapsing;
 mod compression;
+mod disk;
 mod edge;
 mod faults;
 mod forwarding;

@@ -54,6 +54,11 @@ impl ByHand {
         }
     }
 
+    /// Waits until it ends by itself.
+    fn wait(&mut self) -> Option<i32> {
+        until("the process ends", || self.child.try_wait().unwrap()).code()
+    }
+
     /// Ends it by a signal; gives its exit code and all that it said.
     fn stop(mut self, signal: &str) -> (Option<i32>, Vec<String>) {
         let pid = self.child.id().to_string();
@@ -335,13 +340,17 @@ fn a_hundred_answers_without_a_hit_are_explained_once() {
 #[test]
 fn the_admin_token_is_for_its_owner_alone_and_kept_by_the_next_start() {
     let origin = slow(&Gate::shut());
-    let first = Larder::before(&origin);
+    let mut first = Larder::before(&origin);
     let path = first.data().join("admin.token");
     let token = std::fs::read_to_string(&path).expect("the first start makes it");
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(path.clone()), mode(first.data())), (0o600, 0o700));
     assert_eq!(token.trim().len(), 64, "32 bytes in hexadecimal");
     let data = first.data();
+    let mut refused = ByHand::start(&origin, &data);
+    refused.wait_for("another process uses this folder; end it, or choose another");
+    assert_eq!(refused.wait(), Some(1), "two on one folder would spoil it");
+    first.stop();
     let mut second = ByHand::start(&origin, &data);
     let start = second.wait_for("listens on");
     assert!(start.contains(&format!("folder {}", data.display())), "{start}");

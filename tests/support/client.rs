@@ -57,6 +57,17 @@ impl Client {
         self.read_to("GET")
     }
 
+    /// Reads the response, unless the connection breaks off before it is whole.
+    pub fn try_read(&mut self) -> Option<Received> {
+        let head = read_head(&mut self.reader).ok()??;
+        let (line, fields) = parse_head(&head);
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut received = Received { status, fields, ..Received::default() };
+        let framing = Framing::of(&received.fields, Framing::Close);
+        read_body(&mut self.reader, framing, &mut received.body).ok()?;
+        Some(received)
+    }
+
     /// Reads the response to a request of that method.
     pub fn read_to(&mut self, method: &str) -> Received {
         let mut received = self.read_head();

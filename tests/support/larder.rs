@@ -19,13 +19,14 @@ pub struct Larder {
     pub secure: Option<SocketAddr>,
     /// Where its operators ask.
     pub admin: SocketAddr,
+    setup: Setup,
     folder: PathBuf,
     errors: Arc<Lines>,
     output: Arc<Lines>,
 }
 
 /// How a Larder is to be started.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Setup {
     origin: Option<String>,
     config: Option<String>,
@@ -80,6 +81,10 @@ impl Setup {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("blackbox-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
+        self.start_in(folder)
+    }
+
+    fn start_in(self, folder: PathBuf) -> Larder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
         command.args(["serve", "--admin", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
         if !self.says_where {
@@ -109,6 +114,7 @@ impl Setup {
             address: address(listens, "http://").expect(known),
             secure: address(listens, "https://"),
             admin: address(listens, "admin on http://").expect(known),
+            setup: self,
             folder,
             errors,
             output,
@@ -131,6 +137,31 @@ impl Larder {
     pub fn with_rule(rule: &str, origin: &Origin) -> Larder {
         let toml = format!("[[site]]\norigin = \"{{origin}}\"\n[[site.rule]]\n{rule}\n");
         Larder::configured(&toml, origin)
+    }
+
+    /// Ends it as told to, and starts it again on the same folder; its addresses are others.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    /// The same, with another configuration.
+    pub fn restart_with(&mut self, toml: &str, origin: &Origin) {
+        self.setup = Setup { origin: None, ..self.setup.clone().config(toml, origin) };
+        self.restart();
+    }
+
+    /// The same, but it is killed.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.start_again();
+    }
+
+    /// Starts it again on the same folder, once it has ended.
+    pub fn start_again(&mut self) {
+        let folder = std::mem::take(&mut self.folder);
+        *self = self.setup.clone().start_in(folder);
     }
 
     /// A new connection.
@@ -173,8 +204,13 @@ impl Larder {
 
     /// Waits until nothing is on its way into the cache, nor refreshed in the background.
     pub fn settle(&self) {
-        const BUSY: [&str; 4] =
-            ["larder_fills", "larder_refreshes", "larder_in_flight_bytes", "larder_compressing"];
+        const BUSY: [&str; 5] = [
+            "larder_fills",
+            "larder_refreshes",
+            "larder_in_flight_bytes",
+            "larder_compressing",
+            "larder_disk_waiting_bytes",
+        ];
         until("everything is stored", || {
             let metrics = self.metrics();
             BUSY.iter().all(|gauge| metrics.sum(gauge, &[]) == 0).then_some(())
@@ -278,7 +314,10 @@ impl Drop for Larder {
         if std::thread::panicking() {
             eprintln!("Larder said:\n{}", self.error_lines("").join("\n"));
         }
-        let _ = std::fs::remove_dir_all(&self.folder);
+        // It has none where it was started again.
+        if !self.folder.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub fn prepare(folder: &Path) -> Option<String> {
         Ok(token) => Some(token),
         Err(error) => {
             tracing::warn!(
-                "no admin token: {} cannot be used ({error}); \
+                "neither an admin token nor a cache on disk: {} cannot be used ({error}); \
                  name another folder with --data to have one",
                 folder.display()
             );

@@ -7,14 +7,17 @@ use crate::config::written::AccessLog;
 use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
-use crate::{admin_token, open_files, random};
+use crate::{admin_token, disk_tier, open_files, random};
 use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
+use proxy::clock::Clock;
 use proxy::core::Shared;
 use proxy::settings::Listen;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+use store::disk::DiskStats;
 use store::{Limits, Store};
 use tokio::sync::watch;
 
@@ -42,10 +45,14 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     // first start on, so that it is there when the binary is replaced.
     let token = admin_token::prepare(&meant.data);
 
-    let store = Store::new(limits(&meant), log_id());
+    let clock: Arc<Clock> = Arc::default();
+    let unusable = token.is_none().then_some(&*meant.data);
+    let disk = disk_tier::open(&meant.disk, unusable, &clock)?;
+    let log = disk.as_ref().map_or_else(log_id, |disk| disk.log_id());
+    let store = Store::new(limits(&meant), log, disk);
     let certificates = meant.tls.clone().map(Followed::begin).transpose()?;
     let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
-    let shared = Shared::new(meant.settings.clone(), store, access_log(&meant)?, tls, cores);
+    let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (stop, stopping) = watch::channel(false);
     let telemetry = Telemetry::new(shared.clone());
     admin::start(
@@ -55,7 +62,8 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let signals = Signals::catch()?;
     let (settings, current) = watch::channel(shared.clone());
     let workers = Workers::start(&current, listeners, &stopping)?;
-    announce(&meant, &addresses, admin_address, token.is_some());
+    let about_disk = shared.store.disk_stats();
+    announce(&meant, &addresses, admin_address, token.is_some(), about_disk);
 
     let mut reload = Reload { served: meant.clone(), certificates, settings };
     let signal = signals.wait(|| reload.run(read_again()))?;
@@ -69,6 +77,7 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     if let Some(log) = &shared.access_log {
         log.flush(LAST_LINES);
     }
+    shared.store.close();
     match cut {
         0 => tracing::info!("stopped; everything was finished"),
         1 => tracing::warn!("stopped; one connection was cut after drain_timeout"),
@@ -113,7 +122,13 @@ fn in_use(error: std::io::Error, address: SocketAddr, flag: &str) -> anyhow::Err
 }
 
 /// Says what was started, and whether the origins are there. They need not be: it starts anyway.
-fn announce(meant: &Meant, addresses: &[Listen], admin: SocketAddr, has_token: bool) {
+fn announce(
+    meant: &Meant,
+    addresses: &[Listen],
+    admin: SocketAddr,
+    has_token: bool,
+    disk: Option<DiskStats>,
+) {
     let listening: Vec<String> = addresses.iter().map(url).collect();
     let origins: Vec<String> =
         meant.settings.sites.iter().flat_map(|site| &site.origins).map(reach).collect();
@@ -121,8 +136,12 @@ fn announce(meant: &Meant, addresses: &[Listen], admin: SocketAddr, has_token: b
         true => format!("folder {}", meant.data.display()),
         false => "no folder".to_owned(),
     };
+    let disk = match disk {
+        Some(disk) => format!("disk {} MiB, {} stored", disk.size_bytes >> 20, disk.objects),
+        None => "no disk".to_owned(),
+    };
     tracing::info!(
-        "larder {} listens on {}, admin on http://{admin}; origin {}; {folder}; memory {} MiB",
+        "larder {} listens on {}, admin on http://{admin}; origin {}; {folder}; memory {} MiB; {disk}",
         env!("CARGO_PKG_VERSION"),
         listening.join(", "),
         origins.join(", "),

@@ -11,6 +11,7 @@ mod certificates;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod disk_tier;
 pub mod log;
 mod open_files;
 pub mod random;

@@ -46,6 +46,7 @@ impl Reload {
             ("server.tls", old.tls.is_some() != new.tls.is_some()),
             ("admin.listen", old.admin_listen != new.admin_listen),
             ("storage.memory", old.memory_bytes != new.memory_bytes),
+            ("storage.disk", old.disk != new.disk),
             ("storage.max_variants", old.max_variants != new.max_variants),
             ("storage.max_object", fill.max_object_bytes != new_fill.max_object_bytes),
             ("storage.in_flight_bytes", fill.in_flight_bytes != new_fill.in_flight_bytes),
@@ -69,6 +70,6 @@ impl Reload {
         }
         (meant.admin_listen, meant.memory_bytes) = (old.admin_listen, old.memory_bytes);
         (meant.max_variants, meant.access_log) = (old.max_variants, old.access_log);
-        meant.level = old.level;
+        (meant.level, meant.disk) = (old.level, old.disk.clone());
     }
 }

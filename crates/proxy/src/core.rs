@@ -111,6 +111,7 @@ impl Shared {
     /// What all of `cores` cores share.
     pub fn new(
         settings: Settings,
+        clock: Arc<Clock>,
         store: Arc<Store>,
         access_log: Option<AccessLog>,
         tls: Option<Arc<ServerConfig>>,
@@ -125,7 +126,7 @@ impl Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
             counters: (0..cores).map(|_| Arc::default()).collect(),
             store,
-            clock: Arc::default(),
+            clock,
             fills: Arc::default(),
             compressing: Arc::default(),
             marks: Arc::default(),

@@ -26,6 +26,7 @@ mod marks;
 pub mod metrics;
 mod pass;
 pub mod proxy_protocol;
+mod recall;
 mod resume;
 mod serve;
 pub mod settings;

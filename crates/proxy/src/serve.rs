@@ -15,6 +15,7 @@ use crate::fill::Errand;
 use crate::hints::Hints;
 use crate::metrics::Verdict;
 use crate::pass::{Passing, pass};
+use crate::recall::recall;
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
 use policy::key::KeyRef;
@@ -87,10 +88,13 @@ async fn by_cache(
     key: KeyRef<'_>,
     now: Timestamp,
 ) -> Answer {
-    let lookup = core.shared.store.lookup(key, &request.fields);
+    let wish = Wish { core, site, request, key };
+    let mut lookup = core.shared.store.lookup(key, &request.fields);
+    if !matches!(lookup, Lookup::Hit(_)) && core.shared.store.may_recall(key) {
+        lookup = Box::pin(recall(wish, lookup)).await;
+    }
     let invalid = matches!(&lookup, Lookup::Hit(entry) if core.shared.store.is_invalid(entry));
     let verdict = reuse(found(&lookup, invalid), request, now);
-    let wish = Wish { core, site, request, key };
     let errand = |variant: Variant, stored: Option<Arc<Entry>>| Errand {
         core: core.clone(),
         site: site.clone(),

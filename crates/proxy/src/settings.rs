@@ -292,7 +292,7 @@ impl Default for FillLimits {
             finish_bytes: 1 << 20,
             uncacheable_ttl: Duration::from_secs(120),
             background_queue: 1024,
-            max_compressions: 16,
+            max_compressions: 8,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The one door of the store.
 
+use crate::body::Body;
+use crate::disk::{Disk, DiskBody, DiskStats, Found, Stored};
 use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::scopes::{Departure, Scopes};
@@ -41,6 +43,7 @@ pub struct Store {
     pub(crate) bodies: AtomicU64,
     hasher: RandomState,
     memory: Memory,
+    disk: Option<Arc<Disk>>,
     scopes: Arc<Scopes>,
     born: Born,
 }
@@ -54,6 +57,31 @@ pub enum Lookup {
     OtherVariants(Variant),
     /// The newest response for such a request.
     Hit(Arc<Entry>),
+}
+
+/// What was found on disk under a key.
+#[derive(Debug)]
+pub enum Recall {
+    /// Nothing.
+    Nothing,
+    /// Only responses for other requests; this request's place by the `Vary` of the newest.
+    OtherVariants(Variant),
+    /// The newest response for such a request.
+    Response(Box<Recalled>),
+}
+
+/// A response that was found on disk.
+#[derive(Debug)]
+pub struct Recalled {
+    stored: Stored,
+    departure: Departure,
+}
+
+impl Recalled {
+    /// What is known of it, as it was stored.
+    pub fn meta(&self) -> &Meta {
+        &self.stored.meta
+    }
 }
 
 /// Sizes at one moment.
@@ -85,16 +113,18 @@ pub struct Renewed {
 impl Renewed {
     fn with(self, stored: &Entry) -> Parts {
         let Renewed { meta, heads, forms } = self;
-        Parts { meta, heads, forms, body: stored.body.clone() }
+        Parts { meta, heads, forms, body: stored.body.clone(), must_validate: false }
     }
 }
 
 impl Store {
-    /// An empty store. `log_id` names this run's purge log.
-    pub fn new(limits: Limits, log_id: u64) -> Arc<Store> {
+    /// A store with nothing in memory, over what is on disk, where there is one. `log_id` names the
+    /// purge log.
+    pub fn new(limits: Limits, log_id: u64, disk: Option<Arc<Disk>>) -> Arc<Store> {
         let scopes = Arc::new(Scopes::default());
         Arc::new(Store {
             memory: Memory::new(limits, scopes.clone()),
+            disk,
             in_flight: AtomicU64::new(0),
             alive: Arc::default(),
             bodies: AtomicU64::new(0),
@@ -110,6 +140,48 @@ impl Store {
         self.memory.lookup(self.hash(key.bytes()), key, request)
     }
 
+    /// Whether the disk may have what memory does not.
+    pub fn may_recall(&self, key: KeyRef<'_>) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.may_have(key.url()))
+    }
+
+    /// Finds on disk what memory does not have. What is found is to be shown to clients and given
+    /// to [`Store::rise`].
+    pub async fn recall(&self, key: &Key, request: &Fields) -> Recall {
+        let Some(disk) = &self.disk else { return Recall::Nothing };
+        // Noted before, so that what is made invalid meanwhile is.
+        let departure = self.depart(key.as_ref());
+        match disk.find(key, request).await {
+            Found::Nothing => Recall::Nothing,
+            Found::OtherVariants(variant) => Recall::OtherVariants(variant),
+            Found::Response(stored) => {
+                Recall::Response(Box::new(Recalled { stored: *stored, departure }))
+            }
+        }
+    }
+
+    /// Makes a response that was found on disk visible in memory, as `meta` and with `heads`.
+    pub fn rise(&self, key: &Key, recalled: Recalled, meta: Meta, heads: Heads) -> Arc<Entry> {
+        let Recalled { stored, departure } = recalled;
+        let Stored { body: DiskBody::Whole(bytes), must_validate, .. } = stored;
+        let id = self.bodies.fetch_add(1, Ordering::Relaxed);
+        let body = Body::from_chunks(&[bytes], &self.alive, id);
+        let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate };
+        self.insert(key, parts, &departure, None, |_| {})
+    }
+
+    /// Writes what waits for the disk, and what makes the next start quick.
+    pub fn close(&self) {
+        if let Some(disk) = &self.disk {
+            disk.close();
+        }
+    }
+
+    /// Sizes of the disk tier now, where there is one.
+    pub fn disk_stats(&self) -> Option<DiskStats> {
+        self.disk.as_ref().map(|disk| disk.stats())
+    }
+
     /// Whether an unsafe request made what is stored invalid (RFC 9111 §4.4). While nothing
     /// was made invalid since the last time, this is one comparison.
     pub fn is_invalid(&self, entry: &Entry) -> bool {
@@ -117,7 +189,8 @@ impl Store {
         if entry.was_checked_at(count) {
             return false;
         }
-        let invalid = entry.departed_before(self.scopes.invalid_at(entry.url));
+        let invalid =
+            entry.must_validate() || entry.departed_before(self.scopes.invalid_at(entry.url));
         if !invalid {
             entry.mark_checked_at(count);
         }
@@ -146,7 +219,13 @@ impl Store {
         renewed: Renewed,
         departure: &Departure,
     ) -> Arc<Entry> {
-        self.insert(key, renewed.with(stored), departure, Some(stored))
+        let placed = |entry: &Arc<Entry>| {
+            if let Some(disk) = &self.disk {
+                let (old, meta) = (&stored.meta.variant, entry.meta.clone());
+                disk.update(key, old, meta, || departure.is_overtaken());
+            }
+        };
+        self.insert(key, renewed.with(stored), departure, Some(stored), placed)
     }
 
     /// A response that shares a stored body and is not kept: to be served once.
@@ -163,7 +242,10 @@ impl Store {
     /// Makes every stored response of a URL, and every one on its way, invalid: it must be
     /// validated before use. Says whether there was any. `url` is [`policy::key::url_scope`]'s.
     pub fn invalidate(&self, url: &[u8]) -> bool {
-        self.scopes.invalidate(self.hash(url))
+        // The counter first: what is put on disk meanwhile sees it, or comes before and is marked.
+        let invalid = self.scopes.invalidate(self.hash(url));
+        let on_disk = self.disk.as_ref().is_some_and(|disk| disk.invalidate(url));
+        invalid || on_disk
     }
 
     /// Sizes now.
@@ -174,16 +256,36 @@ impl Store {
         Stats { entries, bytes, evictions, in_flight_bytes, alive_bytes }
     }
 
-    pub(crate) fn insert(
+    /// Makes a new response visible in memory, and hands it to the disk.
+    pub(crate) fn keep(
         &self,
         key: &Key,
         parts: Parts,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
+        let placed = |entry: &Arc<Entry>| {
+            if let (Some(disk), Some(body)) = (&self.disk, entry.body.in_memory()) {
+                let meta = entry.meta.clone();
+                disk.put(key, meta, body.clone(), || departure.is_overtaken());
+            }
+        };
+        self.insert(key, parts, departure, replaced, placed)
+    }
+
+    /// Makes a response visible in memory. `placed` is called if it is, in one step with that, so
+    /// that the tiers never disagree on which of two responses is the later.
+    fn insert(
+        &self,
+        key: &Key,
+        parts: Parts,
+        departure: &Departure,
+        replaced: Option<&Arc<Entry>>,
+        placed: impl FnOnce(&Arc<Entry>),
+    ) -> Arc<Entry> {
         let entry = Arc::new(Entry::new(parts, (departure.url(), departure.count())));
         let hash = self.hash(key.as_ref().bytes());
-        self.memory.insert(hash, key, entry.clone(), replaced);
+        self.memory.insert(hash, key, entry.clone(), replaced, placed);
         entry
     }
 

@@ -101,6 +101,8 @@ pub struct Entry {
     pub forms: Forms,
     /// The hash of its URL scope.
     pub(crate) url: u64,
+    /// Whether its URL was made invalid already when it was read from disk.
+    must_validate: bool,
     /// The invalidation counter when its request left.
     departed: u64,
     /// The invalidation counter at which it was last found valid: while nothing is made
@@ -111,13 +113,20 @@ pub struct Entry {
 impl Entry {
     /// A response whose request left at `departure`, which is its URL and the invalidation counter.
     pub(crate) fn new(parts: Parts, departure: (u64, u64)) -> Entry {
-        let (Parts { meta, heads, body, forms }, (url, departed)) = (parts, departure);
-        Entry { meta, heads, body, forms, url, departed, checked: AtomicU64::new(departed) }
+        let Parts { meta, heads, body, forms, must_validate } = parts;
+        let (url, departed) = departure;
+        let checked = AtomicU64::new(departed);
+        Entry { meta, heads, body, forms, url, must_validate, departed, checked }
     }
 
     /// Whether it was found valid at this count already.
     pub(crate) fn was_checked_at(&self, count: u64) -> bool {
-        self.checked.load(Ordering::Relaxed) == count
+        self.checked.load(Ordering::Relaxed) == count && !self.must_validate
+    }
+
+    /// Whether it must be validated whatever has happened since.
+    pub(crate) fn must_validate(&self) -> bool {
+        self.must_validate
     }
 
     /// Whether something that happened at `count` came after its request left.
@@ -158,4 +167,5 @@ pub(crate) struct Parts {
     pub heads: Heads,
     pub body: Body,
     pub forms: Forms,
+    pub must_validate: bool,
 }

@@ -14,7 +14,7 @@ mod scopes;
 mod writer;
 
 pub use body::{Body, Chunks};
-pub use door::{Limits, Lookup, Renewed, Stats, Store};
+pub use door::{Limits, Lookup, Recall, Recalled, Renewed, Stats, Store};
 pub use entry::{Entry, Form, Forms, Heads, Made};
 pub use scopes::Departure;
 pub use writer::Writer;

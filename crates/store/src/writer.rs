@@ -82,8 +82,8 @@ impl Writer {
     ) -> Arc<Entry> {
         let body = self.body();
         meta.body_bytes = body.len();
-        let parts = Parts { meta, heads, body, forms: Forms::default() };
-        self.store.insert(key, parts, departure, replaced)
+        let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
+        self.store.keep(key, parts, departure, replaced)
     }
 
     /// Makes a body of what it has taken, for a form of something stored.

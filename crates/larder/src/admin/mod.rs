@@ -63,11 +63,14 @@ async fn health() -> &'static str {
 }
 
 /// It takes requests. Served by the admin listener only once the sites' sockets are open.
-async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    match *admin.stopping.borrow() {
-        false => (StatusCode::OK, "ready\n"),
-        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
+    if *admin.stopping.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
+    // A disk that fails costs warmth, not answers.
+    let failing = admin.shared.store.disk_stats().and_then(|disk| disk.failing);
+    let note = failing.map(|why| format!("the disk cannot be written: {why}\n"));
+    (StatusCode::OK, format!("ready\n{}", note.unwrap_or_default()))
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

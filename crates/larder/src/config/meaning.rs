@@ -12,13 +12,14 @@ mod tls;
 use super::Flags;
 use super::document::Document;
 use super::environment::Environment;
-use super::meant::Meant;
+use super::meant::{Disk, Meant};
 use super::place::Place;
 use super::report::{Finding, Severity};
-use super::written::{Server, Storage, Written};
+use super::written::{self, Server, Storage, Written};
 use crate::random;
 use proxy::settings::{Listen, Network, Settings};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// Works out the meaning; `None` where mistakes leave none.
 pub fn work_out(
@@ -43,6 +44,7 @@ pub fn work_out(
         origin: (&written.origin).into(),
         fill: (&written.storage).into(),
     });
+    let data = data_folder::choose(flags.data.as_deref(), environment);
     let meant = settings.map(|settings| Meant {
         settings,
         node_is_named: written.server.node.is_some(),
@@ -52,7 +54,8 @@ pub fn work_out(
         max_variants: written.storage.max_variants.0,
         access_log: written.log.access,
         level: written.log.level,
-        data: data_folder::choose(flags.data.as_deref(), environment),
+        disk: disk(&written.storage.disk, &data),
+        data,
     });
     (meant, notes.findings)
 }
@@ -158,6 +161,16 @@ fn trusted_proxies(server: &Server, notes: &mut Notes<'_, '_>) -> Vec<Network> {
 fn node(server: &Server) -> String {
     let random = || format!("larder-{}", random::hex::<8>());
     server.node.as_ref().map_or_else(random, |name| name.0.clone())
+}
+
+fn disk(written: &written::Disk, data: &Path) -> Disk {
+    Disk {
+        path: written.path.as_ref().map_or_else(|| data.join("cache"), PathBuf::from),
+        size_bytes: written.size.map(|size| size.0),
+        min_free_bytes: written.min_free.0,
+        queue_bytes: written.queue.in_memory(),
+        readers: written.readers.0,
+    }
 }
 
 fn check_storage(storage: &Storage, notes: &mut Notes<'_, '_>) {

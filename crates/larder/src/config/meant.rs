@@ -6,6 +6,21 @@ use proxy::settings::Settings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// What is kept on disk, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// The folder.
+    pub path: PathBuf,
+    /// Bytes that it may hold: nothing if that is for us to say, 0 for no disk at all.
+    pub size_bytes: Option<u64>,
+    /// Bytes of the file system that stay free.
+    pub min_free_bytes: u64,
+    /// Bytes that may wait to be written.
+    pub queue_bytes: usize,
+    /// Threads for reads that wait.
+    pub readers: usize,
+}
+
 /// A configuration that holds no mistake.
 #[derive(Clone, Debug)]
 pub struct Meant {
@@ -19,6 +34,8 @@ pub struct Meant {
     pub admin_listen: SocketAddr,
     /// Bytes of memory for stored responses.
     pub memory_bytes: u64,
+    /// What is kept on disk.
+    pub disk: Disk,
     /// Variants kept of one URL.
     pub max_variants: usize,
     /// The form of the access log.

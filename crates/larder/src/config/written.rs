@@ -9,7 +9,7 @@ mod limits;
 mod rule;
 mod site;
 
-pub use limits::{Limits, Origins, Storage};
+pub use limits::{Disk, Limits, Origins, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, Site};
 

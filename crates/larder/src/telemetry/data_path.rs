@@ -176,10 +176,46 @@ impl DataPath {
             // None of them reaches 2^63.
             ConstGauge::new(value as i64).encode(metric)?;
         }
+        self.disk(encoder)?;
         let help = "Responses given up for room";
         let metric =
             encoder.encode_descriptor("larder_evictions", help, None, MetricType::Counter)?;
         ConstCounter::new(stats.evictions).encode(metric)
+    }
+
+    /// The tier on disk, where there is one.
+    fn disk(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let Some(disk) = self.0.store.disk_stats() else { return Ok(()) };
+        for (name, help, value) in [
+            ("larder_disk_objects", "Responses on disk", disk.objects),
+            ("larder_disk_segment_bytes", "Bytes of small responses on disk", disk.segment_bytes),
+            ("larder_disk_large_bytes", "Bytes of large bodies on disk", disk.large_bytes),
+            ("larder_disk_dead_bytes", "Bytes on disk that nothing refers to", disk.dead_bytes),
+            ("larder_disk_free_bytes", "Bytes free on the file system", disk.free_bytes),
+            ("larder_disk_waiting_bytes", "Bytes that wait to be written", disk.waiting_bytes),
+            ("larder_disk_index_bytes", "Memory of the index of the disk", disk.index_bytes),
+            (
+                "larder_disk_failing",
+                "1 while nothing can be written",
+                disk.failing.is_some().into(),
+            ),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            // None of them reaches 2^63.
+            ConstGauge::new(value as i64).encode(metric)?;
+        }
+        for (name, help, value) in [
+            ("larder_disk_writes", "Writes to disk", disk.writes),
+            ("larder_disk_written_bytes", "Bytes written to disk", disk.bytes_written),
+            ("larder_disk_dropped", "Responses not kept on disk: no room", disk.dropped_puts),
+            ("larder_disk_corrupt", "Damaged records found on disk", disk.corrupt_records),
+            ("larder_disk_reclaimed", "Segments given up for room", disk.reclaimed_segments),
+            ("larder_disk_carried_bytes", "Bytes carried over from those", disk.carried_bytes),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(metric)?;
+        }
+        Ok(())
     }
 
     fn sites(&self) -> Vec<Box<str>> {

@@ -14,7 +14,7 @@ fn store() -> Arc<Store> {
         in_flight_bytes: 1 << 20,
         max_variants: 4,
     };
-    Store::new(limits, 1)
+    Store::new(limits, 1, None)
 }
 
 fn fill(store: &Store) -> Arc<Fill> {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Sizes at one moment, and counts since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskStats {
+    /// What it may hold, in bytes.
+    pub size_bytes: u64,
     /// Stored responses.
     pub objects: u64,
     /// Bytes of segments and the lists beside them.

@@ -13,6 +13,7 @@ use policy::fields::Fields;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::vary::Variant;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -135,12 +136,13 @@ impl Disk {
 
     /// Marks all that is stored of a URL as to be validated before use. `url` is
     /// [`policy::key::url_scope`]'s.
-    pub fn invalidate(&self, url: &[u8]) {
+    pub fn invalidate(&self, url: &[u8]) -> bool {
         if !self.may_have(url) {
-            return;
+            return false;
         }
         let url = self.shared.url_hash(url);
         self.shared.submit(url, || Act::Invalidate, |act| act);
+        true
     }
 
     /// Keeps the response of a key and variant no more.
@@ -183,6 +185,12 @@ impl Disk {
     }
 }
 
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Disk {
     fn drop(&mut self) {
         self.close();
@@ -215,6 +223,7 @@ pub(crate) fn stats(shared: &Shared) -> DiskStats {
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let counts = &shared.counts;
     DiskStats {
+        size_bytes: shared.settings.size_bytes,
         objects: shared.index.len() as u64,
         segment_bytes,
         large_bytes: 0,

@@ -70,11 +70,20 @@ impl Memory {
         }
     }
 
-    pub fn insert(&self, hash: u64, key: &Key, entry: Arc<Entry>, replaced: Option<&Arc<Entry>>) {
+    /// Puts an entry into its place, in that of older ones for the same requests and of `replaced`,
+    /// unless a later one stands there. `placed` is called under the lock of its shard.
+    pub fn insert(
+        &self,
+        hash: u64,
+        key: &Key,
+        entry: Arc<Entry>,
+        replaced: Option<&Arc<Entry>>,
+        placed: impl FnOnce(&Arc<Entry>),
+    ) {
         let cost = bookkeeping(key) + entry.footprint();
         self.scopes.refer(entry.url);
         let url = entry.url;
-        let Some((slot, mut gone)) = self.place(hash, key, entry, replaced) else {
+        let Some((slot, mut gone)) = self.place(hash, key, entry, replaced, placed) else {
             return self.scopes.release(url);
         };
         let victims = {
@@ -129,6 +138,7 @@ impl Memory {
         key: &Key,
         entry: Arc<Entry>,
         replaced: Option<&Arc<Entry>>,
+        placed: impl FnOnce(&Arc<Entry>),
     ) -> Option<(Arc<Slot>, Vec<Kept>)> {
         let superseded = |kept: &Kept| {
             kept.entry.meta.variant == entry.meta.variant
@@ -151,6 +161,7 @@ impl Memory {
         }
         let uses = gone.iter().map(|kept| kept.slot.uses()).max().unwrap_or(0);
         let slot = Arc::new(Slot::new(hash, uses));
+        placed(&entry);
         resident.variants.insert(0, Kept { slot: slot.clone(), entry });
         Some((slot, gone))
     }

@@ -88,6 +88,8 @@ pub struct Origins {
 pub struct Storage {
     /// Memory for stored responses: keys, headers, bodies and bookkeeping together.
     pub memory: Size<{ 1 << 20 }>,
+    /// What is kept on disk, so that a restart begins warm.
+    pub disk: Disk,
     /// The longest body that is stored; longer ones pass through.
     pub max_object: Size<0>,
     /// Bytes of bodies on their way into the cache, all together.
@@ -110,6 +112,37 @@ pub struct Storage {
     pub heuristic_max: Lifetime,
     /// Variants kept of one URL, as `Vary` tells them apart; beyond it the oldest goes.
     pub max_variants: Count<1>,
+}
+
+/// `storage.disk`: the tier on disk.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Disk {
+    /// The folder. Not set: `cache` within that of `--data`.
+    #[schemars(example = "/var/cache/larder")]
+    pub path: Option<String>,
+    /// How much it may hold. "0B": nothing is kept on disk. Not set: 10 GiB, or half of what is free
+    /// if that is less.
+    #[schemars(example = "10GiB")]
+    pub size: Option<Size<0>>,
+    /// How much of the file system always stays free; the cache makes room for it.
+    pub min_free: Size<0>,
+    /// Bytes that may wait to be written. What does not fit is not kept on disk.
+    pub queue: Size<{ 1 << 20 }>,
+    /// Threads that read what is not in the system's memory.
+    pub readers: Count<1>,
+}
+
+impl Default for Disk {
+    fn default() -> Disk {
+        Disk {
+            path: None,
+            size: None,
+            min_free: Size(1 << 30),
+            queue: Size(16 << 20),
+            readers: Count(4),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -161,6 +194,7 @@ impl Default for Storage {
         let default = FillLimits::default();
         Storage {
             memory: Size(64 << 20),
+            disk: Disk::default(),
             max_object: Size(default.max_object_bytes),
             in_flight_bytes: Size(default.in_flight_bytes),
             fill_window: Size(default.window_bytes),
