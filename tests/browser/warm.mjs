@@ -1,0 +1,65 @@
+// Visits pages with a real browser and fresh eyes: at first to fill the cache, then to see that
+// everything that makes them up comes from it. The site is called site.test whatever its address, as
+// a real one keeps its name when it is started again.
+//
+//   node warm.mjs http://127.0.0.1:8080 fill|hits /path…
+//
+// Prints `ok  path` or `not ok  path: why`; the exit code is 1 when any failed. CHROMIUM names the
+// browser; it is never downloaded.
+
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const TIME_LIMIT_MS = 60_000;
+const [address, wanted, ...paths] = process.argv.slice(2);
+if (!URL.canParse(address) || !['fill', 'hits'].includes(wanted) || paths.length === 0) {
+  console.error('usage: node warm.mjs http://127.0.0.1:8080 fill|hits /path…');
+  process.exit(2);
+}
+setTimeout(() => {
+  console.log('not ok  all: still running');
+  process.exit(1);
+}, TIME_LIMIT_MS).unref();
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--disable-sync',
+    `--host-resolver-rules=MAP site.test:80 ${new URL(address).host}`,
+  ],
+});
+let failed = 0;
+for (const path of paths) {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const answers = [];
+    page.on('response', (response) => answers.push(response));
+    await page.goto(`http://site.test${path}`, { waitUntil: 'load' });
+    const counts = (answer) => wanted === 'hits' && !answer.url().endsWith('/favicon.ico');
+    const others = answers.filter((answer) => counts(answer) && !isHit(answer));
+    assert.deepEqual(others.map((answer) => `${answer.url()}: ${cacheStatus(answer)}`), []);
+    assert.ok(answers.length > 1, 'a page and what belongs to it');
+    const display = await page.locator('header').evaluate((header) => getComputedStyle(header).display);
+    assert.equal(display, 'flex', 'the stylesheet is applied');
+    console.log(`ok  ${path} (${answers.length} answers)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok  ${path}: ${error.message}`);
+  }
+  await context.close();
+}
+await browser.close();
+process.exit(failed === 0 ? 0 : 1);
+
+function cacheStatus(response) {
+  return response.headers()['cache-status'] ?? 'no Cache-Status';
+}
+
+function isHit(response) {
+  return cacheStatus(response).includes('larder; hit');
+}
