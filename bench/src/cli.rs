@@ -28,6 +28,8 @@ pub enum Command {
     Load(LoadArgs),
     /// Send one request on each of many open connections at the same moment.
     Storm(StormArgs),
+    /// Replay made-up traces against the memory tier and other policies, and print hit ratios.
+    Eviction(EvictionArgs),
     /// Run the origin that the peers stand in front of.
     Origin(ServeArgs),
     /// Run the bare epoll loop: the floor a server can reach.
@@ -103,6 +105,17 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 200)]
     pub status: u16,
     /// The seed of the random order.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What `eviction` takes.
+#[derive(Args)]
+pub struct EvictionArgs {
+    /// How many requests a trace has.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1000..))]
+    pub requests: u64,
+    /// The seed of the traces.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }

@@ -12,6 +12,7 @@ mod cli;
 mod client;
 mod compare;
 mod cpu;
+mod eviction;
 mod get;
 mod histogram;
 mod load;
@@ -40,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Soak(args) => soak::command(&args),
         cli::Command::Load(args) => load::command(&args),
         cli::Command::Storm(args) => storm::command(&args),
+        cli::Command::Eviction(args) => eviction::command(&args),
         cli::Command::Origin(args) => origin::command(&args),
         cli::Command::Bare(args) => bare::command(&args),
     }
