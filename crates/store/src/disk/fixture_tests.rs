@@ -109,5 +109,6 @@ pub(crate) fn meta(value: &str, answered: u64) -> Meta {
 pub(crate) fn body_of(stored: &Stored) -> &[u8] {
     match &stored.body {
         super::DiskBody::Whole(bytes) => bytes,
+        super::DiskBody::File(_) => panic!("the body is a file"),
     }
 }

@@ -67,10 +67,17 @@ impl Held {
     /// Counts its bytes as dead, and those of its body.
     pub fn bury(&self, shared: &Shared) {
         self.bury_record();
-        if let Some(LoadedBody::Elsewhere(target)) = self.loaded.as_ref().map(|l| &l.body)
-            && let Some(segment) = shared.segments.of_uid(target.place.uid)
-        {
-            segment.bury(aligned(target.length as usize) as u64);
+        match self.loaded.as_ref().map(|loaded| &loaded.body) {
+            Some(LoadedBody::Elsewhere(target)) => {
+                if let Some(segment) = shared.segments.of_uid(target.place.uid) {
+                    segment.bury(aligned(target.length as usize) as u64);
+                }
+            }
+            Some(LoadedBody::File { number, .. }) => {
+                // What cannot be removed now is given up by its age.
+                let _ = shared.remove_large(*number);
+            }
+            Some(LoadedBody::Here(_) | LoadedBody::None) | None => {}
         }
     }
 

@@ -191,6 +191,13 @@ impl Shard {
         self.change_url(url, |slot| slot.with_uses(slot.uses() + 1));
     }
 
+    /// Counts one use less of that record.
+    pub fn lower_use(&mut self, slot: Slot) {
+        if let Some(slot) = self.slots.find_mut(slot.hash(), |other| other.is_same(slot)) {
+            *slot = slot.with_uses(slot.uses().saturating_sub(1));
+        }
+    }
+
     /// Adds a slot.
     pub fn insert(&mut self, slot: Slot) {
         self.slots.insert_unique(slot.hash(), slot, |slot| slot.hash());

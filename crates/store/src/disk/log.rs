@@ -29,6 +29,8 @@ struct Active {
     contents: Contents,
     /// A list beside the segment says as much as `contents`.
     is_listed: bool,
+    /// A write failed, and part of it may stand behind the end.
+    is_torn: bool,
 }
 
 impl Log {
@@ -46,7 +48,7 @@ impl Log {
     /// Goes on with the newest segment.
     pub fn go_on(shared: &Shared, segment: Arc<Segment>, end: u64, contents: Contents) -> Log {
         let (end, next_uid) = (aligned(end as usize) as u64, segment.uid + 1);
-        let active = Active { segment, end, contents, is_listed: false };
+        let active = Active { segment, end, contents, is_listed: false, is_torn: false };
         Log { active, next_uid, capacity: shared.settings.segment_bytes, sealing: None }
     }
 
@@ -79,7 +81,14 @@ impl Log {
     /// Hands a batch to the system.
     pub fn write(&mut self, shared: &Shared, batch: &Batch) -> io::Result<()> {
         let active = &mut self.active;
+        if active.is_torn {
+            // What a failed write left must not stand behind what says that it failed.
+            active.segment.file.set_len(active.end)?;
+            active.is_torn = false;
+        }
+        active.is_torn = true;
         active.segment.file.write_at(&batch.bytes, active.end)?;
+        active.is_torn = false;
         active.end += batch.bytes.len() as u64;
         active.is_listed = false;
         for staged in batch.staged() {
@@ -87,6 +96,7 @@ impl Log {
         }
         let bytes = active.end + active.contents.file_bytes();
         active.segment.bytes.store(bytes, Ordering::Relaxed);
+        active.segment.max_seq.fetch_max(active.contents.max_seq, Ordering::Relaxed);
         count(&shared.counts.writes, 1);
         count(&shared.counts.bytes_written, batch.bytes.len() as u64);
         Ok(())
@@ -155,7 +165,7 @@ impl Active {
         let segment = shared.segments.add(uid, file, Contents::default().file_bytes());
         let segment = segment.ok_or_else(|| io::Error::other("too many segments"))?;
         let contents = Contents::default();
-        Ok(Active { segment, end: 0, contents, is_listed: false })
+        Ok(Active { segment, end: 0, contents, is_listed: false, is_torn: false })
     }
 
     fn seal_or_tell(&self, shared: &Shared) {
@@ -166,6 +176,9 @@ impl Active {
     }
 
     fn seal(&self, shared: &Shared) -> io::Result<()> {
+        if self.is_torn {
+            self.segment.file.set_len(self.end)?;
+        }
         seal(shared, &self.segment, &self.contents)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::contents::Entry;
 use super::index::Slot;
+use super::large::LargeFile;
 use super::op::{Act, DiskBody, Op};
 use super::record::{Content, Place, Record, Target, aligned};
 use super::segments::Segment;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::meta_code;
+use std::io;
 use std::sync::Arc;
 
 /// How often a look starts again when records move while it reads.
@@ -165,7 +167,34 @@ pub(crate) fn body_of(
                 _ => Err(Trouble::Damaged),
             }
         }
-        LoadedBody::File { .. } | LoadedBody::None => Err(Trouble::Damaged),
+        LoadedBody::File { number, bytes } => {
+            large(shared, (*number, *bytes), &loaded.key, may_wait).map(DiskBody::File)
+        }
+        LoadedBody::None => Err(Trouble::Damaged),
+    }
+}
+
+fn large(
+    shared: &Shared,
+    (number, bytes): (u64, u64),
+    key: &[u8],
+    may_wait: bool,
+) -> Result<Arc<LargeFile>, Trouble> {
+    if let Some(file) = shared.large.open(number) {
+        return Ok(file);
+    }
+    if !may_wait {
+        return Err(Trouble::WouldWait);
+    }
+    let (of, pool) = ((number, shared.format.seed), shared.pool.clone());
+    match LargeFile::open(&*shared.device, of, (key, bytes), pool) {
+        Ok(file) => {
+            let file = Arc::new(file);
+            shared.large.opened(&file);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Trouble::Gone),
+        Err(_) => Err(Trouble::Damaged),
     }
 }
 
@@ -253,6 +282,6 @@ fn apply(op: &Op, key: &Key, seen: &mut Vec<Stored>) {
         Act::Forget { key: of, variant } if of == key => {
             seen.retain(|stored| stored.meta.variant != *variant || stored.seq > op.seq);
         }
-        Act::Put { .. } | Act::Update { .. } | Act::Forget { .. } => {}
+        Act::Put { .. } | Act::Update { .. } | Act::Forget { .. } | Act::MakeRoom { .. } => {}
     }
 }

@@ -16,6 +16,9 @@ mod folder;
 mod format;
 mod held;
 mod index;
+mod large;
+mod large_writer;
+mod larges;
 mod log;
 mod look;
 mod op;
@@ -37,6 +40,8 @@ mod faulty_device_tests;
 #[cfg(test)]
 mod fixture_tests;
 #[cfg(test)]
+mod large_tests;
+#[cfg(test)]
 mod measure_tests;
 #[cfg(test)]
 mod seeds_tests;
@@ -47,6 +52,8 @@ pub use device::{Device, DeviceFile, Listed};
 pub use error::OpenError;
 pub use folder::Folder;
 pub use format::Format;
+pub use large::LargeFile;
+pub use large_writer::LargeWriter;
 pub use look::Stored;
 pub use op::DiskBody;
 pub use shared::{Clock, Settings};

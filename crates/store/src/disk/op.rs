@@ -1,11 +1,13 @@
 //! What is asked of the disk tier and waits to be written.
 
+use super::large::LargeFile;
+use super::reply::Answer;
 use bytes::Bytes;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::vary::Variant;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What an op takes beside its bytes: its own size, its places in queue and table.
 const OP_BYTES: usize = 256;
@@ -33,6 +35,8 @@ pub(crate) enum Act {
     Forget { key: Key, variant: Variant },
     /// To mark all responses of the URL as to be validated.
     Invalidate,
+    /// To make room for so many bytes of a large file, and say whether there is.
+    MakeRoom { bytes: u64, answer: Mutex<Option<Answer<bool>>> },
 }
 
 /// A body on disk, or on its way there.
@@ -40,6 +44,8 @@ pub(crate) enum Act {
 pub enum DiskBody {
     /// All of it, in memory.
     Whole(Bytes),
+    /// A file of its own.
+    File(Arc<LargeFile>),
 }
 
 impl DiskBody {
@@ -47,12 +53,25 @@ impl DiskBody {
     pub fn len(&self) -> u64 {
         match self {
             DiskBody::Whole(bytes) => bytes.len() as u64,
+            DiskBody::File(file) => file.len(),
         }
     }
 
     /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl From<Bytes> for DiskBody {
+    fn from(bytes: Bytes) -> DiskBody {
+        DiskBody::Whole(bytes)
+    }
+}
+
+impl From<Arc<LargeFile>> for DiskBody {
+    fn from(file: Arc<LargeFile>) -> DiskBody {
+        DiskBody::File(file)
     }
 }
 
@@ -82,10 +101,21 @@ impl Act {
                 Act::Put { key, meta, body: DiskBody::Whole(body), .. } => {
                     held(key, meta) + body.len()
                 }
+                Act::Put { key, meta, .. } => held(key, meta),
                 Act::Update { key, old, meta, .. } => held(key, meta) + old.footprint(),
                 Act::Forget { key, variant } => key.as_ref().bytes().len() + variant.footprint(),
-                Act::Invalidate => 0,
+                Act::Invalidate | Act::MakeRoom { .. } => 0,
             }
+    }
+
+    /// Answers a wish for room.
+    pub fn answer(&self, has_room: bool) {
+        if let Act::MakeRoom { answer, .. } = self {
+            let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(answer) = answer {
+                answer.send(has_room);
+            }
+        }
     }
 
     /// Whether it takes something away, so that it must not get lost.

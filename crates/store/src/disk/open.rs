@@ -8,6 +8,7 @@ use super::device::Device;
 use super::error::OpenError;
 use super::format::{self, LARGE, SEGMENTS};
 use super::index::{Lies, Slot};
+use super::large::{body_name, temporary_name};
 use super::log::{Log, seal};
 use super::record::{Kind, Place, aligned};
 use super::scan::contents;
@@ -45,7 +46,7 @@ pub(crate) fn load(shared: &Shared) -> io::Result<Log> {
         let segment = shared.segments.add(*uid, file, bytes);
         segment.ok_or_else(|| io::Error::other("too many segments"))?;
     }
-    let mut newest = Newest::new(shared);
+    let mut newest = Newest::new(shared, larges(&*shared.device)?);
     let (mut log, mut is_newest) = (None, true);
     for segment in shared.segments.all().into_iter().rev() {
         let (contents, is_listed) = contents(shared, &segment)?;
@@ -59,6 +60,11 @@ pub(crate) fn load(shared: &Shared) -> io::Result<Log> {
             seal(shared, &segment, &contents)?;
         }
         is_newest = false;
+    }
+    for number in newest.larges.keys() {
+        shared.device.remove(&body_name(*number))?;
+        // Numbers that were given are not given again.
+        shared.seq.fetch_max(*number, Ordering::Relaxed);
     }
     let newest = uids.last().copied().unwrap_or(0);
     log.map_or_else(|| Log::begin(shared, newest + 1), Ok)
@@ -78,6 +84,23 @@ fn uids(device: &dyn Device) -> io::Result<Vec<u64>> {
         }
     }
     Ok(uids)
+}
+
+/// The large files with their lengths. What was not finished is removed.
+fn larges(device: &dyn Device) -> io::Result<HashMap<u64, u64, foldhash::fast::FixedState>> {
+    let mut larges = HashMap::default();
+    let folders = device.list(LARGE)?.into_iter().filter(|listed| listed.is_folder);
+    for folder in folders.map(|folder| folder.name) {
+        for listed in device.list(&format!("{LARGE}/{folder}"))? {
+            let is_here = |number: &u64| format!("{:02x}", *number as u8) == folder;
+            if let Some(number) = uid_in(&listed.name, ".tmp").filter(is_here) {
+                device.remove(&temporary_name(number))?;
+            } else if let Some(number) = uid_in(&listed.name, ".body").filter(is_here) {
+                larges.insert(number, listed.bytes);
+            }
+        }
+    }
+    Ok(larges)
 }
 
 /// Hashes are their own hash.
@@ -102,18 +125,24 @@ impl Hasher for Same {
 struct Newest<'a> {
     shared: &'a Shared,
     seen: HashSet<u64, BuildHasherDefault<Same>>,
+    /// Bytes of large files of which no record was met yet.
+    larges: HashMap<u64, u64, foldhash::fast::FixedState>,
     /// Bodies that an Update stands for, which lie in older segments.
     bodies: HashMap<(u64, u32), u64, foldhash::fast::FixedState>,
 }
 
 impl<'a> Newest<'a> {
-    fn new(shared: &'a Shared) -> Newest<'a> {
-        Newest { shared, seen: HashSet::default(), bodies: HashMap::default() }
+    fn new(
+        shared: &'a Shared,
+        larges: HashMap<u64, u64, foldhash::fast::FixedState>,
+    ) -> Newest<'a> {
+        Newest { shared, larges, seen: HashSet::default(), bodies: HashMap::default() }
     }
 
     /// Takes the records of the next older segment.
     fn take(&mut self, segment: &Segment, contents: &Contents) {
         self.shared.seq.fetch_max(contents.max_seq, Ordering::Relaxed);
+        segment.max_seq.store(contents.max_seq, Ordering::Relaxed);
         let entries: Vec<Entry> = contents.iter().collect();
         let mut live = 0;
         for entry in entries.iter().rev() {
@@ -135,6 +164,11 @@ impl<'a> Newest<'a> {
                 return false;
             }
             self.bodies.insert((uid, offset), length);
+        }
+        if entry.kind == Kind::Large {
+            let (number, _) = entry.more;
+            let Some(bytes) = self.larges.remove(&number) else { return false };
+            self.shared.large.add(number, entry.url, bytes);
         }
         let lies = Lies {
             segment: segment.slot,

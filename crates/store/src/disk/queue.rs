@@ -50,12 +50,16 @@ impl Queue {
         !state.is_closed && *state.room_of(act) + act.footprint() <= max
     }
 
-    /// Adds an op.
-    pub fn push(&self, op: Arc<Op>) {
+    /// Adds an op, unless it is closed; says whether.
+    pub fn push(&self, op: Arc<Op>) -> bool {
         let mut state = self.lock();
+        if state.is_closed {
+            return false;
+        }
         *state.room_of(&op.act) += op.act.footprint();
         state.ops.push_back(op);
         self.came.notify_one();
+        true
     }
 
     /// Takes some of what waits, of about `bytes` at the most; waits for it until `patience` ends.

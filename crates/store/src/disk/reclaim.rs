@@ -7,13 +7,14 @@
 use super::batch::Change;
 use super::contents::Entry;
 use super::format::SEGMENTS;
-use super::held::{Held, held_at, updates_of_url};
-use super::look::LoadedBody;
+use super::held::{Held, held, held_at, of_url, updates_of_url};
+use super::look::{Loaded, LoadedBody};
 use super::record::{Content, Kind, Record};
 use super::scan::contents;
 use super::segments::{Segment, index_name, segment_name};
 use super::stats::count;
 use super::worker::Worker;
+use policy::meta_code;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -94,6 +95,9 @@ impl Worker {
     fn give_up_until(&mut self, more: u64) -> io::Result<()> {
         while !self.fits(more)? {
             let oldest = self.sealed().into_iter().next();
+            if self.give_up_large_before(oldest.as_deref())? {
+                continue;
+            }
             let Some(victim) = oldest else {
                 return Err(io::Error::new(io::ErrorKind::StorageFull, "no room is left"));
             };
@@ -106,10 +110,43 @@ impl Worker {
         Ok(())
     }
 
+    /// Makes room for a large file.
+    pub fn make_large_room(&mut self, bytes: u64) -> io::Result<()> {
+        self.give_up_until(bytes + self.log.to_come())?;
+        self.shared.large.take_room(bytes);
+        Ok(())
+    }
+
+    /// Gives up the oldest large file, or spares it if it was used of late, if it is older than
+    /// a segment. Says whether there is one.
+    fn give_up_large_before(&self, segment: Option<&Segment>) -> io::Result<bool> {
+        let shared = &self.shared;
+        let Some(oldest) = shared.large.oldest() else { return Ok(false) };
+        if segment.is_some_and(|segment| segment.max_seq.load(Ordering::Relaxed) < oldest.age) {
+            return Ok(false);
+        }
+        let is_it = |held: &Held| {
+            let body = held.loaded.as_ref().map(|loaded| &loaded.body);
+            matches!(body, Some(LoadedBody::File { number, .. }) if *number == oldest.number)
+        };
+        match of_url(shared, oldest.url).into_iter().find(is_it) {
+            Some(held) if held.slot.uses() > 0 => {
+                shared.index.shard(oldest.url).lower_use(held.slot);
+                shared.large.spare(oldest.number, shared.next_seq());
+                return Ok(true);
+            }
+            Some(held) => held.remove(shared),
+            None => {}
+        }
+        // Its record stays, and keeps older ones from coming back.
+        shared.remove_large(oldest.number)?;
+        Ok(true)
+    }
+
     /// Whether so many bytes may be added.
     fn fits(&self, more: u64) -> io::Result<bool> {
         let settings = &self.shared.settings;
-        let used = self.shared.segments.bytes().0;
+        let used = self.shared.segments.bytes().0 + self.shared.large.bytes();
         let free = self.shared.device.free_bytes()?;
         self.shared.counts.free_bytes.store(free, Ordering::Relaxed);
         let stays_free = free.saturating_sub(more) >= settings.min_free_bytes;
@@ -123,6 +160,11 @@ impl Worker {
             return Ok(());
         }
         let sealed = self.sealed();
+        while self.give_up_large_before(sealed.first().map(|oldest| &**oldest))? {
+            if self.fits(self.log.to_come() + capacity)? {
+                return Ok(());
+            }
+        }
         let Some(oldest) = sealed.first() else { return Ok(()) };
         let mostly_dead = sealed.iter().find(|segment| segment.is_mostly_dead());
         let victim = mostly_dead.unwrap_or(oldest).clone();
@@ -181,7 +223,12 @@ impl Worker {
         if entry.kind == Kind::Forget {
             return Ok(self.carry_forget(reclaim, entry));
         }
-        for stored in self.stand_for(reclaim, entry) {
+        let stand_for = self.stand_for(reclaim, entry);
+        if stand_for.is_empty() && entry.kind == Kind::Large && !reclaim.is_oldest {
+            // Its file was given up; its record may still keep older ones from coming back.
+            return Ok(self.carry_forget(reclaim, entry));
+        }
+        for stored in stand_for {
             let keeps = !reclaim.is_oldest || stored.slot.uses() > 0;
             let Some(carried) = self.append_copy(reclaim, &stored, keeps) else {
                 return Ok(Carried::NoRoom);
@@ -261,8 +308,13 @@ impl Worker {
         }
         let forget = super::look::load_at(&self.shared, &reclaim.victim, entry);
         let Some(forget) = forget else { return Carried::Done };
+        let Some(variant) = variant_of(&forget) else { return Carried::Done };
+        if !held(&self.shared, forget.url, &forget.key, forget.identity).is_empty() {
+            // Something newer stands.
+            return Carried::Done;
+        }
         reclaim.left -= length as u64;
-        let content = Content::Forget { variant: &forget.meta };
+        let content = Content::Forget { variant: &variant };
         let record = Record {
             seq: forget.seq,
             url: forget.url,
@@ -279,7 +331,7 @@ impl Worker {
         let shared = &self.shared;
         shared.index.sweep(victim.slot);
         let list = shared.device.remove(&index_name(victim.uid));
-        list.or_else(not_there)?;
+        list.or_else(super::shared::not_there)?;
         shared.device.remove(&segment_name(victim.uid))?;
         shared.segments.remove(victim.slot);
         count(&shared.counts.reclaimed_segments, 1);
@@ -287,6 +339,13 @@ impl Worker {
     }
 }
 
-fn not_there(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+/// The code of the variant that a record is of.
+fn variant_of(loaded: &Loaded) -> Option<Vec<u8>> {
+    if let LoadedBody::None = loaded.body {
+        return Some(loaded.meta.to_vec());
+    }
+    let meta = meta_code::decode(&loaded.meta).ok()?;
+    let mut code = Vec::new();
+    meta_code::encode_variant(&meta.variant, &mut code);
+    Some(code)
 }

@@ -1,5 +1,6 @@
 //! One answer from a thread to a task that waits for it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,12 @@ pub(crate) struct Reply<T>(Arc<Mutex<State<T>>>);
 pub(crate) fn reply<T>() -> (Answer<T>, Reply<T>) {
     let state = Arc::new(Mutex::new(State { answer: None, is_over: false, waker: None }));
     (Answer(state.clone()), Reply(state))
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
 }
 
 impl<T> Answer<T> {

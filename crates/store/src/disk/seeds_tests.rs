@@ -116,7 +116,7 @@ impl Run {
         let is_overtaken = self.chance.once_in(20);
         let body = body(which, self.time, length);
         let meta = meta(value, self.time);
-        let is_kept = self.tier().disk.put(&key, meta, body.into(), || is_overtaken);
+        let is_kept = self.tier().disk.put(&key, meta, bytes::Bytes::from(body), || is_overtaken);
         let state = is_kept.then_some((self.time, self.time, is_overtaken));
         self.histories[which].change(state);
     }

@@ -15,6 +15,8 @@ pub(crate) struct Segment {
     pub file: Arc<dyn DeviceFile>,
     /// Length of its file and of the index beside it.
     pub bytes: AtomicU64,
+    /// The greatest sequence number in it: how old it is.
+    pub max_seq: AtomicU64,
     /// About how many of its bytes nothing refers to any more.
     pub dead: AtomicU64,
 }
@@ -59,8 +61,8 @@ impl Segments {
         let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let free = table.iter().position(Option::is_none).unwrap_or(table.len());
         let slot = u16::try_from(free).ok()?;
-        let (bytes, dead) = (AtomicU64::new(bytes), AtomicU64::new(0));
-        let segment = Arc::new(Segment { uid, slot, file, bytes, dead });
+        let (bytes, max_seq, dead) = (AtomicU64::new(bytes), AtomicU64::new(0), AtomicU64::new(0));
+        let segment = Arc::new(Segment { uid, slot, file, bytes, max_seq, dead });
         if free == table.len() {
             table.push(None);
         }

@@ -3,6 +3,8 @@
 use super::device::Device;
 use super::format::Format;
 use super::index::{Index, Slot};
+use super::large::body_name;
+use super::larges::Larges;
 use super::op::{Act, Op};
 use super::pool::Pool;
 use super::queue::Queue;
@@ -11,11 +13,17 @@ use super::segments::{Segment, Segments};
 use super::stats::{Counts, count};
 use policy::time::Timestamp;
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The wall clock, as the caller has it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A file that is not there is as good as removed.
+pub(crate) fn not_there(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
 
 /// How a disk tier works.
 #[derive(Clone)]
@@ -66,7 +74,8 @@ pub(crate) struct Shared {
     pub index: Index,
     pub segments: Segments,
     pub queue: Queue,
-    pub pool: Pool,
+    pub pool: Arc<Pool>,
+    pub large: Larges,
     pub counts: Counts,
     /// The greatest sequence number in use.
     pub seq: AtomicU64,
@@ -84,7 +93,8 @@ impl Shared {
             index: Index::new(),
             segments: Segments::default(),
             queue: Queue::new(settings.queue_bytes),
-            pool: Pool::new(settings.readers),
+            pool: Arc::new(Pool::new(settings.readers)),
+            large: Larges::default(),
             counts: Counts::default(),
             seq: AtomicU64::new(0),
             failing: Mutex::default(),
@@ -122,11 +132,29 @@ impl Shared {
             }
         }
         // Under the lock, so that the acts on one URL are numbered as they are queued.
-        let seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let seq = self.next_seq();
         let op = Op::new(seq, url, act);
         shard.wait(op.clone());
-        self.queue.push(op);
+        if !self.queue.push(op) {
+            shard.drop_url(url);
+            return false;
+        }
         has_room
+    }
+
+    /// The next sequence number.
+    pub fn next_seq(&self) -> u64 {
+        self.seq.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Removes a large file that nothing refers to any more. Who has it open can still read it.
+    pub fn remove_large(&self, number: u64) -> io::Result<()> {
+        if !self.large.has(number) {
+            return Ok(());
+        }
+        self.device.remove(&body_name(number)).or_else(not_there)?;
+        self.large.remove(number);
+        Ok(())
     }
 
     /// Takes a slot whose record cannot be read out of the index. Says no if the slot does not

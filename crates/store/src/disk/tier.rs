@@ -2,18 +2,19 @@
 
 use super::device::Device;
 use super::error::OpenError;
+use super::large_writer::LargeWriter;
 use super::look::{Stored, WouldWait, look};
 use super::op::{Act, DiskBody};
 use super::open::open;
 use super::record::MAX_RECORD;
 use super::shared::{Settings, Shared};
 use super::stats::{DiskStats, count};
-use bytes::Bytes;
 use policy::fields::Fields;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::vary::Variant;
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -93,25 +94,45 @@ impl Disk {
         &self,
         key: &Key,
         mut meta: Meta,
-        body: Bytes,
+        body: impl Into<DiskBody>,
         is_overtaken: impl FnOnce() -> bool,
     ) -> bool {
-        meta.body_bytes = body.len() as u64;
-        let fits = body.len() as u64 <= MAX_SMALL_BODY_BYTES && self.fits(key, &meta, body.len());
+        let body = body.into();
+        meta.body_bytes = body.len();
+        let (fits, file) = match &body {
+            DiskBody::File(file) => (self.fits(key, &meta, 0), Some(file.number)),
+            DiskBody::Whole(bytes) => {
+                let is_small = body.len() <= MAX_SMALL_BODY_BYTES;
+                (is_small && self.fits(key, &meta, bytes.len()), None)
+            }
+        };
         let key = key.clone();
         let url = self.shared.url_hash(key.as_ref().url());
         let put = || match fits {
             true => {
                 let must_validate = is_overtaken();
-                Act::Put { key, meta, body: DiskBody::Whole(body), must_validate }
+                Act::Put { key, meta, body, must_validate }
             }
             false => Act::Forget { key, variant: meta.variant },
         };
         let is_kept = self.shared.submit(url, put, forget) && fits;
         if !is_kept {
             count(&self.shared.counts.dropped_puts, 1);
+            if let Some(number) = file {
+                // What cannot be removed now is given up by its age.
+                let _ = self.shared.remove_large(number);
+            }
         }
         is_kept
+    }
+
+    /// Begins to take a body that is longer than [`MAX_SMALL_BODY_BYTES`]. What comes of it is put
+    /// like a small one.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn begin_large(&self, key: &Key) -> io::Result<LargeWriter> {
+        LargeWriter::begin(self.shared.clone(), key)
     }
 
     /// Gives the response of a key and variant new meta, after a 304. It is validated by that.
@@ -226,7 +247,7 @@ pub(crate) fn stats(shared: &Shared) -> DiskStats {
         size_bytes: shared.settings.size_bytes,
         objects: shared.index.len() as u64,
         segment_bytes,
-        large_bytes: 0,
+        large_bytes: shared.large.bytes(),
         dead_bytes,
         free_bytes: load(&counts.free_bytes),
         waiting_bytes: shared.queue.bytes() as u64,

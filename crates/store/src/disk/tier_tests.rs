@@ -4,6 +4,7 @@ use super::faulty_device_tests::{Faults, FaultyDevice};
 use super::fixture_tests::{Hands, Tier, asks, body_of, key, meta, settings, variant};
 use super::tier::Found;
 use super::{Disk, Folder, OpenError};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ fn what_is_made_invalid_must_be_validated_until_it_is_confirmed() {
             tier.disk.invalidate(http.as_ref().url());
             tier.disk.update(&http, &variant("b"), meta("b", 4), || false);
             tier.put(&http, meta("c", 5), b"later");
-            tier.disk.put(&http, meta("d", 6), "overtaken".into(), || true);
+            tier.disk.put(&http, meta("d", 6), Bytes::from("overtaken"), || true);
         },
         |tier| {
             assert_eq!(seen(tier, "a"), is("one", 1, true));
@@ -267,10 +268,10 @@ fn a_folder_is_held_alone_and_only_ours_is_taken() {
     let disk = open().unwrap();
     assert!(matches!(Folder::open(&path), Err(OpenError::InUse)));
     let root = key("http", "/");
-    assert!(disk.put(&root, meta("a", 1), "body".into(), || false));
+    assert!(disk.put(&root, meta("a", 1), Bytes::from("body"), || false));
     assert!(disk.flush(Duration::from_secs(60)));
     disk.close();
-    assert!(!disk.put(&root, meta("b", 1), "body".into(), || false), "it is closed");
+    assert!(!disk.put(&root, meta("b", 1), Bytes::from("body"), || false), "it is closed");
     drop(disk);
     let disk = open().unwrap();
     assert_eq!(disk.log_id(), 2);

@@ -107,6 +107,15 @@ impl Worker {
             }
             Act::Forget { key, variant } => self.stage_forget(op, key, variant, is_owed),
             Act::Invalidate => self.mark_all(op),
+            Act::MakeRoom { bytes, .. } => {
+                let made = self.make_large_room(*bytes);
+                op.act.answer(made.is_ok());
+                // A body too many is no fault of the disk.
+                made.or_else(|error| match error.kind() {
+                    io::ErrorKind::StorageFull => Ok(()),
+                    _ => Err(error),
+                })
+            }
         }
     }
 
@@ -119,8 +128,12 @@ impl Worker {
         must_validate: bool,
     ) -> io::Result<()> {
         let code = meta_code(meta);
-        let DiskBody::Whole(body) = body;
-        let content = Content::Full { meta: &code, body };
+        let content = match body {
+            DiskBody::Whole(body) => Content::Full { meta: &code, body },
+            DiskBody::File(file) => {
+                Content::Large { meta: &code, file: file.number, bytes: file.len() }
+            }
+        };
         let identity = self.identity(key, &meta.variant);
         let key = key.as_ref().bytes();
         let record = Record { seq: op.seq, url: op.url, identity, must_validate, key, content };
@@ -226,7 +239,10 @@ impl Worker {
             self.append(&record, change, None);
             self.flush()?;
         }
-        self.complete(op);
+        let mut shard = self.shared.index.shard(op.url);
+        // Those that cannot be read just now too.
+        shard.change_url(op.url, |slot| slot.with_must_validate(true));
+        shard.written(op);
         Ok(())
     }
 
@@ -299,8 +315,13 @@ impl Worker {
     /// Does in memory what cannot be done on disk: what was to be superseded is not found.
     fn forgo(&mut self, op: &Arc<Op>) {
         match &op.act {
-            Act::Put { key, meta, .. } => {
+            Act::MakeRoom { .. } => return op.act.answer(false),
+            Act::Put { key, meta, body, .. } => {
                 count(&self.shared.counts.dropped_puts, 1);
+                if let DiskBody::File(file) = body {
+                    // What cannot be removed now is given up by its age.
+                    let _ = self.shared.remove_large(file.number);
+                }
                 self.forgo_response(op, key, &meta.variant);
             }
             Act::Update { key, old, meta, .. } => {

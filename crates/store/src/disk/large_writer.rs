@@ -1,0 +1,141 @@
+//! A large body on its way to its file.
+
+use super::large::{LargeFile, SLICE, file_bytes, temporary_name};
+use super::op::{Act, Op};
+use super::reply::reply;
+use super::shared::Shared;
+use bytes::Bytes;
+use policy::key::Key;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// Room is asked for in pieces of so many bytes.
+const GRANT_BYTES: u64 = 4 << 20;
+
+/// Takes a body piece by piece and writes it slice by slice; holds one slice and the piece at hand.
+/// When it is dropped before it is finished, nothing is left of the body.
+pub struct LargeWriter {
+    shared: Arc<Shared>,
+    key: Key,
+    file: Arc<LargeFile>,
+    slice: Vec<u8>,
+    /// Bytes that the worker let it take.
+    granted: u64,
+    is_whole: bool,
+}
+
+impl LargeWriter {
+    pub(crate) fn begin(shared: Arc<Shared>, key: &Key) -> io::Result<LargeWriter> {
+        let number = shared.next_seq();
+        let (seed, pool) = (shared.format.seed, shared.pool.clone());
+        let of = (number, seed);
+        let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), pool)?;
+        let (key, slice) = (key.clone(), Vec::with_capacity(SLICE));
+        Ok(LargeWriter { shared, key, file, slice, granted: 0, is_whole: false })
+    }
+
+    /// The body as far as it is written, for those who read it meanwhile.
+    pub fn file(&self) -> &Arc<LargeFile> {
+        &self.file
+    }
+
+    /// Takes the next piece. Waits for the disk when a slice is full.
+    ///
+    /// # Errors
+    /// If the disk fails or has no room; the writer is of no more use then.
+    pub async fn write(&mut self, mut piece: Bytes) -> io::Result<()> {
+        while !piece.is_empty() {
+            let part = piece.split_to(piece.len().min(SLICE - self.slice.len()));
+            self.slice.extend_from_slice(&part);
+            if self.slice.len() == SLICE {
+                self.write_slice().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the body. It is stored when it is put.
+    ///
+    /// # Errors
+    /// If the disk fails or has no room.
+    pub async fn finish(mut self) -> io::Result<Arc<LargeFile>> {
+        if !self.slice.is_empty() {
+            self.write_slice().await?;
+        }
+        self.take_room(0).await?;
+        let (file, shared, key) = (self.file.clone(), self.shared.clone(), self.key.clone());
+        let complete = move || file.complete(&*shared.device, key.as_ref().bytes());
+        self.on_pool(complete).await?;
+        self.is_whole = true;
+        let bytes = self.bytes_with(0);
+        self.shared.large.add(
+            self.file.number,
+            self.shared.url_hash(self.key.as_ref().url()),
+            bytes,
+        );
+        Ok(self.file.clone())
+    }
+
+    async fn write_slice(&mut self) -> io::Result<()> {
+        self.take_room(self.slice.len() as u64).await?;
+        let slice = std::mem::replace(&mut self.slice, Vec::with_capacity(SLICE));
+        let file = self.file.clone();
+        self.on_pool(move || file.append(&slice)).await
+    }
+
+    async fn on_pool(
+        &self,
+        job: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        let done = self.shared.pool.ask(job).await;
+        done.unwrap_or_else(|| Err(io::Error::other("too many wait for the disk")))
+    }
+
+    fn bytes_with(&self, more: u64) -> u64 {
+        file_bytes(self.key.as_ref().bytes().len(), self.file.len() + more)
+    }
+
+    /// Asks the worker for room, which gives up what is older for it.
+    async fn take_room(&mut self, more: u64) -> io::Result<()> {
+        let needed = self.bytes_with(more);
+        if needed <= self.granted {
+            return Ok(());
+        }
+        if needed > self.shared.settings.size_bytes / 2 {
+            // One body is not worth half of all that is stored.
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let bytes =
+            (needed - self.granted).max(GRANT_BYTES.min(self.shared.settings.size_bytes / 64));
+        let (answer, reply) = reply();
+        let act = Act::MakeRoom { bytes, answer: Mutex::new(Some(answer)) };
+        if !self.shared.queue.push(Op::new(0, 0, act)) {
+            return Err(io::Error::other("the store is closed"));
+        }
+        match reply.await {
+            Some(true) => {
+                self.granted += bytes;
+                Ok(())
+            }
+            _ => Err(io::ErrorKind::StorageFull.into()),
+        }
+    }
+}
+
+impl Drop for LargeWriter {
+    fn drop(&mut self) {
+        self.shared.large.return_room(self.granted);
+        if self.is_whole {
+            return;
+        }
+        self.file.give_up();
+        let (shared, number) = (self.shared.clone(), self.file.number);
+        let remove = move || {
+            // What cannot be removed now is removed at the next start.
+            let _ = shared.device.remove(&temporary_name(number));
+        };
+        if let Err(remove) = self.shared.pool.spawn(remove) {
+            remove();
+        }
+    }
+}
