@@ -33,6 +33,12 @@ pub(crate) fn take(device: &dyn Device, fresh: Format) -> Result<Format, OpenErr
     }
 }
 
+/// Reads what a folder is; it must be a store already.
+pub(crate) fn read(device: &dyn Device) -> Result<Format, OpenError> {
+    let bytes = read_whole(device, FORMAT, MAX_BYTES).map_err(OpenError::at(FORMAT))?;
+    parse(&String::from_utf8_lossy(&bytes))
+}
+
 fn begin(device: &dyn Device, fresh: Format) -> Result<Format, OpenError> {
     let there = device.list("").map_err(OpenError::at("the folder"))?;
     // A start that was cut off may have left the temporary file.

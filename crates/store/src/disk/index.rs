@@ -148,6 +148,19 @@ impl Index {
         self.shards.iter().map(|shard| lock(shard).slots.len()).sum()
     }
 
+    /// All slots from a place on, each with its place: in the order of hashes, shard after shard. A
+    /// place stays what it is whatever comes and goes.
+    pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, Slot)> {
+        let first = (place >> 32) as usize;
+        self.shards.iter().enumerate().skip(first).flat_map(move |(number, shard)| {
+            let of = |slot: &Slot| ((number as u64) << 32 | u64::from(slot.0[0]), *slot);
+            let mut slots: Vec<(u64, Slot)> = lock(shard).slots.iter().map(of).collect();
+            slots.retain(|(at, _)| *at >= place);
+            slots.sort_unstable_by_key(|(at, _)| *at);
+            slots
+        })
+    }
+
     /// Takes out all slots of a segment, and says how many there were.
     pub fn sweep(&self, segment: u16) -> usize {
         let mut swept = 0;

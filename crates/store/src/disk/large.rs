@@ -186,7 +186,8 @@ impl LargeFile {
         }
     }
 
-    fn slice(&self, offset: u64) -> io::Result<Bytes> {
+    /// The slice at an offset from there on; waits for the disk.
+    pub(crate) fn slice(&self, offset: u64) -> io::Result<Bytes> {
         let Some((begin, length, sum)) = self.of_slice(offset) else { return Ok(Bytes::new()) };
         let mut slice = vec![0; length];
         let read = self.file.read_at(&mut slice, self.at + begin)?;

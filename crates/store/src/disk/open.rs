@@ -4,7 +4,7 @@
 //! and variant is the one that counts.
 
 use super::contents::{Contents, Entry};
-use super::device::Device;
+use super::device::{Device, Listed};
 use super::error::OpenError;
 use super::format::{self, LARGE, SEGMENTS};
 use super::index::{Lies, Slot};
@@ -46,7 +46,7 @@ pub(crate) fn load(shared: &Shared) -> io::Result<Log> {
         let segment = shared.segments.add(*uid, file, bytes);
         segment.ok_or_else(|| io::Error::other("too many segments"))?;
     }
-    let mut newest = Newest::new(shared, larges(&*shared.device)?);
+    let mut newest = Newest::new(shared, larges(&*shared.device, true)?);
     let (mut log, mut is_newest) = (None, true);
     for segment in shared.segments.all().into_iter().rev() {
         let (contents, is_listed) = contents(shared, &segment)?;
@@ -73,8 +73,7 @@ pub(crate) fn load(shared: &Shared) -> io::Result<Log> {
 /// The numbers of all segments, rising. Lists without one, and what was not finished, are removed.
 fn uids(device: &dyn Device) -> io::Result<Vec<u64>> {
     let listed = device.list(SEGMENTS)?;
-    let mut uids: Vec<u64> = listed.iter().filter_map(|l| uid_in(&l.name, ".seg")).collect();
-    uids.sort_unstable();
+    let uids = uids_in(&listed);
     for name in listed.into_iter().map(|listed| listed.name) {
         let orphan = uid_in(&name, ".idx").is_some_and(|uid| uids.binary_search(&uid).is_err());
         let is_left_over =
@@ -86,15 +85,27 @@ fn uids(device: &dyn Device) -> io::Result<Vec<u64>> {
     Ok(uids)
 }
 
-/// The large files with their lengths. What was not finished is removed.
-fn larges(device: &dyn Device) -> io::Result<HashMap<u64, u64, foldhash::fast::FixedState>> {
+/// The numbers of segments in a folder, rising.
+pub(crate) fn uids_in(listed: &[Listed]) -> Vec<u64> {
+    let mut uids: Vec<u64> = listed.iter().filter_map(|l| uid_in(&l.name, ".seg")).collect();
+    uids.sort_unstable();
+    uids
+}
+
+/// Large files by number, with their lengths.
+pub(crate) type FoundLarges = HashMap<u64, u64, foldhash::fast::FixedState>;
+
+/// The large files. What was not finished is removed, if `tidies`.
+pub(crate) fn larges(device: &dyn Device, tidies: bool) -> io::Result<FoundLarges> {
     let mut larges = HashMap::default();
     let folders = device.list(LARGE)?.into_iter().filter(|listed| listed.is_folder);
     for folder in folders.map(|folder| folder.name) {
         for listed in device.list(&format!("{LARGE}/{folder}"))? {
             let is_here = |number: &u64| format!("{:02x}", *number as u8) == folder;
             if let Some(number) = uid_in(&listed.name, ".tmp").filter(is_here) {
-                device.remove(&temporary_name(number))?;
+                if tidies {
+                    device.remove(&temporary_name(number))?;
+                }
             } else if let Some(number) = uid_in(&listed.name, ".body").filter(is_here) {
                 larges.insert(number, listed.bytes);
             }
@@ -126,16 +137,13 @@ struct Newest<'a> {
     shared: &'a Shared,
     seen: HashSet<u64, BuildHasherDefault<Same>>,
     /// Bytes of large files of which no record was met yet.
-    larges: HashMap<u64, u64, foldhash::fast::FixedState>,
+    larges: FoundLarges,
     /// Bodies that an Update stands for, which lie in older segments.
     bodies: HashMap<(u64, u32), u64, foldhash::fast::FixedState>,
 }
 
 impl<'a> Newest<'a> {
-    fn new(
-        shared: &'a Shared,
-        larges: HashMap<u64, u64, foldhash::fast::FixedState>,
-    ) -> Newest<'a> {
+    fn new(shared: &'a Shared, larges: FoundLarges) -> Newest<'a> {
         Newest { shared, larges, seen: HashSet::default(), bodies: HashMap::default() }
     }
 

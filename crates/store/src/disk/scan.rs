@@ -22,7 +22,12 @@ pub(crate) fn contents(shared: &Shared, segment: &Segment) -> io::Result<(Conten
 }
 
 /// Reads all records. What is damaged is stepped over, and counted.
-fn scan(shared: &Shared, uid: u64, file: &dyn DeviceFile, bytes: u64) -> io::Result<Contents> {
+pub(crate) fn scan(
+    shared: &Shared,
+    uid: u64,
+    file: &dyn DeviceFile,
+    bytes: u64,
+) -> io::Result<Contents> {
     let mut contents = Contents::default();
     let (mut window, mut begin, mut at) = (Vec::new(), 0, 0);
     let mut was_good = true;

@@ -4,6 +4,7 @@ use super::device::Device;
 use super::error::OpenError;
 use super::large_writer::LargeWriter;
 use super::look::{Stored, WouldWait, look};
+use super::objects::{Listing, objects};
 use super::op::{Act, DiskBody};
 use super::open::open;
 use super::record::MAX_RECORD;
@@ -188,6 +189,12 @@ impl Disk {
             // A panic over there was told of there.
             let _ = thread.join();
         }
+    }
+
+    /// A page of what is stored, of URLs whose scope begins with `prefix`; `from` is 0 or
+    /// [`Listing::next`]. Reads records: not for threads that must not wait.
+    pub fn objects(&self, prefix: &[u8], from: u64, limit: usize) -> Listing {
+        objects(&self.shared, prefix, from, limit)
     }
 
     /// Sizes now, and counts.

@@ -3,7 +3,7 @@
 use super::faulty_device_tests::{Faults, FaultyDevice};
 use super::fixture_tests::{Hands, Tier, asks, body_of, key, meta, settings, variant};
 use super::tier::Found;
-use super::{Disk, Folder, OpenError};
+use super::{Disk, Folder, OpenError, stat, verify};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,4 +283,46 @@ fn a_folder_is_held_alone_and_only_ours_is_taken() {
     std::fs::remove_file(path.join("format")).unwrap();
     assert!(matches!(open(), Err(OpenError::Foreign { name }) if name == "segments"));
     std::fs::remove_dir_all(&path).unwrap();
+}
+
+#[test]
+fn what_is_stored_is_listed_page_by_page() {
+    let device = device();
+    let mut tier = tier(&device);
+    for at in 0..60 {
+        tier.put(&key("http", &format!("/{}/{at}", at % 2)), meta("a", at), b"body");
+    }
+    tier.work();
+    let (mut seen, mut from) = (Vec::new(), 0);
+    loop {
+        let page = tier.disk.objects(b"host\0/1/", from, 7);
+        assert!(page.objects.len() <= 7);
+        seen.extend(page.objects.iter().map(|object| object.meta.life.answered.0));
+        let Some(next) = page.next else { break };
+        from = next;
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..60).filter(|at| at % 2 == 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_folder_is_counted_and_checked_without_a_change() {
+    let device = device();
+    let mut tier = tier(&device);
+    for at in 0..50 {
+        tier.put(&key("http", &format!("/{at}")), meta("a", at), &[1; 900]);
+        tier.work();
+    }
+    drop(tier);
+    let report = |checks: bool| {
+        let device = Arc::new(device.clone());
+        if checks { verify(device) } else { stat(device) }.unwrap()
+    };
+    let whole = report(true);
+    assert_eq!((whole.records, whole.damaged, whole.unlisted), (50, 0, 1));
+    assert!(whole.segments > 1 && whole.segment_bytes > 50 * 900);
+    assert_eq!(report(false), whole);
+    device.damage(".seg", 0.0);
+    assert!(report(true).damaged >= whole.segments);
+    assert_eq!(report(true).damaged, report(true).damaged, "nothing is mended");
 }
