@@ -19,7 +19,9 @@ pub(crate) struct Log {
     next_uid: u64,
     capacity: u64,
     /// The seal of the segment before, while it goes on.
-    sealing: Option<Reply<()>>,
+    sealing: Option<(Arc<Active>, Reply<bool>)>,
+    /// Segments whose seal failed: it is tried again, since they may not last through a power cut.
+    unsealed: Vec<Arc<Active>>,
 }
 
 struct Active {
@@ -42,6 +44,7 @@ impl Log {
             next_uid: uid + 1,
             capacity: shared.settings.segment_bytes,
             sealing: None,
+            unsealed: Vec::new(),
         })
     }
 
@@ -49,7 +52,13 @@ impl Log {
     pub fn go_on(shared: &Shared, segment: Arc<Segment>, end: u64, contents: Contents) -> Log {
         let (end, next_uid) = (aligned(end as usize) as u64, segment.uid + 1);
         let active = Active { segment, end, contents, is_listed: false, is_torn: false };
-        Log { active, next_uid, capacity: shared.settings.segment_bytes, sealing: None }
+        Log {
+            active,
+            next_uid,
+            capacity: shared.settings.segment_bytes,
+            sealing: None,
+            unsealed: Vec::new(),
+        }
     }
 
     /// The segment that is being written.
@@ -118,31 +127,48 @@ impl Log {
     pub fn roll(&mut self, shared: &Arc<Shared>) -> io::Result<()> {
         let next = Active::new(shared, self.next_uid)?;
         self.next_uid += 1;
-        let sealed = std::mem::replace(&mut self.active, next);
+        let sealed = Arc::new(std::mem::replace(&mut self.active, next));
         self.end_seal();
+        // Those that fail again stay.
+        let _ = self.seal_again(shared);
+        let being_sealed = sealed.clone();
         let (device, (answer, reply)) = (shared.clone(), reply());
         // A sync may take long, and what waits must go on.
         let seal = move || {
-            sealed.seal_or_tell(&device);
+            let is_sealed = sealed.seal_or_tell(&device);
             drop(device);
-            answer.send(());
+            answer.send(is_sealed);
         };
         if let Err(seal) = shared.pool.spawn(seal) {
             seal();
         }
-        self.sealing = Some(reply);
+        self.sealing = Some((being_sealed, reply));
         Ok(())
     }
 
     fn end_seal(&mut self) {
-        if let Some(seal) = self.sealing.take() {
-            seal.wait();
+        if let Some((segment, seal)) = self.sealing.take()
+            && seal.wait() != Some(true)
+        {
+            self.unsealed.push(segment);
         }
+    }
+
+    fn seal_again(&mut self, shared: &Shared) -> io::Result<()> {
+        while let Some(last) = self.unsealed.last() {
+            // It may have been given up meanwhile.
+            if shared.segments.of_uid(last.segment.uid).is_some() {
+                last.seal(shared)?;
+            }
+            self.unsealed.pop();
+        }
+        Ok(())
     }
 
     /// Writes the list beside the segment.
     pub fn close(&mut self, shared: &Shared) -> io::Result<()> {
         self.end_seal();
+        self.seal_again(shared)?;
         if self.active.is_listed {
             return Ok(());
         }
@@ -168,11 +194,13 @@ impl Active {
         Ok(Active { segment, end: 0, contents, is_listed: false, is_torn: false })
     }
 
-    fn seal_or_tell(&self, shared: &Shared) {
-        if let Err(error) = self.seal(shared) {
-            // The segment is scanned at the next start.
+    fn seal_or_tell(&self, shared: &Shared) -> bool {
+        let sealed = self.seal(shared);
+        if let Err(error) = &sealed {
+            // It is tried again; else the segment is scanned at the next start.
             tracing::warn!(%error, segment = self.segment.uid, "no list was written beside a segment");
         }
+        sealed.is_ok()
     }
 
     fn seal(&self, shared: &Shared) -> io::Result<()> {
