@@ -7,8 +7,17 @@
 
 use super::faulty_device_tests::{Chance, Faults, FaultyDevice};
 use super::fixture_tests::{Hands, Tier, asks, body_of, key, meta, settings, variant};
+use super::large::LargeFile;
+use super::look::Stored;
+use super::op::DiskBody;
+use super::reply::wait_for;
 use policy::key::Key;
+use std::future::Future;
+use std::io;
 use std::panic::{catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 const SCHEMES: [&str; 2] = ["http", "https"];
 const VARIANTS: [&str; 2] = ["a", "b"];
@@ -84,7 +93,8 @@ impl Run {
     fn step(&mut self) {
         let which = self.pick();
         match self.chance.below(100) {
-            0..40 => self.put(which),
+            0..36 => self.put(which),
+            36..40 => self.put_large(which),
             40..50 => self.update(which),
             50..55 => self.forget(which),
             55..60 => self.invalidate(which),
@@ -117,6 +127,19 @@ impl Run {
         let body = body(which, self.time, length);
         let meta = meta(value, self.time);
         let is_kept = self.tier().disk.put(&key, meta, bytes::Bytes::from(body), || is_overtaken);
+        let state = is_kept.then_some((self.time, self.time, is_overtaken));
+        self.histories[which].change(state);
+    }
+
+    fn put_large(&mut self, which: usize) {
+        self.time += 1;
+        let (key, value) = place(which);
+        let length = self.chance.below(9_000) as usize;
+        let (is_overtaken, is_left) = (self.chance.once_in(20), self.chance.once_in(10));
+        let (body, meta) = (body(which, self.time, length), meta(value, self.time));
+        let file = write_large(self.tier(), &key, body, is_left);
+        let Ok(file) = file else { return };
+        let is_kept = self.tier().disk.put(&key, meta, file, || is_overtaken);
         let state = is_kept.then_some((self.time, self.time, is_overtaken));
         self.histories[which].change(state);
     }
@@ -173,7 +196,7 @@ impl Run {
     fn seen(&mut self, which: usize) -> State {
         let (key, value) = place(which);
         let stored = self.tier().find(&key, &asks(value))?;
-        let found = body_of(&stored);
+        let found = &whole(&stored)?[..];
         let number = u64::from_le_bytes(found[..8].try_into().expect("each body has its number"));
         let of = stored_of(found);
         assert!(of == which || of == which ^ 1, "a body of another key");
@@ -289,6 +312,39 @@ impl Run {
 
 /// The file `format` and its temporary name.
 const FORMAT_BYTES: u64 = 128;
+
+/// Writes a large body, or leaves it half-way; the worker works meanwhile.
+fn write_large(
+    Tier { disk, worker }: &mut Tier,
+    key: &Key,
+    body: Vec<u8>,
+    is_left: bool,
+) -> io::Result<Arc<LargeFile>> {
+    let mut written = pin!(async {
+        let mut writer = disk.begin_large(key)?;
+        writer.write(bytes::Bytes::from(body)).await?;
+        if is_left { Err(io::Error::other("left")) } else { writer.finish().await }
+    });
+    loop {
+        match written.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(file) => return file,
+            Poll::Pending => worker.turn(std::time::Duration::ZERO),
+        };
+    }
+}
+
+/// The body, if it can be read: a large one may be damaged.
+fn whole(stored: &Stored) -> Option<Vec<u8>> {
+    let DiskBody::File(file) = &stored.body else { return Some(body_of(stored).to_vec()) };
+    let mut whole = Vec::new();
+    loop {
+        let piece = wait_for(file.read(whole.len() as u64)).ok()?;
+        if piece.is_empty() {
+            return Some(whole);
+        }
+        whole.extend_from_slice(&piece);
+    }
+}
 
 /// Key and variant of a history: four of a URL, two of a key.
 fn place(which: usize) -> (Key, &'static str) {
