@@ -320,7 +320,8 @@ fn a_reader_that_falls_out_of_the_window_goes_on_by_its_own_means() {
             wire.end_chunks();
         })
     });
-    let larder = Larder::before(&origin);
+    let toml = "storage.disk.size = \"0B\"\n[[site]]\norigin = \"{origin}\"";
+    let larder = Larder::configured(toml, &origin);
     let mut slow = larder.connect();
     slow.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
     let mut begun = slow.read_head();

@@ -1,6 +1,6 @@
 //! The tier on disk: what was cached is still there, and nothing wrong ever is.
 
-use crate::support::{Larder, Origin, Reply, until};
+use crate::support::{Gate, Larder, Origin, Reply, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -296,4 +296,125 @@ fn bits_that_rot_are_misses_and_never_shown() {
         assert_eq!(larder.get(&target).text(), body_of(&target, 5_000));
     }
     assert!((41..80).contains(&origin.count()), "{}: some were damaged", origin.count());
+}
+
+/// A body that is longer than anything that is kept in memory, and tells at each offset where it is.
+fn long_body(mebibytes: usize) -> Vec<u8> {
+    (0..mebibytes << 17).flat_map(|at| (at as u64).to_le_bytes()).collect()
+}
+
+#[test]
+fn a_large_body_is_kept_in_a_file_and_served_from_it_after_a_kill_too() {
+    for is_chunked in [false, true] {
+        let body = long_body(24);
+        let sent = body.clone();
+        let origin = Origin::answering(move |_| {
+            let reply = Reply::cached("max-age=3600", &sent).with("ETag", "\"x\"");
+            if is_chunked { reply.chunked() } else { reply }
+        });
+        let mut larder = with_small_memory_and_large_bodies(&origin);
+        assert!(larder.fill("/").body == body);
+        assert_eq!(larder.metrics().sum("larder_memory_entries", &[]), 0);
+        for _ in 0..2 {
+            let again = larder.get("/");
+            assert!(again.is_hit(), "{}", again.cache());
+            assert!(again.body == body);
+            let part = larder.get_with("/", &[("Range", "bytes=9000000-9000007,-8")]);
+            assert_eq!(part.status, 206);
+            let part = larder.get_with("/", &[("Range", "bytes=9000000-")]);
+            assert!(part.body == body[9_000_000..]);
+            larder.kill_and_restart();
+        }
+        assert_eq!(origin.count(), 1);
+    }
+}
+
+fn with_small_memory_and_large_bodies(origin: &Origin) -> Larder {
+    let toml = "storage.memory = \"8MiB\"\nstorage.in_flight_bytes = \"2MiB\"\n\
+                [[site]]\norigin = \"{origin}\"";
+    Larder::configured(toml, origin)
+}
+
+#[test]
+fn a_large_body_is_read_by_all_while_it_is_written_and_held_by_none() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let body = long_body(16);
+    let sent = body.clone();
+    let origin = Origin::answering(move |_| {
+        let (gate, sent) = (gate.clone(), sent.clone());
+        Reply::by(move |wire| {
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: {}\r\n\r\n",
+                sent.len()
+            ));
+            let (first, rest) = sent.split_at(sent.len() / 2);
+            wire.send(first);
+            wire.pass(&gate);
+            wire.send(rest);
+        })
+    });
+    let larder = with_small_memory_and_large_bodies(&origin);
+    let mut readers: Vec<_> = (0..4).map(|_| larder.connect()).collect();
+    // The first leads; one reads nothing for now.
+    for reader in &mut readers {
+        reader.send(crate::support::request("GET", "/", &[]));
+    }
+    let mut heads: Vec<_> = readers.iter_mut().map(|reader| reader.read_head()).collect();
+    for reader in &mut readers[..3] {
+        assert!(reader.read_bytes(body.len() / 2) == body[..body.len() / 2]);
+    }
+    // One that comes late reads from the first byte.
+    let mut late = larder.connect();
+    late.send(crate::support::request("GET", "/", &[]));
+    let mut late_head = late.read_head();
+    let in_flight = larder.metrics().sum("larder_in_flight_bytes", &[]);
+    assert!(in_flight <= 1 << 20, "{in_flight} bytes in memory for it");
+    opens.open();
+    for (reader, head) in readers.iter_mut().zip(&mut heads).skip(3) {
+        reader.read_rest(head, "GET");
+        assert!(head.body == body);
+    }
+    for reader in &mut readers[..3] {
+        assert!(reader.read_bytes(body.len() / 2) == body[body.len() / 2..]);
+    }
+    late.read_rest(&mut late_head, "GET");
+    assert!(late_head.body == body);
+    assert_eq!(origin.count(), 1);
+    larder.settle();
+    assert!(larder.get("/").is_hit());
+}
+
+#[test]
+fn a_small_answer_takes_the_place_of_a_large_one_and_back() {
+    let origin = Origin::answering(|asked| {
+        let bytes = if asked.number % 2 == 0 { 3 << 20 } else { 300 };
+        Reply::cached("max-age=60", vec![b'0' + asked.number as u8; bytes])
+    });
+    let mut larder = with_small_memory_and_large_bodies(&origin);
+    for number in 0..4_u8 {
+        let first = larder.fill("/").body;
+        assert_eq!((first[0], larder.get("/").body[0]), (b'0' + number, b'0' + number));
+        if number == 2 {
+            larder.restart();
+            assert_eq!(larder.get("/").body[0], b'2');
+            larder.turn_clock(61 * 3);
+        }
+        larder.turn_clock(61);
+    }
+}
+
+#[test]
+fn middling_bodies_are_in_memory_and_survive_all_the_same() {
+    let origin = bodies_of(150_000);
+    let mut larder = Larder::before(&origin);
+    larder.fill("/a");
+    assert_eq!(larder.metrics().sum("larder_memory_entries", &[]), 1);
+    larder.kill_and_restart();
+    for _ in 0..2 {
+        let again = larder.get("/a");
+        assert!(again.is_hit());
+        assert_eq!(again.text(), body_of("/a", 150_000));
+    }
+    assert_eq!(larder.metrics().sum("larder_memory_entries", &[]), 1, "it rose");
 }

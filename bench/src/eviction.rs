@@ -18,7 +18,9 @@ use policy::purge::Born;
 use policy::request::Request;
 use policy::rule::{Rule, SiteId};
 use policy::vary::Variant;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use store::{Heads, Limits, Lookup, Store};
 use traces::{Kind, OBJECTS};
 
@@ -80,6 +82,7 @@ impl Ours {
         let limits = Limits {
             memory_bytes,
             max_object_bytes: 1 << 20,
+            max_in_memory_bytes: 1 << 20,
             in_flight_bytes: 1 << 20,
             max_variants: 1,
         };
@@ -89,10 +92,13 @@ impl Ours {
     fn put(&self, key: u64) {
         let key = key_of(key);
         let departure = self.store.depart(key.as_ref());
-        let Ok(mut writer) = self.store.begin(None) else { return };
-        if writer.push(Bytes::from_static(&[0; BODY_BYTES])).is_ok() {
-            writer.finish(&key, meta(), Heads::default(), &departure, None);
-        }
+        let Ok(mut writer) = self.store.begin(&key, None) else { return };
+        let store = async {
+            writer.push(Bytes::from_static(&[0; BODY_BYTES])).await?;
+            writer.finish(&key, meta(), Heads::default(), &departure, None).await
+        };
+        // Without a disk nothing waits.
+        let _ = pin!(store).poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 

@@ -24,6 +24,9 @@ use tokio::sync::watch;
 /// How long the last lines of the access log are waited for at the end.
 const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// The longest body that is kept in memory where there is a disk, in bytes.
+const MOST_IN_MEMORY_BYTES: u64 = 4 << 20;
+
 /// How long the start waits to see whether an origin is there.
 const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -49,7 +52,7 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let unusable = token.is_none().then_some(&*meant.data);
     let disk = disk_tier::open(&meant.disk, unusable, &clock)?;
     let log = disk.as_ref().map_or_else(log_id, |disk| disk.log_id());
-    let store = Store::new(limits(&meant), log, disk);
+    let store = Store::new(limits(&meant, disk.is_some()), log, disk);
     let certificates = meant.tls.clone().map(Followed::begin).transpose()?;
     let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
     let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
@@ -86,11 +89,17 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     Ok(())
 }
 
-fn limits(meant: &Meant) -> Limits {
+fn limits(meant: &Meant, has_disk: bool) -> Limits {
     let fill = &meant.settings.fill;
+    // One body is not worth many others; where there is a disk it is nearly as quick.
+    let share = match has_disk {
+        true => (meant.memory_bytes / 32).min(MOST_IN_MEMORY_BYTES),
+        false => meant.memory_bytes / 8,
+    };
     Limits {
         memory_bytes: usize::try_from(meant.memory_bytes).unwrap_or(usize::MAX),
         max_object_bytes: fill.max_object_bytes,
+        max_in_memory_bytes: share.min(fill.max_object_bytes),
         in_flight_bytes: fill.in_flight_bytes,
         max_variants: meant.max_variants,
     }

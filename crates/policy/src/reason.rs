@@ -78,6 +78,8 @@ reasons! {
         TooLarge = "too-large",
         /// The bodies under way exceed `in_flight_bytes`.
         InFlight = "in-flight-full",
+        /// The disk, for which it was meant, fails or is full.
+        Disk = "disk",
         /// The body ended before its announced length.
         Incomplete = "incomplete",
     }
@@ -113,6 +115,7 @@ impl WhySkip {
             self,
             WhySkip::RequestNoStore
                 | WhySkip::Authorization
+                | WhySkip::Disk
                 | WhySkip::Head
                 | WhySkip::InFlight
                 | WhySkip::Incomplete

@@ -27,7 +27,7 @@ pub async fn recall(wish: Wish<'_>, known: Lookup) -> Lookup {
             let has_forms = coding::suits_stored(rule, stored.status, &stored.fields);
             let meta = Meta { site: site.id, has_forms, ..stored.clone() };
             let heads = heads::prepared(site, rule, &meta, meta.body_bytes);
-            let entry = store.rise(&key, *recalled, meta, heads);
+            let Some(entry) = store.rise(&key, *recalled, meta, heads).await else { return known };
             // What came meanwhile is newer.
             match store.lookup(wish.key, &wish.request.fields) {
                 Lookup::Hit(newest) => Lookup::Hit(newest),

@@ -286,7 +286,7 @@ impl Default for OriginLimits {
 impl Default for FillLimits {
     fn default() -> FillLimits {
         FillLimits {
-            max_object_bytes: 8 << 20,
+            max_object_bytes: 4 << 30,
             in_flight_bytes: 64 << 20,
             window_bytes: 1 << 20,
             finish_bytes: 1 << 20,

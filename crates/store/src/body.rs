@@ -1,23 +1,32 @@
 //! A stored body, whichever tier has it.
 //!
 //! Readers ask for a range and get chunks; they need not know where the bytes lie. A body in
-//! memory is one shared buffer, so that a hit copies nothing.
+//! memory is one shared buffer, so that a hit copies nothing; one on disk is read piece by piece.
 
+use crate::disk::LargeFile;
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A whole stored body. As long as anybody holds it, be it the table or a client that reads slowly
-/// what was given up long ago, its bytes count as alive.
+/// A whole stored body. As long as anybody holds one in memory, be it the table or a client that
+/// reads slowly what was given up long ago, its bytes count as alive.
 #[derive(Clone, Debug)]
-pub struct Body(Arc<Counted>);
+pub struct Body {
+    id: u64,
+    bytes: Lies,
+}
+
+#[derive(Clone, Debug)]
+enum Lies {
+    InMemory(Arc<Counted>),
+    OnDisk(Arc<LargeFile>),
+}
 
 #[derive(Debug)]
 struct Counted {
     bytes: Bytes,
     alive: Arc<AtomicU64>,
-    id: u64,
 }
 
 impl Drop for Counted {
@@ -28,7 +37,13 @@ impl Drop for Counted {
 
 /// The chunks of a range of a body, in order.
 #[derive(Debug)]
-pub struct Chunks(Option<Bytes>);
+pub struct Chunks(Source);
+
+#[derive(Debug)]
+enum Source {
+    InMemory(Option<Bytes>),
+    OnDisk(Arc<LargeFile>, Range<u64>),
+}
 
 impl Body {
     /// Makes one shared buffer of just the right size out of pieces, each of which may be a part
@@ -39,33 +54,64 @@ impl Body {
             whole.extend_from_slice(chunk);
         }
         alive.fetch_add(whole.len() as u64, Ordering::Relaxed);
-        Body(Arc::new(Counted { bytes: Bytes::from(whole), alive: alive.clone(), id }))
+        let counted = Counted { bytes: Bytes::from(whole), alive: alive.clone() };
+        Body { id, bytes: Lies::InMemory(Arc::new(counted)) }
+    }
+
+    /// A whole body that lies on disk.
+    pub(crate) fn on_disk(file: Arc<LargeFile>, id: u64) -> Body {
+        Body { id, bytes: Lies::OnDisk(file) }
     }
 
     /// A number that no other body has, from when it began to come on.
     pub fn id(&self) -> u64 {
-        self.0.id
+        self.id
     }
 
     /// Its length in bytes.
     pub fn len(&self) -> u64 {
-        self.0.bytes.len() as u64
+        match &self.bytes {
+            Lies::InMemory(counted) => counted.bytes.len() as u64,
+            Lies::OnDisk(file) => file.len(),
+        }
     }
 
     /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
-        self.0.bytes.is_empty()
+        self.len() == 0
     }
 
     /// The whole body, if it lies in memory: what can be written at once.
     pub fn in_memory(&self) -> Option<&Bytes> {
-        Some(&self.0.bytes)
+        match &self.bytes {
+            Lies::InMemory(counted) => Some(&counted.bytes),
+            Lies::OnDisk(_) => None,
+        }
+    }
+
+    /// The file that it lies in, if it does not lie in memory.
+    pub(crate) fn file(&self) -> Option<&Arc<LargeFile>> {
+        match &self.bytes {
+            Lies::InMemory(_) => None,
+            Lies::OnDisk(file) => Some(file),
+        }
+    }
+
+    /// The bytes of memory that it holds.
+    pub(crate) fn footprint(&self) -> usize {
+        self.in_memory().map_or(0, Bytes::len)
     }
 
     /// The chunks of a range of offsets, which must lie within the body.
     pub fn chunks(&self, range: Range<u64>) -> Chunks {
-        // Offsets within a buffer in memory fit a usize.
-        Chunks(Some(self.0.bytes.slice(range.start as usize..range.end as usize)))
+        Chunks(match &self.bytes {
+            Lies::InMemory(counted) => {
+                // Offsets within a buffer in memory fit a usize.
+                let range = range.start as usize..range.end as usize;
+                Source::InMemory(Some(counted.bytes.slice(range)))
+            }
+            Lies::OnDisk(file) => Source::OnDisk(file.clone(), range),
+        })
     }
 }
 
@@ -75,7 +121,22 @@ impl Chunks {
     /// # Errors
     /// When the tier that has the body cannot read it.
     pub async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
-        Ok(self.0.take().filter(|chunk| !chunk.is_empty()))
+        match &mut self.0 {
+            Source::InMemory(bytes) => Ok(bytes.take().filter(|chunk| !chunk.is_empty())),
+            Source::OnDisk(_, range) if range.is_empty() => Ok(None),
+            Source::OnDisk(file, range) => {
+                let mut chunk = file.read(range.start).await?;
+                // What is left of a range may be more than a usize, a chunk never is.
+                let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+                chunk.truncate(left);
+                range.start += chunk.len() as u64;
+                if chunk.is_empty() {
+                    Err(std::io::ErrorKind::UnexpectedEof.into())
+                } else {
+                    Ok(Some(chunk))
+                }
+            }
+        }
     }
 }
 

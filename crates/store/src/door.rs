@@ -25,6 +25,9 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// The longest body that is stored, in bytes.
     pub max_object_bytes: u64,
+    /// The longest body that is kept in memory, in bytes; longer ones are on disk only, or not
+    /// stored where there is none.
+    pub max_in_memory_bytes: u64,
     /// Bytes of bodies on their way in, and of those given up that clients still read, all
     /// together.
     pub in_flight_bytes: u64,
@@ -160,14 +163,33 @@ impl Store {
         }
     }
 
-    /// Makes a response that was found on disk visible in memory, as `meta` and with `heads`.
-    pub fn rise(&self, key: &Key, recalled: Recalled, meta: Meta, heads: Heads) -> Arc<Entry> {
+    /// Makes a response that was found on disk visible in memory, as `meta` and with `heads`. A
+    /// body that is too long for memory stays on disk, and is found there each time. Nothing if the
+    /// disk cannot read it.
+    pub async fn rise(
+        &self,
+        key: &Key,
+        recalled: Recalled,
+        meta: Meta,
+        heads: Heads,
+    ) -> Option<Arc<Entry>> {
         let Recalled { stored, departure } = recalled;
-        let Stored { body: DiskBody::Whole(bytes), must_validate, .. } = stored;
+        let Stored { body, must_validate, .. } = stored;
         let id = self.bodies.fetch_add(1, Ordering::Relaxed);
-        let body = Body::from_chunks(&[bytes], &self.alive, id);
+        let body = match body {
+            DiskBody::Whole(bytes) => Body::from_chunks(&[bytes], &self.alive, id),
+            DiskBody::File(file) if file.len() <= self.limits.max_in_memory_bytes => {
+                let mut chunks = Body::on_disk(file.clone(), id).chunks(0..file.len());
+                let mut whole = Vec::new();
+                while let Some(chunk) = chunks.next().await.ok()? {
+                    whole.push(chunk);
+                }
+                Body::from_chunks(&whole, &self.alive, id)
+            }
+            DiskBody::File(file) => Body::on_disk(file, id),
+        };
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate };
-        self.insert(key, parts, &departure, None, |_| {})
+        Some(self.insert(key, parts, &departure, None, |_| {}))
     }
 
     /// Writes what waits for the disk, and what makes the next start quick.
@@ -206,8 +228,20 @@ impl Store {
     ///
     /// # Errors
     /// Why there is no room for it.
-    pub fn begin(self: &Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), announced)
+    pub fn begin(self: &Arc<Store>, key: &Key, announced: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), Some(key), announced)
+    }
+
+    /// Begins to take a form of something stored, which is kept in memory only.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub fn begin_form(self: &Arc<Store>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), None, None)
+    }
+
+    pub(crate) fn disk(&self) -> Option<&Arc<Disk>> {
+        self.disk.as_ref()
     }
 
     /// Keeps a stored response under new metadata, after a 304 or a HEAD; the bodies are shared,
@@ -265,10 +299,13 @@ impl Store {
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
         let placed = |entry: &Arc<Entry>| {
-            if let (Some(disk), Some(body)) = (&self.disk, entry.body.in_memory()) {
-                let meta = entry.meta.clone();
-                disk.put(key, meta, body.clone(), || departure.is_overtaken());
-            }
+            let Some(disk) = &self.disk else { return };
+            let body = match (entry.body.in_memory(), entry.body.file()) {
+                (Some(bytes), _) => DiskBody::Whole(bytes.clone()),
+                (None, Some(file)) => DiskBody::File(file.clone()),
+                (None, None) => return,
+            };
+            disk.put(key, entry.meta.clone(), body, || departure.is_overtaken());
         };
         self.insert(key, parts, departure, replaced, placed)
     }

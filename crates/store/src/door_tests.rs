@@ -1,6 +1,7 @@
 //! The door as its users see it.
 
 use super::*;
+use crate::disk::wait_for;
 use crate::entry::Form;
 use bytes::Bytes;
 use policy::coding::Coding;
@@ -12,6 +13,7 @@ use proptest::prelude::*;
 const LIMITS: Limits = Limits {
     memory_bytes: 1 << 20,
     max_object_bytes: 1 << 16,
+    max_in_memory_bytes: 1 << 20,
     in_flight_bytes: 1 << 17,
     max_variants: 3,
 };
@@ -44,9 +46,14 @@ fn meta(vary: &str, request: &Fields) -> Meta {
 fn put(store: &Arc<Store>, target: &str, vary: &str, request: &Fields, body: &[u8]) -> Arc<Entry> {
     let key = key(target);
     let departure = store.depart(key.as_ref());
-    let mut writer = store.begin(None).expect("room");
-    writer.push(Bytes::copy_from_slice(body)).expect("room");
-    writer.finish(&key, meta(vary, request), Heads::default(), &departure, None)
+    let mut writer = store.begin(&key, None).expect("room");
+    wait_for(writer.push(Bytes::copy_from_slice(body))).expect("room");
+    finish(writer, &key, meta(vary, request), &departure)
+}
+
+fn finish(writer: Writer, key: &Key, meta: Meta, departure: &Departure) -> Arc<Entry> {
+    let finished = writer.finish(key, meta, Heads::default(), departure, None);
+    wait_for(finished).expect("no disk that fails")
 }
 
 fn body_of(store: &Store, target: &str, request: &Fields) -> Option<Vec<u8>> {
@@ -71,8 +78,8 @@ fn what_was_written_is_found_and_nothing_else() {
 #[test]
 fn a_dropped_writer_leaves_nothing() {
     let store = Store::new(LIMITS, 1, None);
-    let mut writer = store.begin(Some(100)).expect("room");
-    writer.push(Bytes::from_static(b"half")).expect("room");
+    let mut writer = store.begin(&key("/any"), Some(100)).expect("room");
+    wait_for(writer.push(Bytes::from_static(b"half"))).expect("room");
     assert_eq!(store.stats().in_flight_bytes, 100);
     drop(writer);
     assert_eq!(store.stats(), Stats::default());
@@ -81,14 +88,14 @@ fn a_dropped_writer_leaves_nothing() {
 #[test]
 fn bodies_are_bounded_each_and_all_together() {
     let store = Store::new(LIMITS, 1, None);
-    assert_eq!(store.begin(Some((1 << 16) + 1)).err(), Some(WhySkip::TooLarge));
-    let first = store.begin(Some(1 << 16)).expect("room");
-    let second = store.begin(Some(1 << 16)).expect("room");
-    assert_eq!(store.begin(Some(1)).err(), Some(WhySkip::InFlight));
+    assert_eq!(store.begin(&key("/any"), Some((1 << 16) + 1)).err(), Some(WhySkip::TooLarge));
+    let first = store.begin(&key("/any"), Some(1 << 16)).expect("room");
+    let second = store.begin(&key("/any"), Some(1 << 16)).expect("room");
+    assert_eq!(store.begin(&key("/any"), Some(1)).err(), Some(WhySkip::InFlight));
     drop(first);
-    let mut third = store.begin(None).expect("room");
-    third.push(Bytes::from(vec![0; 1 << 16])).expect("room again");
-    assert_eq!(third.push(Bytes::from_static(b"x")), Err(WhySkip::TooLarge));
+    let mut third = store.begin(&key("/any"), None).expect("room");
+    wait_for(third.push(Bytes::from(vec![0; 1 << 16]))).expect("room again");
+    assert_eq!(wait_for(third.push(Bytes::from_static(b"x"))), Err(WhySkip::TooLarge));
     drop((second, third));
     assert_eq!(store.stats().in_flight_bytes, 0);
 }
@@ -103,14 +110,14 @@ fn bodies_that_clients_still_read_count_after_they_were_given_up() {
     for number in 0.. {
         let key = key(&format!("/{number}"));
         let departure = store.depart(key.as_ref());
-        let Ok(mut writer) = store.begin(Some(1 << 16)) else { break };
-        writer.push(Bytes::copy_from_slice(&large)).expect("reserved");
-        held.push(writer.finish(&key, meta("", &any), Heads::default(), &departure, None));
+        let Ok(mut writer) = store.begin(&key, Some(1 << 16)) else { break };
+        wait_for(writer.push(Bytes::copy_from_slice(&large))).expect("reserved");
+        held.push(finish(writer, &key, meta("", &any), &departure));
     }
     assert!(store.stats().alive_bytes <= (1 << 17) * 2, "memory and in_flight_bytes at the most");
     assert!(held.len() >= 3);
     held.clear();
-    assert!(store.begin(Some(1 << 16)).is_ok(), "room again when nobody reads them");
+    assert!(store.begin(&key("/any"), Some(1 << 16)).is_ok(), "room again when nobody reads them");
 }
 
 #[test]
@@ -149,9 +156,12 @@ fn renewed(meta: Meta) -> Renewed {
 }
 
 fn form(store: &Arc<Store>, body: &[u8]) -> Made {
-    let mut writer = store.begin(None).expect("room");
-    writer.push(Bytes::copy_from_slice(body)).expect("room");
-    Made::Form(Form { head: Bytes::from_static(b"head"), body: writer.into_body() })
+    let mut writer = store.begin(&key("/any"), None).expect("room");
+    wait_for(writer.push(Bytes::copy_from_slice(body))).expect("room");
+    Made::Form(Form {
+        head: Bytes::from_static(b"head"),
+        body: writer.into_body().expect("in memory"),
+    })
 }
 
 #[test]
@@ -201,9 +211,9 @@ fn a_slow_exchange_does_not_bring_an_older_response_back() {
     };
     let departure = store.depart(key("/a").as_ref());
     for (seconds, body) in [(7, &b"newer"[..]), (5, b"older")] {
-        let mut writer = store.begin(None).expect("room");
-        writer.push(Bytes::from_static(body)).expect("room");
-        writer.finish(&key("/a"), answered(seconds), Heads::default(), &departure, None);
+        let mut writer = store.begin(&key("/any"), None).expect("room");
+        wait_for(writer.push(Bytes::from_static(body))).expect("room");
+        finish(writer, &key("/a"), answered(seconds), &departure);
     }
     assert_eq!(body_of(&store, "/a", &any), Some(b"newer".to_vec()));
     drop(departure);
@@ -221,8 +231,8 @@ fn invalid_is_what_left_before_and_not_what_left_after() {
     assert!(!store.is_invalid(&stored));
     assert!(store.invalidate(&scope));
     assert!(store.is_invalid(&stored) && early.is_overtaken());
-    let late = store.begin(None).expect("room");
-    let late = late.finish(&key("/a"), meta("", &any), Heads::default(), &early, None);
+    let late = store.begin(&key("/any"), None).expect("room");
+    let late = finish(late, &key("/a"), meta("", &any), &early);
     assert!(store.is_invalid(&late), "its request left before");
     let after = put(&store, "/a", "", &any, b"new");
     assert!(!store.is_invalid(&after));

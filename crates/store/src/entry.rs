@@ -81,8 +81,7 @@ impl Made {
         // The table of all forms counts for each of them: that is simple, and never too little.
         let table = size_of::<[OnceLock<Made>; Coding::ALL.len()]>();
         match self {
-            // A body in memory cannot exceed a usize.
-            Made::Form(form) => table + form.head.len() + form.body.len() as usize,
+            Made::Form(form) => table + form.head.len() + form.body.footprint(),
             Made::NotShorter => table,
         }
     }
@@ -146,8 +145,7 @@ impl Entry {
             + self.heads.not_modified.len()
             + self.coded_head_bytes()
             + self.forms.footprint()
-            // A body in memory cannot exceed a usize.
-            + self.body.len() as usize
+            + self.body.footprint()
     }
 
     /// Nothing where both heads are the same bytes.

@@ -14,6 +14,7 @@ mod scopes;
 mod writer;
 
 pub use body::{Body, Chunks};
+pub use disk::LargeFile;
 pub use door::{Limits, Lookup, Recall, Recalled, Renewed, Stats, Store};
 pub use entry::{Entry, Form, Forms, Heads, Made};
 pub use scopes::Departure;

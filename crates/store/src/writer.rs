@@ -1,6 +1,7 @@
 //! A response on its way into the store.
 
 use crate::body::Body;
+use crate::disk::{LargeFile, LargeWriter};
 use crate::door::Store;
 use crate::entry::{Entry, Forms, Heads, Parts};
 use crate::scopes::Departure;
@@ -13,13 +14,18 @@ use std::sync::atomic::Ordering;
 
 /// What a further piece costs beside its bytes: its place in the list and its own allocation.
 const CHUNK_BYTES: usize = 96;
+/// What a body that goes to a file holds in memory: a slice that fills, and one that is written.
+const FILE_BYTES: u64 = 128 << 10;
 
-/// Takes a body piece by piece. Nothing is visible before [`Writer::finish`], and a writer that
-/// is dropped leaves nothing behind.
+/// Takes a body piece by piece: into memory, or into a file where it is longer than what memory is
+/// for. Nothing is visible before [`Writer::finish`], and a writer that is dropped leaves nothing
+/// behind.
 #[derive(Debug)]
 pub struct Writer {
     store: Arc<Store>,
-    chunks: Vec<Bytes>,
+    /// Whose body it is; nothing for a form, which is only kept in memory.
+    key: Option<Key>,
+    taken: Taken,
     length: u64,
     /// The number of the body.
     id: u64,
@@ -27,42 +33,63 @@ pub struct Writer {
     reserved: u64,
 }
 
+#[derive(Debug)]
+enum Taken {
+    InMemory(Vec<Bytes>),
+    IntoFile(Box<LargeWriter>),
+}
+
 impl Writer {
     /// `announced` is the length that the response claims, if it does.
     ///
     /// # Errors
     /// Why there is no room for it.
-    pub(crate) fn new(store: Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        key: Option<&Key>,
+        announced: Option<u64>,
+    ) -> Result<Writer, WhySkip> {
         let id = store.bodies.fetch_add(1, Ordering::Relaxed);
-        let mut writer = Writer { store, chunks: Vec::new(), length: 0, id, reserved: 0 };
+        let taken = Taken::InMemory(Vec::new());
+        let mut writer = Writer { store, key: key.cloned(), taken, length: 0, id, reserved: 0 };
         let announced = announced.unwrap_or(0);
         if announced > writer.store.limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
-        writer.reserve(announced)?;
+        match announced > writer.store.limits.max_in_memory_bytes {
+            true => writer.go_to_file()?,
+            false => writer.reserve(announced)?,
+        }
         Ok(writer)
     }
 
-    /// Takes the next piece of the body.
+    /// Takes the next piece of the body. Waits for the disk where it goes to a file.
     ///
     /// # Errors
     /// Why the body cannot be stored after all; the writer is of no more use then.
-    pub fn push(&mut self, chunk: Bytes) -> Result<(), WhySkip> {
+    pub async fn push(&mut self, chunk: Bytes) -> Result<(), WhySkip> {
         self.length += chunk.len() as u64;
-        if self.length > self.store.limits.max_object_bytes {
+        let limits = self.store.limits;
+        if self.length > limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
-        let held = self.length + (self.chunks.len() * CHUNK_BYTES) as u64;
-        if held > self.reserved {
-            self.reserve(held - self.reserved)?;
+        if matches!(self.taken, Taken::InMemory(_)) && self.length > limits.max_in_memory_bytes {
+            let chunks = self.go_to_file_with()?;
+            for chunk in chunks {
+                self.write(chunk).await?;
+            }
         }
-        self.chunks.push(chunk);
-        Ok(())
-    }
-
-    /// The number that the body will have: [`Body::id`].
-    pub fn id(&self) -> u64 {
-        self.id
+        match &mut self.taken {
+            Taken::IntoFile(_) => self.write(chunk).await,
+            Taken::InMemory(chunks) => {
+                let held = self.length + (chunks.len() * CHUNK_BYTES) as u64;
+                chunks.push(chunk);
+                match held > self.reserved {
+                    true => self.reserve(held - self.reserved),
+                    false => Ok(()),
+                }
+            }
+        }
     }
 
     /// How many bytes it has taken.
@@ -70,29 +97,72 @@ impl Writer {
         self.length
     }
 
+    /// The number that the body will have: [`Body::id`].
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The file that the body goes to, as far as it is there, if it goes to one.
+    pub fn file(&self) -> Option<&Arc<LargeFile>> {
+        match &self.taken {
+            Taken::InMemory(_) => None,
+            Taken::IntoFile(file) => Some(file.file()),
+        }
+    }
+
     /// Makes the response visible under its key, in the place of an older one for the same
     /// requests and of `replaced`.
-    pub fn finish(
-        self,
+    ///
+    /// # Errors
+    /// When the disk fails in the end.
+    pub async fn finish(
+        mut self,
         key: &Key,
         mut meta: Meta,
         heads: Heads,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
-    ) -> Arc<Entry> {
-        let body = self.body();
+    ) -> Result<Arc<Entry>, WhySkip> {
+        let body = match std::mem::replace(&mut self.taken, Taken::InMemory(Vec::new())) {
+            Taken::InMemory(chunks) => Body::from_chunks(&chunks, &self.store.alive, self.id),
+            Taken::IntoFile(writer) => {
+                let file = writer.finish().await.map_err(|_| WhySkip::Disk)?;
+                Body::on_disk(file, self.id)
+            }
+        };
         meta.body_bytes = body.len();
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
-        self.store.keep(key, parts, departure, replaced)
+        Ok(self.store.keep(key, parts, departure, replaced))
     }
 
     /// Makes a body of what it has taken, for a form of something stored.
-    pub fn into_body(self) -> Body {
-        self.body()
+    pub fn into_body(self) -> Option<Body> {
+        match &self.taken {
+            Taken::InMemory(chunks) => Some(Body::from_chunks(chunks, &self.store.alive, self.id)),
+            Taken::IntoFile(_) => None,
+        }
     }
 
-    fn body(&self) -> Body {
-        Body::from_chunks(&self.chunks, &self.store.alive, self.id)
+    fn go_to_file(&mut self) -> Result<(), WhySkip> {
+        self.go_to_file_with().map(|_| ())
+    }
+
+    /// Goes on into a file; gives what was taken so far.
+    fn go_to_file_with(&mut self) -> Result<Vec<Bytes>, WhySkip> {
+        let (Some(key), Some(disk)) = (&self.key, self.store.disk()) else {
+            return Err(WhySkip::TooLarge);
+        };
+        let writer = disk.begin_large(key).map_err(|_| WhySkip::Disk)?;
+        self.reserve(FILE_BYTES)?;
+        match std::mem::replace(&mut self.taken, Taken::IntoFile(Box::new(writer))) {
+            Taken::InMemory(chunks) => Ok(chunks),
+            Taken::IntoFile(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> Result<(), WhySkip> {
+        let Taken::IntoFile(file) = &mut self.taken else { return Ok(()) };
+        file.write(chunk).await.map_err(|_| WhySkip::Disk)
     }
 
     fn reserve(&mut self, bytes: u64) -> Result<(), WhySkip> {

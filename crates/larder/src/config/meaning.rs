@@ -174,11 +174,14 @@ fn disk(written: &written::Disk, data: &Path) -> Disk {
 }
 
 fn check_storage(storage: &Storage, notes: &mut Notes<'_, '_>) {
-    if storage.max_object.0 > storage.memory.0 {
-        let what = format!("max_object is more than all memory for responses ({})", storage.memory);
-        let place = Place::top().key("storage");
-        let named = place.key("max_object");
-        let place = if notes.document.has(&named) { named } else { place.key("memory") };
-        notes.warn(&place, what, "make memory several times as large as max_object");
+    let no_disk = storage.disk.size.is_some_and(|size| size.0 == 0);
+    let named = notes.document.has(&Place::top().key("storage").key("max_object"));
+    if no_disk && named && storage.max_object.0 > storage.memory.0 / 8 {
+        let what = format!(
+            "without a disk no more than an eighth of memory ({}) is kept of one body",
+            storage.memory
+        );
+        let place = Place::top().key("storage").key("max_object");
+        notes.warn(&place, what, "make memory larger, or leave out storage.disk.size");
     }
 }

@@ -102,7 +102,7 @@ fn begin(wish: Wish<'_>, coding: Coding, source: &Source) -> Option<(Encoder, Wr
     let shared = &wish.core.shared;
     let place = shared.compressing.places.take(shared.settings.fill.max_compressions)?;
     let encoder = Encoder::new(coding, source.length(), place).ok()?;
-    Some((encoder, shared.store.begin(None).ok()?))
+    Some((encoder, shared.store.begin_form().ok()?))
 }
 
 /// The header block of a form.
@@ -185,7 +185,7 @@ impl Making {
             return Ok(());
         }
         if let Some(writer) = &mut self.writer
-            && writer.push(coded.clone()).is_err()
+            && writer.push(coded.clone()).await.is_err()
         {
             self.writer = None;
             self.end.fill.keep_window_only();
@@ -202,9 +202,9 @@ impl Making {
     ) -> Result<(), Stop> {
         let rest = encoder.finish().map_err(|_| Stop)?;
         self.hand_on(rest).await?;
-        if let (Some(writer), Some(entry)) = (self.writer.take(), entry) {
+        let body = self.writer.take().and_then(Writer::into_body);
+        if let (Some(body), Some(entry)) = (body, entry) {
             let (_, coding) = self.end.name;
-            let body = writer.into_body();
             let made = if body.len() < entry.body.len() {
                 let Making { core, site, request, key, .. } = &*self;
                 let wish = Wish { core, site, request, key: key.as_ref() };

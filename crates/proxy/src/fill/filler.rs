@@ -195,13 +195,19 @@ async fn body(
         };
         match piece {
             Ok(ResponsePiece::Data(chunk)) => {
-                let refused = writer.as_mut().and_then(|writer| writer.push(chunk.clone()).err());
+                let refused = match &mut writer {
+                    Some(writer) => writer.push(chunk.clone()).await.err(),
+                    None => None,
+                };
                 // A writer that is of no more use counts until its chunks are read.
                 let spent = refused.and_then(|why| {
                     errand.skip(why, head.status);
                     fill.keep_window_only();
                     writer.take()
                 });
+                if let Some(file) = writer.as_ref().and_then(Writer::file) {
+                    fill.goes_to(file);
+                }
                 if !fill.push(chunk, head.length).await {
                     return;
                 }
@@ -209,8 +215,10 @@ async fn body(
             }
             Ok(ResponsePiece::End(trailers)) => {
                 if let (Some(writer), Ok(meta)) = (writer, &head.admission) {
-                    let entry = errand.keep(writer, (**meta).clone(), fill.departure());
-                    fill.is_stored_as(entry.body.clone(), Some(entry));
+                    match errand.keep(writer, (**meta).clone(), fill.departure()).await {
+                        Ok(entry) => fill.is_stored_as(entry.body.clone(), Some(entry)),
+                        Err(why) => errand.skip(why, head.status),
+                    }
                 }
                 return fill.end(Ok(trailers));
             }
@@ -321,7 +329,7 @@ impl Errand {
     ) -> (Result<Box<Meta>, WhySkip>, Option<Writer>) {
         let shared = &self.core.shared;
         let decision = self.decide(response, departure).and_then(|meta| {
-            let writer = shared.store.begin(response.length)?;
+            let writer = shared.store.begin(&self.key, response.length)?;
             Ok((meta, writer))
         });
         match decision {
@@ -381,10 +389,18 @@ impl Errand {
     }
 
     /// Makes a whole response visible.
-    pub fn keep(&self, writer: Writer, meta: Meta, departure: &Departure) -> Arc<Entry> {
+    ///
+    /// # Errors
+    /// When the disk fails in the end.
+    pub async fn keep(
+        &self,
+        writer: Writer,
+        meta: Meta,
+        departure: &Departure,
+    ) -> Result<Arc<Entry>, WhySkip> {
         let length = writer.length();
         let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, length);
-        writer.finish(&self.key, meta, heads, departure, self.stored.as_ref())
+        writer.finish(&self.key, meta, heads, departure, self.stored.as_ref()).await
     }
 
     /// Counts a response that is not stored, and remembers its URL if the next will not be either;

@@ -20,7 +20,7 @@ use policy::reason::WhySkip;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{Body, Departure, Entry, Writer};
+use store::{Body, Departure, Entry, LargeFile, Writer};
 use tokio::sync::Notify;
 
 /// A response on its way.
@@ -40,6 +40,9 @@ pub struct Fill {
 const JOINED_CHUNK_BYTES: usize = 1 << 10;
 /// What is kept for a single reader of a body that is not stored.
 const SOLE_READER_WINDOW_BYTES: u64 = 64 << 10;
+
+/// What is kept in memory of a body that goes to a file, beside what the file does not have yet.
+const FILE_WINDOW_BYTES: u64 = 256 << 10;
 
 /// How much a fill keeps.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,9 @@ struct State {
     chunks: VecDeque<(u64, Bytes)>,
     /// What counts the chunks of a body that broke off until its readers are through.
     counted: Option<Writer>,
+    /// The file that has all but what came last, where it is stored in one: then only a window of
+    /// chunks is kept.
+    file: Option<Arc<LargeFile>>,
     /// The whole, once it is stored: then no chunk is kept.
     whole: Option<Body>,
     /// What it is stored as.
@@ -136,6 +142,7 @@ impl Fill {
             head: None,
             chunks: VecDeque::new(),
             counted: None,
+            file: None,
             whole: None,
             stored: None,
             length: 0,
@@ -169,7 +176,8 @@ impl Fill {
     /// A reader from the first byte, unless it is too late for one.
     pub fn reader(self: &Arc<Fill>) -> Option<Reader> {
         let mut state = self.state();
-        let begins = state.chunks.front().is_none_or(|(start, _)| *start == 0);
+        let begins =
+            state.file.is_some() || state.chunks.front().is_none_or(|(start, _)| *start == 0);
         if !state.is_open || !begins || self.departure.is_overtaken() {
             return None;
         }
@@ -208,9 +216,15 @@ impl Fill {
         self.changed.notify_waiters();
     }
 
+    /// Notes that the body goes to a file, from which those who fall out of the window read.
+    pub fn goes_to(&self, file: &Arc<LargeFile>) {
+        self.state().file.get_or_insert_with(|| file.clone());
+    }
+
     /// Notes that the body is not stored after all; from now on a window is kept.
     pub fn keep_window_only(&self) {
         let mut state = self.state();
+        state.file = None;
         state.keeps_all = false;
         state.is_open = false;
     }
@@ -282,7 +296,9 @@ impl Fill {
     /// twice. `entry` is what it is stored as, where it is not only a form of something.
     pub fn is_stored_as(&self, body: Body, entry: Option<Arc<Entry>>) {
         let mut state = self.state();
-        state.chunks.clear();
+        if body.in_memory().is_some() {
+            state.chunks.clear();
+        }
         state.whole = Some(body);
         state.stored = entry;
     }
@@ -352,6 +368,7 @@ impl State {
             return if worth { Room::Some } else { Room::Abandoned };
         }
         if self.keeps_all {
+            self.forget_what_a_file_has();
             return Room::Some;
         }
         let window = match self.had_several {
@@ -361,6 +378,18 @@ impl State {
         self.forget_behind(window);
         let ahead = self.length - self.fastest;
         if self.readers == 0 || ahead <= window { Room::Some } else { Room::None }
+    }
+
+    /// Keeps only the last chunks of what can be read from a file.
+    fn forget_what_a_file_has(&mut self) {
+        let Some(file) = &self.file else { return };
+        let readable = file.len().min(self.length.saturating_sub(FILE_WINDOW_BYTES));
+        while let Some((start, chunk)) = self.chunks.front() {
+            if start + chunk.len() as u64 > readable {
+                break;
+            }
+            self.chunks.pop_front();
+        }
     }
 
     fn forget_behind(&mut self, window: u64) {
@@ -409,10 +438,21 @@ impl Reader {
             let changed = fill.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(next) = self.look() {
-                return next;
+            match self.look() {
+                Some(Look::Next(next)) => return next,
+                Some(Look::InFile(file)) => return self.read_from(&file).await,
+                None => changed.await,
             }
-            changed.await;
+        }
+    }
+
+    async fn read_from(&mut self, file: &Arc<LargeFile>) -> Next {
+        match file.read(self.offset).await {
+            Ok(data) if !data.is_empty() => {
+                self.offset += data.len() as u64;
+                Next::Data(data)
+            }
+            Ok(_) | Err(_) => Next::Lagged,
         }
     }
 
@@ -439,10 +479,11 @@ impl Reader {
     /// Whether what it would read next is not kept any more.
     pub fn is_left_behind(&self) -> bool {
         let state = self.fill.state();
-        self.offset < state.length && state.chunk_at(self.offset).is_none()
+        let kept = state.file.is_some() || state.chunk_at(self.offset).is_some();
+        self.offset < state.length && !kept
     }
 
-    fn look(&mut self) -> Option<Next> {
+    fn look(&mut self) -> Option<Look> {
         let mut state = self.fill.state();
         if let Some(data) = state.chunk_at(self.offset) {
             self.offset += data.len() as u64;
@@ -453,17 +494,25 @@ impl Reader {
             if writer_may_wait {
                 self.fill.room.notify_one();
             }
-            return Some(Next::Data(data));
+            return Some(Look::Next(Next::Data(data)));
         }
         if self.offset < state.length {
-            return Some(Next::Lagged);
+            let lagged = Look::Next(Next::Lagged);
+            return Some(state.file.clone().map_or(lagged, Look::InFile));
         }
         match &state.end {
             None => None,
-            Some(Ok(trailers)) => Some(Next::End(trailers.clone())),
-            Some(Err(())) => Some(Next::Broken),
+            Some(Ok(trailers)) => Some(Look::Next(Next::End(trailers.clone()))),
+            Some(Err(())) => Some(Look::Next(Next::Broken)),
         }
     }
+}
+
+/// Where the next bytes are.
+enum Look {
+    Next(Next),
+    /// In the file.
+    InFile(Arc<LargeFile>),
 }
 
 impl Drop for Reader {

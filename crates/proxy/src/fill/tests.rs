@@ -11,6 +11,7 @@ fn store() -> Arc<Store> {
     let limits = store::Limits {
         memory_bytes: 1 << 20,
         max_object_bytes: 1 << 20,
+        max_in_memory_bytes: 1 << 20,
         in_flight_bytes: 1 << 20,
         max_variants: 4,
     };
@@ -146,7 +147,9 @@ async fn what_broke_off_counts_until_it_is_read() {
     let store = store();
     let fill = fill(&store);
     let reader = fill.reader().expect("open");
-    let writer = store.begin(Some(1000)).expect("room");
+    let mut buffer = Vec::new();
+    let key = KeyRef::build(&Request::default(), &Rule::default(), &mut buffer).to_key();
+    let writer = store.begin(&key, Some(1000)).expect("room");
     fill.begin(head(), true, true);
     fill.breaks_off(Some(writer));
     assert_eq!(store.stats().in_flight_bytes, 1000);

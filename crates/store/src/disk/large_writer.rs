@@ -6,6 +6,7 @@ use super::reply::reply;
 use super::shared::Shared;
 use bytes::Bytes;
 use policy::key::Key;
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -119,6 +120,12 @@ impl LargeWriter {
             }
             _ => Err(io::ErrorKind::StorageFull.into()),
         }
+    }
+}
+
+impl fmt::Debug for LargeWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LargeWriter").field("file", &self.file).finish_non_exhaustive()
     }
 }
 

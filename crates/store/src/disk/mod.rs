@@ -33,6 +33,7 @@ mod reply;
 mod scan;
 mod segments;
 mod shared;
+mod spill;
 mod stats;
 mod tier;
 mod worker;
@@ -60,6 +61,8 @@ pub use look::Stored;
 pub use objects::{Listing, Object};
 pub use offline::{Report, stat, verify};
 pub use op::DiskBody;
+#[cfg(test)]
+pub(crate) use reply::wait_for;
 pub use shared::{Clock, Settings};
 pub use stats::DiskStats;
 pub use tier::{Disk, Found, MAX_SMALL_BODY_BYTES};

@@ -102,9 +102,13 @@ impl Disk {
         meta.body_bytes = body.len();
         let (fits, file) = match &body {
             DiskBody::File(file) => (self.fits(key, &meta, 0), Some(file.number)),
+            // A longer one gets a file of its own when it is written.
             DiskBody::Whole(bytes) => {
-                let is_small = body.len() <= MAX_SMALL_BODY_BYTES;
-                (is_small && self.fits(key, &meta, bytes.len()), None)
+                let in_record = match body.len() <= MAX_SMALL_BODY_BYTES {
+                    true => bytes.len(),
+                    false => 0,
+                };
+                (self.fits(key, &meta, in_record), None)
             }
         };
         let key = key.clone();

@@ -14,6 +14,7 @@ use super::reclaim::Reclaim;
 use super::record::{Content, Place, Record, Target, identity};
 use super::shared::Shared;
 use super::stats::count;
+use super::tier::MAX_SMALL_BODY_BYTES;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::meta_code;
@@ -129,6 +130,18 @@ impl Worker {
     ) -> io::Result<()> {
         let code = meta_code(meta);
         let content = match body {
+            DiskBody::Whole(body) if body.len() as u64 > MAX_SMALL_BODY_BYTES => {
+                let file = match self.spill(op.url, key, body) {
+                    Ok(file) => file,
+                    // A body too many is no fault of the disk.
+                    Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                        self.forgo(op);
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                };
+                Content::Large { meta: &code, file: file.number, bytes: file.len() }
+            }
             DiskBody::Whole(body) => Content::Full { meta: &code, body },
             DiskBody::File(file) => {
                 Content::Large { meta: &code, file: file.number, bytes: file.len() }

@@ -80,6 +80,11 @@ impl Memory {
         replaced: Option<&Arc<Entry>>,
         placed: impl FnOnce(&Arc<Entry>),
     ) {
+        if entry.body.file().is_some() {
+            // It is found on disk each time, so that memory holds no file open.
+            let gone = self.displace(hash, key, &entry, replaced, placed);
+            return self.let_go(&gone);
+        }
         let cost = bookkeeping(key) + entry.footprint();
         self.scopes.refer(entry.url);
         let url = entry.url;
@@ -95,6 +100,40 @@ impl Memory {
         };
         gone.extend(victims.iter().filter_map(|victim| self.take(victim)));
         self.let_go(&gone);
+    }
+
+    /// Takes away what an entry that is not kept in memory takes the place of.
+    fn displace(
+        &self,
+        hash: u64,
+        key: &Key,
+        entry: &Arc<Entry>,
+        replaced: Option<&Arc<Entry>>,
+        placed: impl FnOnce(&Arc<Entry>),
+    ) -> Vec<Kept> {
+        let superseded = |kept: &Kept| takes_place_of(entry, replaced, kept);
+        let mut shard = self.shard(hash);
+        let found = shard.find_entry(hash, |r| r.hash == hash && r.key == *key);
+        let Ok(mut resident) = found else {
+            placed(entry);
+            return Vec::new();
+        };
+        let variants = &mut resident.get_mut().variants;
+        let is_later = |kept: &Kept| {
+            superseded(kept) && kept.entry.meta.life.answered > entry.meta.life.answered
+        };
+        if variants.iter().any(is_later) {
+            return Vec::new();
+        }
+        placed(entry);
+        let gone: Vec<Kept> = variants.extract_if(.., |kept| superseded(kept)).collect();
+        if variants.is_empty() {
+            resident.remove();
+        }
+        drop(shard);
+        let mut eviction = self.eviction();
+        gone.iter().for_each(|kept| eviction.forget(&kept.slot));
+        gone
     }
 
     /// Puts a form beside an entry, if that is still there and has none such.
@@ -140,10 +179,7 @@ impl Memory {
         replaced: Option<&Arc<Entry>>,
         placed: impl FnOnce(&Arc<Entry>),
     ) -> Option<(Arc<Slot>, Vec<Kept>)> {
-        let superseded = |kept: &Kept| {
-            kept.entry.meta.variant == entry.meta.variant
-                || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
-        };
+        let superseded = |kept: &Kept| takes_place_of(&entry, replaced, kept);
         let mut shard = self.shard(hash);
         let resident = shard
             .entry(hash, |r| r.hash == hash && r.key == *key, |r| r.hash)
@@ -189,6 +225,13 @@ impl Memory {
     fn eviction(&self) -> MutexGuard<'_, Eviction> {
         self.eviction.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an entry takes the place of one that is kept: it is for the same requests, or was made of
+/// that.
+fn takes_place_of(entry: &Entry, replaced: Option<&Arc<Entry>>, kept: &Kept) -> bool {
+    kept.entry.meta.variant == entry.meta.variant
+        || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
 }
 
 /// What an entry costs beside itself: its key, its places in the tables and their slack, the

@@ -90,7 +90,8 @@ pub struct Storage {
     pub memory: Size<{ 1 << 20 }>,
     /// What is kept on disk, so that a restart begins warm.
     pub disk: Disk,
-    /// The longest body that is stored; longer ones pass through.
+    /// The longest body that is stored; longer ones pass through. On disk, never more than half of
+    /// what it may hold; without a disk, never more than an eighth of `memory`.
     pub max_object: Size<0>,
     /// Bytes of bodies on their way into the cache, all together.
     pub in_flight_bytes: Size<0>,
