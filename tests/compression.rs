@@ -531,3 +531,132 @@ fn an_old_client_gets_a_form_too() {
     assert_eq!(answer.field("transfer-encoding"), None);
     assert_eq!(decoded(&answer), page(20_000));
 }
+
+/// A slow reader of a form that could not be kept was cut off.
+#[test]
+fn a_slow_reader_of_a_form_is_never_cut_off() {
+    let origin = Origin::answering(|_| {
+        Reply::cached("max-age=600", page(3_000_000)).with("Content-Type", "text/html").chunked()
+    });
+    // Too little room to keep the form while it is made.
+    let toml = "storage.in_flight_bytes = \"1MiB\"\nstorage.disk.size = \"0B\"\n\
+                [[site]]\norigin = \"{origin}\"";
+    let larder = Larder::configured(toml, &origin);
+    let ask = || {
+        let mut client = larder.connect();
+        client.send("GET / HTTP/1.1\r\nHost: site.test\r\nAccept-Encoding: gzip\r\n\r\n");
+        client
+    };
+    let mut slow = ask();
+    let mut head = slow.read_head();
+    let quick = ask().read();
+    slow.read_rest(&mut head, "GET");
+    for answer in [&head, &quick] {
+        assert!(!answer.cut);
+        assert_eq!(decoded(answer).len(), 3_000_000);
+    }
+}
+
+/// A 304 that came while a form was made, or overlapped another, lost the form.
+#[test]
+fn forms_are_made_once_though_the_page_is_validated_all_the_time() {
+    let origin = Origin::answering(|asked| {
+        let reply = match asked.field("if-none-match") {
+            Some(_) => Reply::status(304, ""),
+            None => Reply::ok(page(600_000)).with("Content-Type", "text/html"),
+        };
+        reply.with("Cache-Control", "no-cache").with("ETag", "\"x\"")
+    });
+    let larder = Larder::before(&origin);
+    larder.fill("/");
+    let clients: Vec<_> = (0..6)
+        .map(|_| {
+            let mut client = larder.connect();
+            std::thread::spawn(move || {
+                for _ in 0..20 {
+                    let answer = client.ask("GET", "/", &accepting("br"));
+                    assert_eq!(decoded(&answer).len(), 600_000);
+                }
+            })
+        })
+        .collect();
+    clients.into_iter().for_each(|client| client.join().expect("answered"));
+    larder.settle();
+    assert!(compressed(&larder) <= 3, "{} times", compressed(&larder));
+}
+
+/// The rest of a compressed answer was glued from the uncompressed one.
+#[test]
+fn a_part_that_may_be_of_a_form_is_not_asked_of_the_origin_either() {
+    const DATE: &str = "Mon, 01 Jan 2024 00:00:00 GMT";
+    let origin = Origin::answering(|asked| {
+        let whole = page(20_000);
+        let reply = match asked.field("range") {
+            Some(_) => Reply::status(206, &whole[10_000..])
+                .with("Content-Range", "bytes 10000-19999/20000"),
+            None => Reply::ok(&whole),
+        };
+        let reply = reply.with("Content-Type", "text/html").with("Last-Modified", DATE);
+        reply.with("Cache-Control", "no-store")
+    });
+    for rule in ["compress = \"always\"", "compress = \"always\"\ncache = \"off\""] {
+        let larder = Larder::with_rule(rule, &origin);
+        let fields = [("Accept-Encoding", "gzip"), ("Range", "bytes=10000-"), ("If-Range", DATE)];
+        let answer = larder.get_with("/", &fields);
+        assert_eq!((answer.status, decoded(&answer)), (200, page(20_000)), "{rule}");
+        let part = larder.get_with("/", &fields[1..]);
+        assert_eq!((part.status, part.field("vary")), (206, Some("Accept-Encoding")));
+    }
+}
+
+#[test]
+fn a_reload_switches_it_off_for_what_is_stored_too() {
+    let origin = origin_of(page(2_000), &[("Cache-Control", "max-age=60")]);
+    let larder = Larder::configured("[[site]]\norigin = \"{origin}\"", &origin);
+    larder.fill_with("/", &accepting("gzip"));
+    let off = format!(
+        "[[site]]\norigin = \"http://{}\"\n[[site.rule]]\ncompress = \"off\"\n",
+        origin.address()
+    );
+    larder.reload(&off);
+    larder.wait_for_error_line("read again and is in effect");
+    for coding in ["gzip", "br"] {
+        let answer = larder.get_with("/", &accepting(coding));
+        assert_eq!((answer.is_hit(), answer.field("content-encoding")), (true, None));
+    }
+}
+
+#[test]
+fn a_304_that_passes_speaks_of_the_form_too() {
+    let origin = Origin::answering(|asked| match asked.field("if-none-match") {
+        Some(_) => Reply::status(304, "").with("ETag", "\"x\""),
+        None => Reply::cached("no-store", page(2_000)).with("ETag", "\"x\""),
+    });
+    let larder = Larder::with_rule("compress = \"always\"\ncache = \"off\"", &origin);
+    let fields = [("Accept-Encoding", "br"), ("If-None-Match", "W/\"x\"")];
+    let answer = larder.get_with("/", &fields);
+    assert_eq!((answer.status, answer.field("etag")), (304, Some("W/\"x\"")));
+    assert_eq!(answer.field("vary"), Some("Accept-Encoding"));
+}
+
+/// The encoder kept the origin at work for clients that had left.
+#[test]
+fn nobody_codes_for_clients_that_left() {
+    let origin = Origin::answering(|_| {
+        Reply::by(|wire| {
+            wire.send(
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/html\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n",
+            );
+            wire.chunk(page(3_000));
+            wire.wait_for_close();
+        })
+    });
+    let larder = Larder::before(&origin);
+    let mut client = larder.connect();
+    client.send("GET / HTTP/1.1\r\nHost: site.test\r\nAccept-Encoding: gzip\r\n\r\n");
+    client.read_head();
+    drop(client);
+    larder.wait_for_metric("larder_compressing", &[], 0);
+    larder.wait_for_metric("larder_fills", &[], 0);
+}

@@ -52,6 +52,28 @@ pub fn suits_passing(rule: &Rule, status: u16, fields: &Fields) -> bool {
     rule.compress == Compress::Always && is_compressible(status, fields)
 }
 
+/// Whether an answer that has no whole body is about something of which forms are made, as far as can
+/// be told: a part says what it is of, a 304 does not.
+pub fn is_about_forms(rule: &Rule, is_cached: bool, status: u16, fields: &Fields) -> bool {
+    let makes = match rule.compress {
+        Compress::Off => false,
+        Compress::Auto => is_cached,
+        Compress::Always => true,
+    };
+    let about = match status {
+        206 => is_text(fields) && !forbids_transforming(fields),
+        304 => true,
+        _ => false,
+    };
+    makes && about
+}
+
+/// Whether the origin must not be asked for the part that a client wants, since what the client has
+/// may be of a form that was made here.
+pub fn forbids_parts(rule: &Rule, request: &Request) -> bool {
+    rule.compress != Compress::Off && range_may_be_of_a_form(request)
+}
+
 /// The coding that a client gets of a response of which forms are made; nothing for identity.
 /// Weights decide, then the order of [`Coding::ALL`] (RFC 9110 §12.5.3).
 pub fn wanted(request: &Request) -> Option<Coding> {
@@ -244,6 +266,28 @@ mod tests {
             let mut odd = fields(&[("ETag", tag)]);
             assert!(!weaken(&mut odd));
             assert_eq!(odd.text(Name::Etag), Some(tag));
+        }
+    }
+
+    #[test]
+    fn parts_and_304s_are_about_forms_where_forms_are_made() {
+        let text = fields(&[("Content-Type", "text/plain")]);
+        let picture = fields(&[("Content-Type", "image/png")]);
+        for (compress, is_cached, status, said, about) in [
+            (Compress::Auto, true, 206, &text, true),
+            (Compress::Auto, false, 206, &text, false),
+            (Compress::Auto, true, 206, &picture, false),
+            (Compress::Auto, true, 304, &picture, true),
+            (Compress::Always, false, 304, &text, true),
+            (Compress::Off, true, 304, &text, false),
+            (Compress::Always, true, 200, &text, false),
+        ] {
+            let rule = Rule { compress, ..Rule::default() };
+            assert_eq!(
+                is_about_forms(&rule, is_cached, status, said),
+                about,
+                "{compress:?} {status}"
+            );
         }
     }
 

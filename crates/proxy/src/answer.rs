@@ -104,7 +104,7 @@ impl Answer {
         let reply = reply::reply(request, meta.status, &meta.fields, length, meta.has_forms);
         let form = match reply {
             Reply::Full => compress::form_of(wish, &entry),
-            Reply::NotModified => compress::form_not_modified(request, &entry),
+            Reply::NotModified => compress::form_not_modified(wish, &entry),
             Reply::Parts(_) | Reply::Unsatisfiable => Form::Identity,
         };
         let age = meta.life.age_seconds(now);
@@ -151,7 +151,12 @@ impl Answer {
         let policy = &site.settings.site;
         let rule = policy.rule_for(request);
         let has_forms = coding::suits_passing(rule, status, &fields);
-        let shown = reply::shown(policy, rule, status, &fields, has_forms);
+        let is_cached = verdict != Verdict::Pass;
+        let about_forms = coding::is_about_forms(rule, is_cached, status, &fields);
+        let mut shown = reply::shown(policy, rule, status, &fields, has_forms || about_forms);
+        if status == 304 && about_forms && coding::wanted(request).is_some() {
+            coding::weaken(&mut shown);
+        }
         let coded = match has_forms {
             true => compress::passing(core, request, length),
             false => OnTheWay::default(),

@@ -268,7 +268,7 @@ impl Miss {
         let invalid = store.is_invalid(entry);
         match admission::head_update(&offer, &entry.meta, invalid) {
             Some(meta) => {
-                store.refresh(key, entry, self.errand.renewed(*meta, entry), departure);
+                store.refresh(key, entry, self.errand.renewed(*meta), departure);
             }
             None => {
                 store.invalidate(key.as_ref().url());

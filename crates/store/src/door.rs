@@ -6,6 +6,7 @@ use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::scopes::{Departure, Scopes};
 use crate::writer::Writer;
+use bytes::Bytes;
 use foldhash::quality::RandomState;
 use policy::coding::Coding;
 use policy::fields::Fields;
@@ -103,19 +104,25 @@ pub struct Stats {
 }
 
 /// What a 304 or a HEAD makes of a stored response, but for its bodies.
-#[derive(Debug)]
 pub struct Renewed {
     /// What is known of it now.
     pub meta: Meta,
     /// Its header blocks.
     pub heads: Heads,
-    /// Its forms, with their header blocks.
-    pub forms: Forms,
+    /// Makes the header block of a form, by its coding and length.
+    pub form_head: FormHead,
 }
+
+/// Makes the header block of a form of a response.
+pub type FormHead = Arc<dyn Fn(&Meta, Coding, u64) -> Bytes>;
 
 impl Renewed {
     fn with(self, stored: &Entry) -> Parts {
-        let Renewed { meta, heads, forms } = self;
+        let Renewed { meta, heads, form_head } = self;
+        let forms = Forms::default();
+        if meta.has_forms {
+            forms.take_over(&stored.forms, |coding, length| form_head(&meta, coding, length));
+        }
         Parts { meta, heads, forms, body: stored.body.clone(), must_validate: false }
     }
 }
@@ -189,7 +196,7 @@ impl Store {
             DiskBody::File(file) => Body::on_disk(file, id),
         };
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate };
-        Some(self.insert(key, parts, &departure, None, |_| {}))
+        Some(self.insert(key, parts, &departure, None, |_, _| {}))
     }
 
     /// Writes what waits for the disk, and what makes the next start quick.
@@ -232,12 +239,19 @@ impl Store {
         Writer::new(self.clone(), Some(key), announced)
     }
 
-    /// Begins to take a form of something stored, which is kept in memory only.
+    /// Begins to take a form of something stored, which is kept in memory only. `length` is that of
+    /// what it is made of, where it is known: for so much there is room then, and a form that gets
+    /// longer is of no use.
     ///
     /// # Errors
     /// Why there is no room for it.
-    pub fn begin_form(self: &Arc<Store>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), None, None)
+    pub fn begin_form(self: &Arc<Store>, length: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), None, length)
+    }
+
+    /// The longest body that is kept in memory, in bytes.
+    pub fn max_in_memory_bytes(&self) -> u64 {
+        self.limits.max_in_memory_bytes
     }
 
     pub(crate) fn disk(&self) -> Option<&Arc<Disk>> {
@@ -253,7 +267,17 @@ impl Store {
         renewed: Renewed,
         departure: &Departure,
     ) -> Arc<Entry> {
-        let placed = |entry: &Arc<Entry>| {
+        let Renewed { form_head, .. } = &renewed;
+        let form_head = form_head.clone();
+        let placed = |entry: &Arc<Entry>, gone: &mut dyn Iterator<Item = &Entry>| {
+            // Those of the same body that came since this one was asked for are not lost.
+            for before in gone.filter(|before| before.body.id() == entry.body.id()) {
+                if entry.meta.has_forms {
+                    entry.forms.take_over(&before.forms, |coding, length| {
+                        form_head(&entry.meta, coding, length)
+                    });
+                }
+            }
             if let Some(disk) = &self.disk {
                 let (old, meta) = (&stored.meta.variant, entry.meta.clone());
                 disk.update(key, old, meta, || departure.is_overtaken());
@@ -268,9 +292,17 @@ impl Store {
     }
 
     /// Keeps a form of a stored response, and counts it, unless the response is gone meanwhile or
-    /// has such a form already.
-    pub fn add_form(&self, key: &Key, stored: &Arc<Entry>, coding: Coding, made: Made) {
-        self.memory.add_form(self.hash(key.as_ref().bytes()), key, stored, coding, made);
+    /// has such a form already. `made` is asked for the form of the response as it is kept now: the
+    /// same body, perhaps confirmed since.
+    pub fn add_form(
+        &self,
+        key: &Key,
+        stored: &Entry,
+        coding: Coding,
+        made: impl FnOnce(&Entry) -> Made,
+    ) {
+        let hash = self.hash(key.as_ref().bytes());
+        self.memory.add_form((hash, key), stored.body.id(), coding, made);
     }
 
     /// Makes every stored response of a URL, and every one on its way, invalid: it must be
@@ -298,7 +330,7 @@ impl Store {
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
-        let placed = |entry: &Arc<Entry>| {
+        let placed = |entry: &Arc<Entry>, _: &mut dyn Iterator<Item = &Entry>| {
             let Some(disk) = &self.disk else { return };
             let body = match (entry.body.in_memory(), entry.body.file()) {
                 (Some(bytes), _) => DiskBody::Whole(bytes.clone()),
@@ -318,7 +350,7 @@ impl Store {
         parts: Parts,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
-        placed: impl FnOnce(&Arc<Entry>),
+        placed: impl FnOnce(&Arc<Entry>, &mut dyn Iterator<Item = &Entry>),
     ) -> Arc<Entry> {
         let entry = Arc::new(Entry::new(parts, (departure.url(), departure.count())));
         let hash = self.hash(key.as_ref().bytes());

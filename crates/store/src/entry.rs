@@ -47,11 +47,11 @@ impl Forms {
         self.0.get()?[coding as usize].get()
     }
 
-    /// The same forms with other heads, which `head` makes of the coding and the body's length.
-    pub fn retold(&self, head: impl Fn(Coding, u64) -> Bytes) -> Forms {
-        let forms = Forms::default();
-        for coding in Coding::ALL {
-            let made = match self.get(coding) {
+    /// Takes those forms of others that it does not have, with heads that `head` makes of the coding
+    /// and the body's length.
+    pub(crate) fn take_over(&self, others: &Forms, head: impl Fn(Coding, u64) -> Bytes) {
+        for coding in Coding::ALL.into_iter().filter(|coding| self.get(*coding).is_none()) {
+            let made = match others.get(coding) {
                 Some(Made::Form(Form { body, .. })) => {
                     let head = head(coding, body.len());
                     Made::Form(Form { head, body: body.clone() })
@@ -59,9 +59,8 @@ impl Forms {
                 Some(Made::NotShorter) => Made::NotShorter,
                 None => continue,
             };
-            forms.set(coding, made);
+            self.set(coding, made);
         }
-        forms
     }
 
     /// Takes a form in, unless there is one. Says whether it did.

@@ -15,7 +15,7 @@ mod writer;
 
 pub use body::{Body, Chunks};
 pub use disk::LargeFile;
-pub use door::{Limits, Lookup, Recall, Recalled, Renewed, Stats, Store};
+pub use door::{FormHead, Limits, Lookup, Recall, Recalled, Renewed, Stats, Store};
 pub use entry::{Entry, Form, Forms, Heads, Made};
 pub use scopes::Departure;
 pub use writer::Writer;

@@ -16,6 +16,9 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use store::{Body, Entry};
 
+/// How much is coded before others have their turn on the core, in bytes.
+const CODED_AT_ONCE_BYTES: usize = 64 << 10;
+
 /// The client took nothing for too long, or went away.
 #[derive(Debug)]
 pub struct Gone;
@@ -220,11 +223,17 @@ impl<S: Sink> Out<'_, S> {
     /// the next answer; nothing of it is sent.
     async fn piece(&mut self, data: &Bytes) -> Result<bool, Gone> {
         self.taken += data.len() as u64;
-        let Some(encoder) = &mut self.encoder else { return self.send(data).await };
-        match encoder.push(data) {
-            Ok(coded) => self.send(&coded).await,
-            Err(_) => Ok(false),
+        if self.encoder.is_none() {
+            return self.send(data).await;
         }
+        for piece in data.chunks(CODED_AT_ONCE_BYTES) {
+            let Some(Ok(coded)) = self.encoder.as_mut().map(|encoder| encoder.push(piece)) else {
+                return Ok(false);
+            };
+            self.send(&coded).await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(true)
     }
 
     /// Sends what the encoder still holds. `false`: it cannot be made whole.

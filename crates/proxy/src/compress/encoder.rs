@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn encoder(coding: Coding, length: Option<u64>) -> Encoder {
-        let place = Places::default().take(1).expect("a place");
+        let place = Places::default().take(1, false).expect("a place");
         Encoder::new(coding, length, place).expect("enough memory")
     }
 

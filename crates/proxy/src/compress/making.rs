@@ -1,8 +1,8 @@
 //! The task that makes a form: reads what it is made of, codes it, keeps it and hands it on.
 
-use super::{Compressing, Encoder, Wish};
+use super::{Compressing, Encoder, Place, Wish};
 use crate::core::{Core, Shared, SiteOnCore};
-use crate::fill::{Fill, Next, Reader};
+use crate::fill::{Fill, Next, Reader, UNREAD};
 use crate::heads;
 use bytes::Bytes;
 use policy::coding::Coding;
@@ -76,8 +76,7 @@ pub fn join(wish: Wish<'_>, coding: Coding, source: Source) -> Option<Reader> {
             Made::NotShorter => None,
         };
     }
-    let begun = begin(wish, coding, &source);
-    let Some((encoder, writer)) = begun else {
+    let Some((place, writer)) = room(wish, &source) else {
         wish.core.counters.uncoded.one();
         return None;
     };
@@ -94,15 +93,18 @@ pub fn join(wish: Wish<'_>, coding: Coding, source: Source) -> Option<Reader> {
         writer: Some(writer),
         end: EndOnDrop { shared: shared.clone(), name, fill, _running: wish.core.stay() },
     };
-    tokio::task::spawn_local(making.run(encoder, source));
+    // Made here, behind the lock: it takes some memory. Without an encoder the form ends at once.
+    if let Ok(encoder) = Encoder::new(coding, source.length(), place) {
+        tokio::task::spawn_local(making.run(encoder, source));
+    }
     Some(reader)
 }
 
-fn begin(wish: Wish<'_>, coding: Coding, source: &Source) -> Option<(Encoder, Writer)> {
+fn room(wish: Wish<'_>, source: &Source) -> Option<(Place, Writer)> {
     let shared = &wish.core.shared;
-    let place = shared.compressing.places.take(shared.settings.fill.max_compressions)?;
-    let encoder = Encoder::new(coding, source.length(), place).ok()?;
-    Some((encoder, shared.store.begin_form().ok()?))
+    let waits = matches!(source, Source::Fill { .. });
+    let place = shared.compressing.places.take(shared.settings.fill.max_compressions, waits)?;
+    Some((place, shared.store.begin_form(source.length()).ok()?))
 }
 
 /// The header block of a form.
@@ -145,8 +147,8 @@ impl Making {
     async fn make_of_fill(&mut self, mut encoder: Encoder, mut reader: Reader) -> Result<(), Stop> {
         loop {
             let next = self.next(&mut encoder, &mut reader).await?;
-            if !reader.is_kept() && self.writer.take().is_some() {
-                self.end.fill.keep_window_only();
+            if !reader.is_kept() {
+                self.keep_no_more();
             }
             match next {
                 Next::Data(data) => self.code(&mut encoder, &data).await?,
@@ -154,7 +156,12 @@ impl Making {
                     let entry = reader.stored();
                     return self.finish(encoder, entry, trailers).await;
                 }
-                Next::Broken | Next::Lagged => return Err(Stop),
+                Next::Broken | Next::Lagged => {
+                    // What came is worth showing.
+                    let flushed = encoder.flush().map_err(|_| Stop)?;
+                    self.hand_on(flushed).await?;
+                    return Err(Stop);
+                }
             }
         }
     }
@@ -168,7 +175,20 @@ impl Making {
         }
         let flushed = encoder.flush().map_err(|_| Stop)?;
         self.hand_on(flushed).await?;
-        Ok(next.await)
+        tokio::select! {
+            biased;
+            next = next => Ok(next),
+            // Nobody waits for it any more.
+            () = self.end.fill.is_left_for(UNREAD) => Err(Stop),
+        }
+    }
+
+    /// Notes that the form is not kept; from now on its slowest reader sets the pace, since none of
+    /// them can go on by his own means.
+    fn keep_no_more(&mut self) {
+        if self.writer.take().is_some() {
+            self.end.fill.wait_for_the_slowest();
+        }
     }
 
     async fn code(&mut self, encoder: &mut Encoder, data: &[u8]) -> Result<(), Stop> {
@@ -187,8 +207,7 @@ impl Making {
         if let Some(writer) = &mut self.writer
             && writer.push(coded.clone()).await.is_err()
         {
-            self.writer = None;
-            self.end.fill.keep_window_only();
+            self.keep_no_more();
         }
         if self.end.fill.push(coded, None).await { Ok(()) } else { Err(Stop) }
     }
@@ -205,16 +224,20 @@ impl Making {
         let body = self.writer.take().and_then(Writer::into_body);
         if let (Some(body), Some(entry)) = (body, entry) {
             let (_, coding) = self.end.name;
-            let made = if body.len() < entry.body.len() {
-                let Making { core, site, request, key, .. } = &*self;
-                let wish = Wish { core, site, request, key: key.as_ref() };
-                let head = head(wish, &entry, coding, Some(body.len()));
+            let Making { core, site, request, key, .. } = &*self;
+            let wish = Wish { core, site, request, key: key.as_ref() };
+            if body.len() < entry.body.len() {
                 self.end.fill.is_stored_as(body.clone(), None);
-                Made::Form(Form { head, body })
-            } else {
-                Made::NotShorter
+            }
+            // The response may have been confirmed meanwhile: its head is that of now.
+            let made = |kept: &Entry| match body.len() < kept.body.len() {
+                true => {
+                    let head = head(wish, kept, coding, Some(body.len()));
+                    Made::Form(Form { head, body: body.clone() })
+                }
+                false => Made::NotShorter,
             };
-            self.core.shared.store.add_form(&self.key, &entry, coding, made);
+            core.shared.store.add_form(key, &entry, coding, made);
         }
         self.end.fill.end(Ok(trailers));
         Ok(())

@@ -17,6 +17,7 @@ use making::Source;
 use policy::coding::{self, Coding, MIN_CODED_BYTES};
 use policy::key::KeyRef;
 use policy::request::{Method, Request};
+use policy::rule::Compress;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,7 +57,7 @@ pub enum Form {
 
 /// The form in which a whole stored response goes out.
 pub fn form_of(wish: Wish<'_>, entry: &Arc<Entry>) -> Form {
-    let Some(coding) = wanted(wish.request, entry) else { return Form::Identity };
+    let Some(coding) = wanted(wish, entry) else { return Form::Identity };
     match entry.forms.get(coding) {
         Some(Made::Form(form)) => Form::Kept(form.clone()),
         Some(Made::NotShorter) => Form::Identity,
@@ -70,13 +71,22 @@ pub fn form_of(wish: Wish<'_>, entry: &Arc<Entry>) -> Form {
 }
 
 /// The form of which a client is told that it has it already.
-pub fn form_not_modified(request: &Request, entry: &Entry) -> Form {
-    wanted(request, entry).map_or(Form::Identity, |_| Form::HeadOnly)
+pub fn form_not_modified(wish: Wish<'_>, entry: &Entry) -> Form {
+    wanted(wish, entry).map_or(Form::Identity, |_| Form::HeadOnly)
 }
 
-fn wanted(request: &Request, entry: &Entry) -> Option<Coding> {
-    let has_forms = entry.meta.has_forms && entry.meta.body_bytes >= MIN_CODED_BYTES;
-    has_forms.then(|| coding::wanted(request)).flatten()
+/// The coding that a client gets of something stored. What is on disk only would have to be coded
+/// each time anew.
+fn wanted(wish: Wish<'_>, entry: &Entry) -> Option<Coding> {
+    let meta = &entry.meta;
+    let has_forms = meta.has_forms && meta.body_bytes >= MIN_CODED_BYTES;
+    if !has_forms || entry.body.in_memory().is_none() {
+        return None;
+    }
+    let coding = coding::wanted(wish.request)?;
+    // A rule that says no holds for what was stored before too.
+    let rule = wish.site.settings.site.rule_for(wish.request);
+    (rule.compress != Compress::Off).then_some(coding)
 }
 
 /// How a response goes out that is not stored yet, or never will be.
@@ -104,8 +114,11 @@ pub fn on_its_way(
             false => (identity, reader),
         };
     };
-    // What turned out too long to be kept is at an end soon.
-    let has_forms = meta.has_forms && reader.is_kept();
+    // What turned out too long to be kept cannot be read again by those who lag behind, and what is
+    // too long for memory is coded for nobody.
+    let most = errand.core.shared.store.max_in_memory_bytes();
+    let fits = head.length.is_none_or(|length| length <= most);
+    let has_forms = meta.has_forms && fits && reader.is_kept();
     let coding = has_forms.then(|| coding::wanted(&errand.request)).flatten();
     let (Some(coding), Some(body)) = (coding, head.body_id) else { return (identity, reader) };
     if not_modified {
@@ -125,7 +138,7 @@ pub fn passing(core: &Core, request: &Request, length: Option<u64>) -> OnTheWay 
         return OnTheWay { coding: Some(coding), encoder: None };
     }
     let shared = &core.shared;
-    let place = shared.compressing.places.take(shared.settings.fill.max_compressions);
+    let place = shared.compressing.places.take(shared.settings.fill.max_compressions, true);
     let encoder = place.and_then(|place| Encoder::new(coding, length, place).ok());
     match encoder {
         Some(_) => core.counters.coded(coding),
@@ -145,7 +158,7 @@ pub struct Compressing {
 impl Compressing {
     /// How many bodies are being compressed, or about to be kept.
     pub fn len(&self) -> usize {
-        self.places.0.load(Ordering::Relaxed).max(self.under_way().len())
+        self.places.all.load(Ordering::Relaxed).max(self.under_way().len())
     }
 
     /// Whether none is.
@@ -158,25 +171,62 @@ impl Compressing {
     }
 }
 
-/// How many encoders there are; each costs up to some megabytes while it works.
+/// How many encoders there are; each costs up to some megabytes while it works. Those that wait for
+/// an origin or a client may be half of them, so that others always get on with what is stored.
 #[derive(Debug, Default)]
-struct Places(Arc<AtomicUsize>);
+struct Places {
+    all: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
+}
 
 /// One of them; given back on drop.
 #[derive(Debug)]
-pub struct Place(Arc<AtomicUsize>);
+pub struct Place {
+    _one_of_all: Counted,
+    _one_that_waits: Option<Counted>,
+}
 
 impl Places {
-    fn take(&self, most: usize) -> Option<Place> {
-        let taken = self.0.fetch_add(1, Ordering::Relaxed);
-        // Made before the check, so that it is given back in either case.
-        let place = Place(self.0.clone());
-        (taken < most).then_some(place)
+    fn take(&self, most: usize, waits: bool) -> Option<Place> {
+        let _one_of_all = Counted::one(&self.all, most)?;
+        let _one_that_waits = match waits {
+            true => Some(Counted::one(&self.waiting, most.div_ceil(2))?),
+            false => None,
+        };
+        Some(Place { _one_of_all, _one_that_waits })
     }
 }
 
-impl Drop for Place {
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn one(count: &Arc<AtomicUsize>, most: usize) -> Option<Counted> {
+        let taken = count.fetch_add(1, Ordering::Relaxed);
+        // Made before the check, so that it is given back in either case.
+        let counted = Counted(count.clone());
+        (taken < most).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_wait_leave_half_of_the_places_to_others() {
+        let places = Places::default();
+        let mut taken: Vec<_> = (0..3).filter_map(|_| places.take(4, true)).collect();
+        assert_eq!(taken.len(), 2);
+        taken.extend((0..3).filter_map(|_| places.take(4, false)));
+        assert_eq!(taken.len(), 4);
+        taken.clear();
+        assert!(places.take(1, true).is_some(), "all are given back");
     }
 }

@@ -24,11 +24,11 @@ use policy::vary::Variant;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Departure, Entry, Forms, Renewed, Writer};
+use store::{Departure, Entry, Renewed, Writer};
 use tokio::sync::mpsc::Sender;
 
 /// How long a body of unknown length that nobody reads any more may be silent before it is given up.
-const UNREAD: Duration = Duration::from_secs(5);
+pub const UNREAD: Duration = Duration::from_secs(5);
 
 /// All that is needed to ask an origin for one thing and to keep the answer.
 #[derive(Clone, Debug)]
@@ -264,12 +264,12 @@ impl Errand {
         counters.unchanged.one();
         match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
             Confirmation::Update(meta) => {
-                let renewed = self.renewed(*meta, entry);
+                let renewed = self.renewed(*meta);
                 let kept = self.core.shared.store.refresh(&self.key, entry, renewed, departure);
                 Ok(Arrival::Confirmed(kept, None))
             }
             Confirmation::ServeOnce(meta, why) => {
-                let renewed = self.renewed(*meta, entry);
+                let renewed = self.renewed(*meta);
                 let store = &self.core.shared.store;
                 store.invalidate(self.key.as_ref().url());
                 self.skip(why, response.status);
@@ -419,16 +419,14 @@ impl Errand {
     }
 
     /// What a 304 or a HEAD makes of something stored.
-    pub fn renewed(&self, meta: Meta, stored: &Entry) -> Renewed {
-        let (site, rule) = (&self.site.settings.site, self.rule());
-        let heads = heads::prepared(site, rule, &meta, meta.body_bytes);
-        let forms = match meta.has_forms {
-            true => stored
-                .forms
-                .retold(|coding, length| heads::coded(site, rule, &meta, coding, Some(length))),
-            false => Forms::default(),
-        };
-        Renewed { meta, heads, forms }
+    pub fn renewed(&self, meta: Meta) -> Renewed {
+        let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, meta.body_bytes);
+        let (site, request) = (self.site.clone(), self.request.clone());
+        let form_head = Arc::new(move |meta: &Meta, coding, length| {
+            let site = &site.settings.site;
+            heads::coded(site, site.rule_for(&request), meta, coding, Some(length))
+        });
+        Renewed { meta, heads, form_head }
     }
 
     /// The same as one who answers sees it.

@@ -8,7 +8,9 @@
 mod filler;
 mod table;
 
-pub use filler::{Arrival, Conditions, EndOnDrop, Errand, fill_in_background, keep_alone, lead};
+pub use filler::{
+    Arrival, Conditions, EndOnDrop, Errand, UNREAD, fill_in_background, keep_alone, lead,
+};
 pub use table::{Fills, Join};
 
 use crate::error::Error;
@@ -124,6 +126,10 @@ struct State {
     had_several: bool,
     /// The greatest offset up to which a reader has read.
     fastest: u64,
+    /// Up to where each has read, by its number; nothing for those that left.
+    places: Vec<Option<u64>>,
+    /// Whether the slowest reader sets the pace, where not all is kept.
+    waits_for_all: bool,
     /// Where the body stood when the last reader left.
     left_at: Option<u64>,
 }
@@ -132,6 +138,8 @@ struct State {
 #[derive(Debug)]
 pub struct Reader {
     fill: Arc<Fill>,
+    /// Its place among the readers.
+    number: usize,
     offset: u64,
 }
 
@@ -152,6 +160,8 @@ impl Fill {
             readers: 0,
             had_several: false,
             fastest: 0,
+            places: Vec::new(),
+            waits_for_all: false,
             left_at: None,
         };
         Fill {
@@ -181,18 +191,18 @@ impl Fill {
         if !state.is_open || !begins || self.departure.is_overtaken() {
             return None;
         }
-        state.count_reader();
+        let number = state.count_reader();
         state.left_at = None;
         drop(state);
         self.room.notify_one();
-        Some(Reader { fill: self.clone(), offset: 0 })
+        Some(Reader { fill: self.clone(), number, offset: 0 })
     }
 
     /// The reader of whoever leads: there is always one, however late it is for others. It begins
     /// at the first byte.
     pub fn first_reader(self: &Arc<Fill>) -> Reader {
-        self.state().count_reader();
-        Reader { fill: self.clone(), offset: 0 }
+        let number = self.state().count_reader();
+        Reader { fill: self.clone(), number, offset: 0 }
     }
 
     /// Ends a fill that nobody will write: those who joined meanwhile look elsewhere.
@@ -229,6 +239,15 @@ impl Fill {
         state.is_open = false;
     }
 
+    /// Notes that not all is kept any more, and that nobody may fall behind all the same: the writer
+    /// waits for the slowest from now on.
+    pub fn wait_for_the_slowest(&self) {
+        let mut state = self.state();
+        state.keeps_all = false;
+        state.is_open = false;
+        state.waits_for_all = true;
+    }
+
     /// Hands a chunk on and waits until a reader has room for more. `false`: nobody wants more.
     pub async fn push(&self, chunk: Bytes, announced: Option<u64>) -> bool {
         {
@@ -250,7 +269,7 @@ impl Fill {
     }
 
     /// Waits until nobody has read for so long.
-    async fn is_left_for(&self, time: Duration) {
+    pub async fn is_left_for(&self, time: Duration) {
         if self.limits.unattended {
             return std::future::pending().await;
         }
@@ -339,9 +358,25 @@ enum Room {
 }
 
 impl State {
-    fn count_reader(&mut self) {
+    /// Counts one more; gives its number.
+    fn count_reader(&mut self) -> usize {
         self.readers += 1;
         self.had_several |= self.readers > 1;
+        match self.places.iter().position(Option::is_none) {
+            Some(free) => {
+                self.places[free] = Some(0);
+                free
+            }
+            None => {
+                self.places.push(Some(0));
+                self.places.len() - 1
+            }
+        }
+    }
+
+    /// Up to where the slowest has read.
+    fn slowest(&self) -> u64 {
+        self.places.iter().flatten().copied().min().unwrap_or(self.length)
     }
 
     /// Keeps a chunk. Small ones are put together: each that is kept costs more than its bytes.
@@ -371,6 +406,11 @@ impl State {
             self.forget_what_a_file_has();
             return Room::Some;
         }
+        if self.waits_for_all {
+            self.forget_before(self.slowest());
+            let ahead = self.length - self.slowest();
+            return if ahead <= SOLE_READER_WINDOW_BYTES { Room::Some } else { Room::None };
+        }
         let window = match self.had_several {
             false => limits.window_bytes.min(SOLE_READER_WINDOW_BYTES),
             true => limits.window_bytes,
@@ -383,17 +423,14 @@ impl State {
     /// Keeps only the last chunks of what can be read from a file.
     fn forget_what_a_file_has(&mut self) {
         let Some(file) = &self.file else { return };
-        let readable = file.len().min(self.length.saturating_sub(FILE_WINDOW_BYTES));
-        while let Some((start, chunk)) = self.chunks.front() {
-            if start + chunk.len() as u64 > readable {
-                break;
-            }
-            self.chunks.pop_front();
-        }
+        self.forget_before(file.len().min(self.length.saturating_sub(FILE_WINDOW_BYTES)));
     }
 
     fn forget_behind(&mut self, window: u64) {
-        let keep_from = self.fastest.saturating_sub(window);
+        self.forget_before(self.fastest.saturating_sub(window));
+    }
+
+    fn forget_before(&mut self, keep_from: u64) {
         while let Some((start, chunk)) = self.chunks.front() {
             if start + chunk.len() as u64 > keep_from {
                 break;
@@ -489,7 +526,8 @@ impl Reader {
             self.offset += data.len() as u64;
             let is_fastest = self.offset > state.fastest;
             state.fastest = state.fastest.max(self.offset);
-            let writer_may_wait = is_fastest && !state.keeps_all;
+            state.places[self.number] = Some(self.offset);
+            let writer_may_wait = (is_fastest || state.waits_for_all) && !state.keeps_all;
             drop(state);
             if writer_may_wait {
                 self.fill.room.notify_one();
@@ -517,7 +555,10 @@ enum Look {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.fill.state().readers -= 1;
+        let mut state = self.fill.state();
+        state.readers -= 1;
+        state.places[self.number] = None;
+        drop(state);
         self.fill.room.notify_one();
     }
 }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::http1::head::{is_authority, without_default_port};
 use crate::settings::{Network, OriginAddress, OriginHost, SiteSettings};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use policy::coding;
 use policy::cookies;
 use policy::fields::Fields;
 use policy::key::forwarded_target;
@@ -122,6 +123,10 @@ pub fn outgoing(
         fields.remove(name);
     }
     fields.retain(|field| !settings.site.preset.is_internal(field.name));
+    if coding::forbids_parts(rule, request) {
+        fields.remove(Name::Range);
+        fields.remove(Name::IfRange);
+    }
     if cached {
         fields.retain(|field| !METHOD_OVERRIDES.contains(&field.name));
         normalise(&mut fields, rule);

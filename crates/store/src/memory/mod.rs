@@ -78,19 +78,21 @@ impl Memory {
         key: &Key,
         entry: Arc<Entry>,
         replaced: Option<&Arc<Entry>>,
-        placed: impl FnOnce(&Arc<Entry>),
+        placed: impl FnOnce(&Arc<Entry>, &mut dyn Iterator<Item = &Entry>),
     ) {
         if entry.body.file().is_some() {
             // It is found on disk each time, so that memory holds no file open.
             let gone = self.displace(hash, key, &entry, replaced, placed);
             return self.let_go(&gone);
         }
-        let cost = bookkeeping(key) + entry.footprint();
         self.scopes.refer(entry.url);
         let url = entry.url;
+        let placed_entry = entry.clone();
         let Some((slot, mut gone)) = self.place(hash, key, entry, replaced, placed) else {
             return self.scopes.release(url);
         };
+        // A form that comes before it is admitted is not taken.
+        let cost = bookkeeping(key) + placed_entry.footprint();
         let victims = {
             let mut eviction = self.eviction();
             for kept in &gone {
@@ -109,13 +111,13 @@ impl Memory {
         key: &Key,
         entry: &Arc<Entry>,
         replaced: Option<&Arc<Entry>>,
-        placed: impl FnOnce(&Arc<Entry>),
+        placed: impl FnOnce(&Arc<Entry>, &mut dyn Iterator<Item = &Entry>),
     ) -> Vec<Kept> {
         let superseded = |kept: &Kept| takes_place_of(entry, replaced, kept);
         let mut shard = self.shard(hash);
         let found = shard.find_entry(hash, |r| r.hash == hash && r.key == *key);
         let Ok(mut resident) = found else {
-            placed(entry);
+            placed(entry, &mut std::iter::empty());
             return Vec::new();
         };
         let variants = &mut resident.get_mut().variants;
@@ -125,7 +127,7 @@ impl Memory {
         if variants.iter().any(is_later) {
             return Vec::new();
         }
-        placed(entry);
+        placed(entry, &mut std::iter::empty());
         let gone: Vec<Kept> = variants.extract_if(.., |kept| superseded(kept)).collect();
         if variants.is_empty() {
             resident.remove();
@@ -136,21 +138,29 @@ impl Memory {
         gone
     }
 
-    /// Puts a form beside an entry, if that is still there and has none such.
-    pub fn add_form(&self, hash: u64, key: &Key, entry: &Arc<Entry>, coding: Coding, made: Made) {
-        let cost = made.footprint();
-        let slot = {
+    /// Puts a form beside the entry that has a body, if there still is one and it has none such.
+    pub fn add_form(
+        &self,
+        (hash, key): (u64, &Key),
+        body: u64,
+        coding: Coding,
+        made: impl FnOnce(&Entry) -> Made,
+    ) {
+        let grown = {
             let shard = self.shard(hash);
             let found = shard.find(hash, |r| r.hash == hash && r.key == *key);
             let kept = found.and_then(|resident| {
-                resident.variants.iter().find(|kept| Arc::ptr_eq(&kept.entry, entry))
+                resident.variants.iter().find(|kept| kept.entry.body.id() == body)
             });
             // What is not counted itself yet could not be counted for more.
-            let kept = kept.filter(|kept| kept.slot.is_admitted());
-            // Set while the shard is locked: who takes the entry's place takes its forms along.
-            kept.filter(|kept| kept.entry.forms.set(coding, made)).map(|kept| kept.slot.clone())
+            kept.filter(|kept| kept.slot.is_admitted()).and_then(|kept| {
+                let made = made(&kept.entry);
+                let cost = made.footprint();
+                // Set while the shard is locked: who takes the entry's place takes its forms along.
+                kept.entry.forms.set(coding, made).then(|| (kept.slot.clone(), cost))
+            })
         };
-        if let Some(slot) = slot {
+        if let Some((slot, cost)) = grown {
             let victims = self.eviction().grow(&slot, cost);
             let gone: Vec<Kept> = victims.iter().filter_map(|victim| self.take(victim)).collect();
             self.let_go(&gone);
@@ -177,7 +187,7 @@ impl Memory {
         key: &Key,
         entry: Arc<Entry>,
         replaced: Option<&Arc<Entry>>,
-        placed: impl FnOnce(&Arc<Entry>),
+        placed: impl FnOnce(&Arc<Entry>, &mut dyn Iterator<Item = &Entry>),
     ) -> Option<(Arc<Slot>, Vec<Kept>)> {
         let superseded = |kept: &Kept| takes_place_of(&entry, replaced, kept);
         let mut shard = self.shard(hash);
@@ -197,7 +207,7 @@ impl Memory {
         }
         let uses = gone.iter().map(|kept| kept.slot.uses()).max().unwrap_or(0);
         let slot = Arc::new(Slot::new(hash, uses));
-        placed(&entry);
+        placed(&entry, &mut gone.iter().map(|kept| &*kept.entry));
         resident.variants.insert(0, Kept { slot: slot.clone(), entry });
         Some((slot, gone))
     }
