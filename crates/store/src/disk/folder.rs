@@ -2,6 +2,7 @@
 
 use super::device::{Device, DeviceFile, Listed};
 use super::error::OpenError;
+use super::format::FORMAT;
 use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::fs::{self, File, OpenOptions};
@@ -27,6 +28,35 @@ impl Folder {
     /// If another process has it, or the system does not let us.
     pub fn open(path: &Path) -> Result<Folder, OpenError> {
         fs::create_dir_all(path).map_err(OpenError::at(&path.to_string_lossy()))?;
+        Folder::refuse_foreign(path)?;
+        Folder::lock(path)
+    }
+
+    /// Takes a folder that is a store already, to look into it.
+    ///
+    /// # Errors
+    /// If it is none, another process has it, or the system does not let us.
+    pub fn open_existing(path: &Path) -> Result<Folder, OpenError> {
+        fs::metadata(path.join(FORMAT)).map_err(OpenError::at(FORMAT))?;
+        Folder::lock(path)
+    }
+
+    /// What is not ours gets not even a lock.
+    fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+        if path.join(FORMAT).exists() || path.join(LOCK).exists() {
+            return Ok(());
+        }
+        let mut entries = fs::read_dir(path).map_err(OpenError::at("the folder"))?;
+        match entries.next() {
+            Some(Ok(entry)) => {
+                Err(OpenError::Foreign { name: entry.file_name().to_string_lossy().into_owned() })
+            }
+            Some(Err(error)) => Err(OpenError::at("the folder")(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn lock(path: &Path) -> Result<Folder, OpenError> {
         let lock = path.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(lock);
         let lock = lock.map_err(OpenError::at(LOCK))?;

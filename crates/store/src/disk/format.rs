@@ -5,7 +5,8 @@ use super::error::OpenError;
 use super::folder::LOCK;
 use std::io;
 
-const FORMAT: &str = "format";
+/// The file that says so.
+pub(crate) const FORMAT: &str = "format";
 const VERSION: u64 = 1;
 /// The longest file `format` that is read, in bytes.
 const MAX_BYTES: u64 = 4096;

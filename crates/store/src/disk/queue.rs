@@ -111,6 +111,15 @@ impl Queue {
         self.came.notify_all();
     }
 
+    /// Lets nothing more in, and gives up what waits: nobody will write it.
+    pub fn abandon(&self) {
+        self.close();
+        let left = std::mem::take(&mut self.lock().ops);
+        // Who waits for an answer hears now that there is none.
+        drop(left);
+        self.went.notify_all();
+    }
+
     /// Whether it is closed and empty.
     pub fn is_over(&self) -> bool {
         let state = self.lock();

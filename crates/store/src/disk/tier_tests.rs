@@ -286,6 +286,19 @@ fn a_folder_is_held_alone_and_only_ours_is_taken() {
 }
 
 #[test]
+fn a_foreign_folder_is_left_as_it_is() {
+    let path = std::env::temp_dir().join(format!("larder-foreign-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    assert!(matches!(Folder::open_existing(&path), Err(OpenError::Io { .. })));
+    assert!(!path.exists());
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("letters"), "dear").unwrap();
+    assert!(matches!(Folder::open(&path), Err(OpenError::Foreign { name }) if name == "letters"));
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
+    std::fs::remove_dir_all(&path).unwrap();
+}
+
+#[test]
 fn what_is_stored_is_listed_page_by_page() {
     let device = device();
     let mut tier = tier(&device);

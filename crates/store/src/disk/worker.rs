@@ -53,6 +53,7 @@ impl Worker {
 
     /// Works until the queue is closed and empty, and then seals what is written.
     pub fn run(mut self) {
+        let _over = Over(self.shared.clone());
         while !self.shared.queue.is_over() {
             let patience = if self.reclaim.is_some() { 0 } else { 1 };
             self.turn(Duration::from_secs(patience));
@@ -390,6 +391,15 @@ impl Worker {
 
     fn identity(&self, key: &Key, variant: &Variant) -> u64 {
         identity(self.shared.format.seed, key.as_ref().bytes(), &variant_code(variant))
+    }
+}
+
+/// However the thread ends, nobody waits for it afterwards.
+struct Over(Arc<Shared>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
     }
 }
 
