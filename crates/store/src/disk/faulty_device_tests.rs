@@ -2,7 +2,7 @@
 //! lost, torn or reordered by a power cut, the disk fills up, reads and writes fail, bits flip.
 
 use super::device::{Device, DeviceFile, Listed};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -55,7 +55,7 @@ struct World {
     names: BTreeMap<String, u64>,
     durable_names: BTreeMap<String, u64>,
     unsynced_names: Vec<Naming>,
-    inodes: HashMap<u64, Inode>,
+    inodes: BTreeMap<u64, Inode>,
     next_inode: u64,
     capacity: u64,
     /// Changes until the power is cut.
@@ -79,7 +79,7 @@ impl FaultyDevice {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
             unsynced_names: Vec::new(),
-            inodes: HashMap::new(),
+            inodes: BTreeMap::new(),
             next_inode: 0,
             capacity,
             cut_in: None,

@@ -64,6 +64,12 @@ impl Held {
         }
     }
 
+    /// Takes it out of the index if it is still there, and its file away.
+    pub fn give_up(&self, shared: &Shared) {
+        shared.index.shard(self.url).remove(self.slot);
+        self.bury(shared);
+    }
+
     /// Counts its bytes as dead, and those of its body.
     pub fn bury(&self, shared: &Shared) {
         self.bury_record();

@@ -50,6 +50,11 @@ enum State {
     GivenUp,
 }
 
+/// The folder of the files whose numbers end so.
+pub(crate) fn large_folder(end: u8) -> String {
+    format!("{LARGE}/{end:02x}")
+}
+
 /// The name of a body's file.
 pub(crate) fn body_name(number: u64) -> String {
     format!("{LARGE}/{:02x}/{number:016x}.body", number as u8)
@@ -90,7 +95,7 @@ impl LargeFile {
         key: &[u8],
         pool: Arc<Pool>,
     ) -> io::Result<Arc<LargeFile>> {
-        device.make_folder(&format!("{LARGE}/{:02x}", number as u8))?;
+        device.make_folder(&large_folder(number as u8))?;
         let file = device.create_new(&temporary_name(number))?;
         let (at, growth) = (head_bytes(key.len()) as u64, Mutex::default());
         Ok(Arc::new(LargeFile { number, seed: seed ^ number, at, file, pool, growth }))

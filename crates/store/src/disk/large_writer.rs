@@ -3,7 +3,7 @@
 use super::large::{LargeFile, SLICE, file_bytes, temporary_name};
 use super::op::{Act, Op};
 use super::reply::reply;
-use super::shared::Shared;
+use super::shared::{Shared, not_there};
 use bytes::Bytes;
 use policy::key::Key;
 use std::fmt;
@@ -131,15 +131,16 @@ impl fmt::Debug for LargeWriter {
 
 impl Drop for LargeWriter {
     fn drop(&mut self) {
-        self.shared.large.return_room(self.granted);
         if self.is_whole {
-            return;
+            return self.shared.large.return_room(self.granted);
         }
         self.file.give_up();
-        let (shared, number) = (self.shared.clone(), self.file.number);
+        let (shared, number, granted) = (self.shared.clone(), self.file.number, self.granted);
         let remove = move || {
-            // What cannot be removed now is removed at the next start.
-            let _ = shared.device.remove(&temporary_name(number));
+            // What cannot be removed now is removed at the next start, and counts until then.
+            if shared.device.remove(&temporary_name(number)).or_else(not_there).is_ok() {
+                shared.large.return_room(granted);
+            }
         };
         if let Err(remove) = self.shared.pool.spawn(remove) {
             remove();

@@ -169,12 +169,11 @@ impl Log {
     pub fn close(&mut self, shared: &Shared) -> io::Result<()> {
         self.end_seal();
         self.seal_again(shared)?;
-        if self.active.is_listed {
-            return Ok(());
+        if !self.active.is_listed {
+            self.active.seal(shared)?;
+            self.active.is_listed = true;
         }
-        self.active.seal(shared)?;
-        self.active.is_listed = true;
-        Ok(())
+        shared.sync_folders()
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Reclaim {
     /// Bytes that may still be carried.
     left: u64,
     is_oldest: bool,
+    /// What refers to the victim from elsewhere, or has a large file, and goes with it.
+    orphans: Vec<Held>,
 }
 
 /// Whether there was room to carry a record.
@@ -135,11 +137,13 @@ impl Worker {
                 shared.large.spare(oldest.number, shared.next_seq());
                 return Ok(true);
             }
-            Some(held) => held.remove(shared),
-            None => {}
+            stands => {
+                // Its record stays, and keeps older ones from coming back; the file first, so
+                // that what is not in the index does not come back at a start.
+                shared.remove_large(oldest.number)?;
+                stands.iter().for_each(|held| held.remove(shared));
+            }
         }
-        // Its record stays, and keeps older ones from coming back.
-        shared.remove_large(oldest.number)?;
         Ok(true)
     }
 
@@ -171,7 +175,8 @@ impl Worker {
         let is_oldest = Arc::ptr_eq(&victim, oldest);
         let entries = contents(&self.shared, &victim)?.0.iter().collect();
         let left = capacity / 2;
-        self.reclaim = Some(Reclaim { victim, entries, at: 0, left, is_oldest });
+        self.reclaim =
+            Some(Reclaim { victim, entries, at: 0, left, is_oldest, orphans: Vec::new() });
         Ok(())
     }
 
@@ -212,6 +217,7 @@ impl Worker {
             self.log.sync()?;
         }
         self.drop_segment(&reclaim.victim)?;
+        reclaim.orphans.iter().for_each(|orphan| orphan.give_up(&self.shared));
         self.begin_reclaim()
     }
 
@@ -236,8 +242,10 @@ impl Worker {
             if carried {
                 // Another may stand for the same record only by chance of hashes.
                 self.flush()?;
-            } else {
-                stored.remove(&self.shared);
+            } else if stored.slot.lies().segment != reclaim.victim.slot
+                || stored.slot.lies().is_large
+            {
+                reclaim.orphans.push(stored);
             }
         }
         Ok(Carried::Done)
@@ -329,10 +337,11 @@ impl Worker {
 
     fn drop_segment(&mut self, victim: &Segment) -> io::Result<()> {
         let shared = &self.shared;
-        shared.index.sweep(victim.slot);
         let list = shared.device.remove(&index_name(victim.uid));
         list.or_else(super::shared::not_there)?;
         shared.device.remove(&segment_name(victim.uid))?;
+        // Not before the file is gone: what is not in the index must not come back at a start.
+        shared.index.sweep(victim.slot);
         shared.segments.remove(victim.slot);
         count(&shared.counts.reclaimed_segments, 1);
         shared.device.sync_folder(SEGMENTS)

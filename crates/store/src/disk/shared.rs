@@ -1,9 +1,9 @@
 //! What the thread that writes and those who ask have in common.
 
 use super::device::Device;
-use super::format::Format;
+use super::format::{Format, SEGMENTS};
 use super::index::{Index, Slot};
-use super::large::body_name;
+use super::large::{body_name, large_folder};
 use super::larges::Larges;
 use super::op::{Act, Op};
 use super::pool::Pool;
@@ -12,13 +12,18 @@ use super::record::url_hash;
 use super::segments::{Segment, Segments};
 use super::stats::{Counts, count};
 use policy::time::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The wall clock, as the caller has it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A file that is not there is as good as removed.
 pub(crate) fn not_there(error: io::Error) -> io::Result<()> {
@@ -81,6 +86,8 @@ pub(crate) struct Shared {
     pub seq: AtomicU64,
     /// Why nothing is written at present.
     pub failing: Mutex<Option<String>>,
+    /// Folders of large files whose names changed since they were synced.
+    unsynced: Mutex<BTreeSet<u8>>,
     /// Damage was told of already.
     has_told: AtomicBool,
 }
@@ -98,6 +105,7 @@ impl Shared {
             counts: Counts::default(),
             seq: AtomicU64::new(0),
             failing: Mutex::default(),
+            unsynced: Mutex::default(),
             has_told: AtomicBool::new(false),
             settings,
         }
@@ -142,6 +150,13 @@ impl Shared {
         has_room
     }
 
+    /// Makes all that was removed stay so through a power cut.
+    pub fn sync_folders(&self) -> io::Result<()> {
+        self.device.sync_folder(SEGMENTS)?;
+        let folders = std::mem::take(&mut *lock(&self.unsynced));
+        folders.iter().try_for_each(|folder| self.device.sync_folder(&large_folder(*folder)))
+    }
+
     /// The next sequence number.
     pub fn next_seq(&self) -> u64 {
         self.seq.fetch_add(1, Ordering::Relaxed) + 1
@@ -154,6 +169,7 @@ impl Shared {
         }
         self.device.remove(&body_name(number)).or_else(not_there)?;
         self.large.remove(number);
+        lock(&self.unsynced).insert(number as u8);
         Ok(())
     }
 
