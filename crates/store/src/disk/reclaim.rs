@@ -230,8 +230,8 @@ impl Worker {
             return Ok(self.carry_forget(reclaim, entry));
         }
         let stand_for = self.stand_for(reclaim, entry);
-        if stand_for.is_empty() && entry.kind == Kind::Large && !reclaim.is_oldest {
-            // Its file was given up; its record may still keep older ones from coming back.
+        if stand_for.is_empty() && !reclaim.is_oldest {
+            // If its body was given up or lost, it may still keep older ones from coming back.
             return Ok(self.carry_forget(reclaim, entry));
         }
         for stored in stand_for {
