@@ -418,3 +418,23 @@ fn middling_bodies_are_in_memory_and_survive_all_the_same() {
     }
     assert_eq!(larder.metrics().sum("larder_memory_entries", &[]), 1, "it rose");
 }
+
+/// What was asked for all the time was in memory, so the disk took it for unused and gave it up.
+#[test]
+fn what_is_hot_in_memory_is_not_given_up_on_disk() {
+    let origin = bodies_of(20_000);
+    let toml = "storage.memory = \"4MiB\"\nstorage.disk.size = \"16MiB\"\n\
+                storage.disk.min_free = \"0B\"\n[[site]]\norigin = \"{origin}\"";
+    let mut larder = Larder::configured(toml, &origin);
+    larder.fill("/hot");
+    for n in 0..1500 {
+        larder.get(&format!("/{n}"));
+        if n % 10 == 0 {
+            assert!(larder.get("/hot").is_hit());
+        }
+    }
+    larder.settle();
+    assert!(larder.metrics().sum("larder_disk_reclaimed_total", &[]) > 10);
+    larder.restart();
+    assert!(larder.get("/hot").is_hit(), "it was carried over");
+}

@@ -16,6 +16,7 @@ use policy::purge::Born;
 use policy::reason::WhySkip;
 use policy::vary::Variant;
 use std::hash::BuildHasher;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,7 +47,7 @@ pub struct Store {
     /// How many bodies began to come: their numbers.
     pub(crate) bodies: AtomicU64,
     hasher: RandomState,
-    memory: Memory,
+    memory: Arc<Memory>,
     disk: Option<Arc<Disk>>,
     scopes: Arc<Scopes>,
     born: Born,
@@ -114,7 +115,7 @@ pub struct Renewed {
 }
 
 /// Makes the header block of a form of a response.
-pub type FormHead = Arc<dyn Fn(&Meta, Coding, u64) -> Bytes>;
+pub type FormHead = Rc<dyn Fn(&Meta, Coding, u64) -> Bytes>;
 
 impl Renewed {
     fn with(self, stored: &Entry) -> Parts {
@@ -132,13 +133,19 @@ impl Store {
     /// purge log.
     pub fn new(limits: Limits, log_id: u64, disk: Option<Arc<Disk>>) -> Arc<Store> {
         let scopes = Arc::new(Scopes::default());
+        let hasher = RandomState::default();
+        let memory = Arc::new(Memory::new(limits, scopes.clone()));
+        if let Some(disk) = &disk {
+            let (memory, hasher) = (memory.clone(), hasher.clone());
+            disk.spares(Box::new(move |key| memory.has(hasher.hash_one(key), key)));
+        }
         Arc::new(Store {
-            memory: Memory::new(limits, scopes.clone()),
+            memory,
             disk,
             in_flight: AtomicU64::new(0),
             alive: Arc::default(),
             bodies: AtomicU64::new(0),
-            hasher: RandomState::default(),
+            hasher,
             born: Born { log_id, seq: 0 },
             scopes,
             limits,

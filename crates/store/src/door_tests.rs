@@ -152,7 +152,7 @@ fn a_refresh_shares_the_body() {
 }
 
 fn renewed(meta: Meta) -> Renewed {
-    let form_head = Arc::new(|_: &Meta, _, length| Bytes::from(format!("of {length}")));
+    let form_head = Rc::new(|_: &Meta, _, length| Bytes::from(format!("of {length}")));
     Renewed { meta, heads: Heads::default(), form_head }
 }
 

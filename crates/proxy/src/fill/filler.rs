@@ -422,7 +422,7 @@ impl Errand {
     pub fn renewed(&self, meta: Meta) -> Renewed {
         let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, meta.body_bytes);
         let (site, request) = (self.site.clone(), self.request.clone());
-        let form_head = Arc::new(move |meta: &Meta, coding, length| {
+        let form_head = Rc::new(move |meta: &Meta, coding, length| {
             let site = &site.settings.site;
             heads::coded(site, site.rule_for(&request), meta, coding, Some(length))
         });

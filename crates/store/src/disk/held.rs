@@ -57,6 +57,12 @@ fn read(shared: &Shared, url: u64, (slot, segment): (Slot, Arc<Segment>)) -> Hel
 }
 
 impl Held {
+    /// Whether it was used of late, or is in use in another tier.
+    pub fn is_used(&self, shared: &Shared) -> bool {
+        let in_use = |loaded: &Arc<Loaded>| shared.is_in_use(&loaded.key);
+        self.slot.uses() > 0 || self.loaded.as_ref().is_some_and(in_use)
+    }
+
     /// Takes it out of the index, its body too.
     pub fn remove(&self, shared: &Shared) {
         if shared.index.shard(self.url).remove(self.slot).is_some() {

@@ -32,6 +32,13 @@ pub(crate) struct Large {
     pub age: u64,
 }
 
+impl Large {
+    /// Whether it was never spared.
+    pub fn is_first_time(&self) -> bool {
+        self.age == self.number
+    }
+}
+
 impl Larges {
     /// Adds a file that is whole.
     pub fn add(&self, number: u64, url: u64, bytes: u64) {

@@ -63,6 +63,6 @@ pub use offline::{Report, stat, verify};
 pub use op::DiskBody;
 #[cfg(test)]
 pub(crate) use reply::wait_for;
-pub use shared::{Clock, Settings};
+pub use shared::{Clock, InUse, Settings};
 pub use stats::DiskStats;
 pub use tier::{Disk, Found, MAX_SMALL_BODY_BYTES};

@@ -132,7 +132,10 @@ impl Worker {
             matches!(body, Some(LoadedBody::File { number, .. }) if *number == oldest.number)
         };
         match of_url(shared, oldest.url).into_iter().find(is_it) {
-            Some(held) if held.slot.uses() > 0 => {
+            // What is in use elsewhere is spared once: nobody can tell for how long it will be.
+            Some(held)
+                if held.slot.uses() > 0 || (oldest.is_first_time() && held.is_used(shared)) =>
+            {
                 shared.index.shard(oldest.url).lower_use(held.slot);
                 shared.large.spare(oldest.number, shared.next_seq());
                 return Ok(true);
@@ -235,7 +238,7 @@ impl Worker {
             return Ok(self.carry_forget(reclaim, entry));
         }
         for stored in stand_for {
-            let keeps = !reclaim.is_oldest || stored.slot.uses() > 0;
+            let keeps = !reclaim.is_oldest || stored.is_used(&self.shared);
             let Some(carried) = self.append_copy(reclaim, &stored, keeps) else {
                 return Ok(Carried::NoRoom);
             };

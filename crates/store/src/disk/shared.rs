@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The wall clock, as the caller has it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -88,9 +88,14 @@ pub(crate) struct Shared {
     pub failing: Mutex<Option<String>>,
     /// Folders of large files whose names changed since they were synced.
     unsynced: Mutex<BTreeSet<u8>>,
+    /// Whether another tier has the response of a key, which is as good as a use of late.
+    pub in_use: OnceLock<InUse>,
     /// Damage was told of already.
     has_told: AtomicBool,
 }
+
+/// Says whether the response of a key is in use, though the disk is not asked for it.
+pub type InUse = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 impl Shared {
     pub fn new(device: Arc<dyn Device>, format: Format, settings: Settings) -> Shared {
@@ -106,9 +111,15 @@ impl Shared {
             seq: AtomicU64::new(0),
             failing: Mutex::default(),
             unsynced: Mutex::default(),
+            in_use: OnceLock::new(),
             has_told: AtomicBool::new(false),
             settings,
         }
+    }
+
+    /// Whether the response of a key is in use elsewhere.
+    pub fn is_in_use(&self, key: &[u8]) -> bool {
+        self.in_use.get().is_some_and(|in_use| in_use(key))
     }
 
     /// The hash of a URL scope in this store.

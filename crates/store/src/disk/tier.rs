@@ -8,7 +8,7 @@ use super::objects::{Listing, objects};
 use super::op::{Act, DiskBody};
 use super::open::open;
 use super::record::MAX_RECORD;
-use super::shared::{Settings, Shared};
+use super::shared::{InUse, Settings, Shared};
 use super::stats::{DiskStats, count};
 use policy::fields::Fields;
 use policy::key::Key;
@@ -178,6 +178,13 @@ impl Disk {
         }
         let act = || Act::Forget { key: key.clone(), variant: variant.clone() };
         self.shared.submit(self.shared.url_hash(key.as_ref().url()), act, |act| act);
+    }
+
+    /// Has it ask whether what it would give up is in use elsewhere. Asked once only, by the thread
+    /// that writes, which holds no lock meanwhile.
+    pub fn spares(&self, in_use: InUse) {
+        // A second answer would be the same.
+        let _ = self.shared.in_use.set(in_use);
     }
 
     /// Waits until all that was asked is handed to the system; says whether it is.

@@ -70,6 +70,11 @@ impl Memory {
         }
     }
 
+    /// Whether anything is kept under a key, which is no use of it.
+    pub fn has(&self, hash: u64, key: &[u8]) -> bool {
+        self.shard(hash).find(hash, |r| r.hash == hash && r.key.as_ref().bytes() == key).is_some()
+    }
+
     /// Puts an entry into its place, in that of older ones for the same requests and of `replaced`,
     /// unless a later one stands there. `placed` is called under the lock of its shard.
     pub fn insert(
