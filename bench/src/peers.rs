@@ -87,6 +87,8 @@ pub enum Cache {
     Default,
     /// 512 MiB of memory.
     Large,
+    /// On a disk, and of memory next to none.
+    Disk,
     /// None: every request is passed on.
     Off,
 }
@@ -99,7 +101,8 @@ pub struct Site {
     pub listen: SocketAddr,
     /// Where its admin listens, if it has one.
     pub admin: SocketAddr,
-    /// The peer's own folder, in memory, removed after it was stopped.
+    /// The peer's own folder, in memory unless the cache is to be on a disk; removed after it was
+    /// stopped.
     pub folder: PathBuf,
     /// What the row wants.
     pub setup: Setup,
@@ -163,10 +166,14 @@ impl Peer {
         certificate: &Certificate,
         core: usize,
     ) -> anyhow::Result<Running> {
+        let has_disk = matches!(self.kind, Kind::Larder | Kind::Nginx | Kind::NginxTuned);
+        if setup.cache == Cache::Disk && !has_disk {
+            bail!("it has no cache on disk that the bench sets up");
+        }
         if setup.tls && !self.kind.speaks_tls() {
             bail!("the bench does not set it up for TLS");
         }
-        let folder = temporary_folder()?;
+        let folder = temporary_folder(setup.cache == Cache::Disk)?;
         let files = setup.tls.then(|| certificate.write(folder.path())).transpose();
         let site = Site {
             origin,
@@ -238,10 +245,12 @@ impl Running {
     }
 }
 
-/// In memory where the machine has such a place: no peer shall wait for a disk.
-fn temporary_folder() -> anyhow::Result<TempDir> {
+/// In memory where the machine has such a place, so that no peer waits for a disk; or on a disk, where
+/// that is what is measured.
+fn temporary_folder(on_disk: bool) -> anyhow::Result<TempDir> {
     let shm = Path::new("/dev/shm");
-    let base = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
+    let in_memory = !on_disk && shm.is_dir();
+    let base = if in_memory { shm.to_owned() } else { std::env::temp_dir() };
     let builder = &mut tempfile::Builder::new();
     builder.prefix("larder-bench-").tempdir_in(base).context("making a temporary folder")
 }

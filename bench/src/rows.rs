@@ -50,6 +50,7 @@ pub struct StormWork {
 
 const HITS: Setup = Setup { cache: Cache::Default, reaches_origin: false, tls: false };
 const LARGE_HITS: Setup = Setup { cache: Cache::Large, ..HITS };
+const DISK_HITS: Setup = Setup { cache: Cache::Disk, ..HITS };
 const PASS: Setup = Setup { cache: Cache::Off, reaches_origin: true, tls: false };
 const THROUGH: Setup = Setup { cache: Cache::Default, ..PASS };
 const TLS_HITS: Setup = Setup { tls: true, ..HITS };
@@ -69,6 +70,20 @@ pub fn all() -> Vec<Row> {
         load("16k", "hit 16K c32 (2,000 URLs)", LARGE_HITS, work(large, 2_000, 32)),
         load("128k", "hit 128K c32 (200 URLs)", LARGE_HITS, work("/size/131072/{0..200}", 200, 32)),
         load("1m", "hit 1M c32 (20 URLs)", LARGE_HITS, work("/size/1048576/{0..20}", 20, 32)),
+        load("disk-1k", "disk hit 1K c32 (10,000 URLs)", DISK_HITS, work(thousand, 10_000, 32)),
+        load("disk-16k", "disk hit 16K c32 (2,000 URLs)", DISK_HITS, work(large, 2_000, 32)),
+        load(
+            "disk-128k",
+            "disk hit 128K c32 (200 URLs)",
+            DISK_HITS,
+            work("/size/131072/{0..200}", 200, 32),
+        ),
+        load(
+            "disk-1m",
+            "disk hit 1M c32 (20 URLs)",
+            DISK_HITS,
+            work("/size/1048576/{0..20}", 20, 32),
+        ),
         load("304", "304 c32 (10,000 URLs)", HITS, not_modified(thousand)),
         load("pass-through", "pass-through 1K c64", PASS, work("/size/1024/{0..100}", 1_000, 64)),
         load("no-store", "no-store learnt 1K c64", THROUGH, work("/nostore/1024/one", 1_000, 64)),

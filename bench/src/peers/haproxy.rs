@@ -18,7 +18,7 @@ fn configuration(site: &Site) -> String {
     let Site { origin, listen, setup, .. } = site;
     let (cache, use_cache) = match setup.cache {
         Cache::Default => (cache_section(64), USE_CACHE),
-        Cache::Large => (cache_section(512), USE_CACHE),
+        Cache::Large | Cache::Disk => (cache_section(512), USE_CACHE),
         Cache::Off => (String::new(), ""),
     };
     format!(

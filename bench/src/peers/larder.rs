@@ -29,6 +29,7 @@ fn configuration(site: &Site) -> Option<String> {
         Cache::Default if site.certificate.is_none() => return None,
         Cache::Default => ("", ""),
         Cache::Large => ("[storage]\nmemory = \"512MiB\"\n\n", ""),
+        Cache::Disk => ("[storage]\nmemory = \"1MiB\"\ndisk.min_free = \"0B\"\n\n", ""),
         Cache::Off => ("", "\n[[site.rule]]\nmatch = { path = \"/*\" }\ncache = \"off\"\n"),
     };
     let Site { origin, listen, admin, .. } = site;

@@ -25,7 +25,7 @@ fn configuration(site: &Site, tuning: &str) -> String {
     // The worker must read what the master has made: the folder is for its owner only.
     let user = if rustix::process::getuid().is_root() { "user root;" } else { "" };
     let cache = match setup.cache {
-        Cache::Default | Cache::Large => CACHE,
+        Cache::Default | Cache::Large | Cache::Disk => CACHE,
         Cache::Off => "",
     };
     let (ssl, tls) = site.certificate.as_ref().map_or(("", String::new()), |files| {

@@ -19,7 +19,7 @@ pub fn command(program: &Path, site: &Site) -> io::Result<Command> {
 fn vcl(site: &Site) -> String {
     let (host, port) = (site.origin.ip(), site.origin.port());
     let pass = match site.setup.cache {
-        Cache::Default | Cache::Large => "",
+        Cache::Default | Cache::Large | Cache::Disk => "",
         Cache::Off => "sub vcl_recv { return (pass); }\n",
     };
     format!("vcl 4.1;\nbackend default {{ .host = \"{host}\"; .port = \"{port}\"; }}\n{pass}")
