@@ -438,3 +438,51 @@ fn what_is_hot_in_memory_is_not_given_up_on_disk() {
     larder.restart();
     assert!(larder.get("/hot").is_hit(), "it was carried over");
 }
+
+/// Runs `larder store`; gives its exit code and what it printed, on both outputs.
+fn look_at(what: &str, folder: &std::path::Path, more: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args(["store", what])
+        .arg(folder)
+        .args(more)
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn a_folder_is_counted_and_checked_while_nobody_uses_it() {
+    let origin = Origin::answering(|asked| {
+        let bytes = if asked.target == "/large" { 3 << 20 } else { 3_000 };
+        Reply::cached("max-age=60", vec![b'x'; bytes])
+    });
+    let mut larder = with_small_memory_and_large_bodies(&origin);
+    for target in ["/a", "/b", "/large"] {
+        larder.fill(target);
+    }
+    let data = larder.data();
+    let (code, said) = look_at("stat", &data, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("another process uses this folder; stop that process first"), "{said}");
+    larder.stop();
+    let (code, said) = look_at("stat", &data, &[]);
+    assert!(
+        code == Some(0) && said.contains("3 records") && said.contains("large files  1,"),
+        "{said}"
+    );
+    let (code, said) = look_at("verify", &data, &["--json"]);
+    assert!(code == Some(0) && said.contains("\"damaged_large_files\":0"), "{said}");
+    let large = std::fs::read_dir(data.join("cache/large")).unwrap().flatten();
+    let file = large.flat_map(|inner| std::fs::read_dir(inner.path()).unwrap()).next();
+    let path = file.expect("a large file").unwrap().path();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let head = String::from_utf8_lossy(&bytes[..100]).into_owned();
+    assert!(head.starts_with("larder-body 1 at "), "ordinary tools can read it: {head}");
+    bytes[1_000_000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (code, said) = look_at("verify", &data, &[]);
+    assert!(code == Some(1) && said.contains("1 large files"), "{said}");
+    let (code, said) = look_at("verify", std::path::Path::new("/proc"), &[]);
+    assert!(code == Some(1) && said.contains("name the folder of --data"), "{said}");
+}

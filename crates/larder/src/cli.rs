@@ -35,6 +35,9 @@ pub enum Command {
     Config(ConfigCommand),
     /// Ask a running Larder whether it is ready (for containers)
     Health(Health),
+    /// Look at the cache on disk while no Larder runs on it
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 /// `larder serve`
@@ -87,6 +90,26 @@ pub enum ConfigCommand {
     Default,
     /// Print the JSON Schema of the file, for editors
     Schema,
+}
+
+/// `larder store`
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Count what it holds
+    Stat(StoreFolder),
+    /// Read all of it and check it; exit code 1 where anything is damaged
+    Verify(StoreFolder),
+}
+
+/// Which cache on disk.
+#[derive(Debug, Args)]
+pub struct StoreFolder {
+    /// The folder of --data, or that of storage.disk.path
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `larder health`

@@ -5,6 +5,7 @@ pub mod config;
 pub mod health;
 pub mod init;
 pub mod serve;
+pub mod store;
 
 use crate::cli::Cli;
 use clap::CommandFactory;
