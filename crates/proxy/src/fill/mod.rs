@@ -6,6 +6,7 @@
 //! and a reader that falls out of the window has to go on by its own means.
 
 mod filler;
+mod state;
 mod table;
 
 pub use filler::{
@@ -19,7 +20,7 @@ use bytes::Bytes;
 use policy::fields::Fields;
 use policy::meta::Meta;
 use policy::reason::WhySkip;
-use std::collections::VecDeque;
+use state::{Room, State};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Body, Departure, Entry, LargeFile, Writer};
@@ -37,14 +38,6 @@ pub struct Fill {
     departure: Departure,
     limits: Limits,
 }
-
-/// Chunks that follow one another are put together up to this.
-const JOINED_CHUNK_BYTES: usize = 1 << 10;
-/// What is kept for a single reader of a body that is not stored.
-const SOLE_READER_WINDOW_BYTES: u64 = 64 << 10;
-
-/// What is kept in memory of a body that goes to a file, beside what the file does not have yet.
-const FILE_WINDOW_BYTES: u64 = 256 << 10;
 
 /// How much a fill keeps.
 #[derive(Clone, Copy, Debug)]
@@ -101,39 +94,6 @@ pub enum Next {
     Lagged,
 }
 
-#[derive(Debug)]
-struct State {
-    head: Option<Head>,
-    /// Chunks that are kept, each with the offset of its first byte.
-    chunks: VecDeque<(u64, Bytes)>,
-    /// What counts the chunks of a body that broke off until its readers are through.
-    counted: Option<Writer>,
-    /// The file that has all but what came last, where it is stored in one: then only a window of
-    /// chunks is kept.
-    file: Option<Arc<LargeFile>>,
-    /// The whole, once it is stored: then no chunk is kept.
-    whole: Option<Body>,
-    /// What it is stored as.
-    stored: Option<Arc<Entry>>,
-    length: u64,
-    end: Option<Result<Fields, ()>>,
-    /// Whether all chunks are kept since the body is being stored.
-    keeps_all: bool,
-    /// Whether new readers may come.
-    is_open: bool,
-    readers: usize,
-    /// Whether there was ever more than one: then one may lag behind another, also one that left.
-    had_several: bool,
-    /// The greatest offset up to which a reader has read.
-    fastest: u64,
-    /// Up to where each has read, by its number; nothing for those that left.
-    places: Vec<Option<u64>>,
-    /// Whether the slowest reader sets the pace, where not all is kept.
-    waits_for_all: bool,
-    /// Where the body stood when the last reader left.
-    left_at: Option<u64>,
-}
-
 /// One reader of a fill.
 #[derive(Debug)]
 pub struct Reader {
@@ -146,26 +106,8 @@ pub struct Reader {
 impl Fill {
     /// A fill whose request leaves now.
     pub fn new(departure: Departure, limits: Limits) -> Fill {
-        let state = State {
-            head: None,
-            chunks: VecDeque::new(),
-            counted: None,
-            file: None,
-            whole: None,
-            stored: None,
-            length: 0,
-            end: None,
-            keeps_all: true,
-            is_open: true,
-            readers: 0,
-            had_several: false,
-            fastest: 0,
-            places: Vec::new(),
-            waits_for_all: false,
-            left_at: None,
-        };
         Fill {
-            state: Mutex::new(state),
+            state: Mutex::default(),
             changed: Notify::new(),
             room: Notify::new(),
             departure,
@@ -348,108 +290,6 @@ impl Fill {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-enum Room {
-    Some,
-    None,
-    Abandoned,
-}
-
-impl State {
-    /// Counts one more; gives its number.
-    fn count_reader(&mut self) -> usize {
-        self.readers += 1;
-        self.had_several |= self.readers > 1;
-        match self.places.iter().position(Option::is_none) {
-            Some(free) => {
-                self.places[free] = Some(0);
-                free
-            }
-            None => {
-                self.places.push(Some(0));
-                self.places.len() - 1
-            }
-        }
-    }
-
-    /// Up to where the slowest has read.
-    fn slowest(&self) -> u64 {
-        self.places.iter().flatten().copied().min().unwrap_or(self.length)
-    }
-
-    /// Keeps a chunk. Small ones are put together: each that is kept costs more than its bytes.
-    fn append(&mut self, chunk: Bytes) {
-        let start = self.length;
-        self.length += chunk.len() as u64;
-        match self.chunks.back_mut() {
-            Some((_, last)) if last.len() + chunk.len() <= JOINED_CHUNK_BYTES => {
-                *last = [&last[..], &chunk[..]].concat().into();
-            }
-            _ => self.chunks.push_back((start, chunk)),
-        }
-    }
-
-    fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {
-        // A refresh goes on for what it stores, with readers or without.
-        if self.readers == 0 && !(limits.unattended && self.keeps_all) {
-            let left_at = *self.left_at.get_or_insert(self.length);
-            let missing = match announced {
-                Some(announced) => announced.saturating_sub(self.length),
-                None => self.length - left_at,
-            };
-            let worth = self.keeps_all && missing <= limits.finish_bytes;
-            return if worth { Room::Some } else { Room::Abandoned };
-        }
-        if self.keeps_all {
-            self.forget_what_a_file_has();
-            return Room::Some;
-        }
-        if self.waits_for_all {
-            self.forget_before(self.slowest());
-            let ahead = self.length - self.slowest();
-            return if ahead <= SOLE_READER_WINDOW_BYTES { Room::Some } else { Room::None };
-        }
-        let window = match self.had_several {
-            false => limits.window_bytes.min(SOLE_READER_WINDOW_BYTES),
-            true => limits.window_bytes,
-        };
-        self.forget_behind(window);
-        let ahead = self.length - self.fastest;
-        if self.readers == 0 || ahead <= window { Room::Some } else { Room::None }
-    }
-
-    /// Keeps only the last chunks of what can be read from a file.
-    fn forget_what_a_file_has(&mut self) {
-        let Some(file) = &self.file else { return };
-        self.forget_before(file.len().min(self.length.saturating_sub(FILE_WINDOW_BYTES)));
-    }
-
-    fn forget_behind(&mut self, window: u64) {
-        self.forget_before(self.fastest.saturating_sub(window));
-    }
-
-    fn forget_before(&mut self, keep_from: u64) {
-        while let Some((start, chunk)) = self.chunks.front() {
-            if start + chunk.len() as u64 > keep_from {
-                break;
-            }
-            self.chunks.pop_front();
-        }
-    }
-
-    fn chunk_at(&self, offset: u64) -> Option<Bytes> {
-        if let Some(whole) = self.whole.as_ref().and_then(Body::in_memory) {
-            // An offset within a buffer in memory is a usize.
-            let rest = whole.slice(usize::try_from(offset).ok()?.min(whole.len())..);
-            return (!rest.is_empty()).then_some(rest);
-        }
-        let at = self.chunks.partition_point(|(start, _)| *start <= offset).checked_sub(1)?;
-        let (start, chunk) = &self.chunks[at];
-        // The offset lies within the chunk, whose length is a usize.
-        let skipped = usize::try_from(offset - start).ok()?;
-        (skipped < chunk.len()).then(|| chunk.slice(skipped..))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Readers and the writer of a fill, without an origin.
 
+use super::state::JOINED_CHUNK_BYTES;
 use super::*;
 use policy::key::KeyRef;
 use policy::request::Request;
