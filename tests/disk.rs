@@ -486,3 +486,162 @@ fn a_folder_is_counted_and_checked_while_nobody_uses_it() {
     let (code, said) = look_at("verify", std::path::Path::new("/proc"), &[]);
     assert!(code == Some(1) && said.contains("name the folder of --data"), "{said}");
 }
+
+/// An origin whose first answer comes when the gate opens, and whose later ones come at once. Each
+/// has a body of its own, of `bytes(number)` bytes.
+fn slow_at_first(gate: &Gate, bytes: fn(usize) -> usize) -> Origin {
+    let gate = gate.clone();
+    Origin::answering(move |asked| {
+        let (gate, number) = (gate.clone(), asked.number);
+        let body = vec![b'0' + number as u8; bytes(number)];
+        Reply::by(move |wire| {
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nETag: \"{number}\"\r\n\
+                 Content-Length: {}\r\n\r\n",
+                body.len()
+            ));
+            let (first, rest) = body.split_at(body.len() / 2);
+            wire.send(first);
+            if number == 0 {
+                wire.pass(&gate);
+            }
+            wire.send(rest);
+        })
+    })
+}
+
+/// What was answered earlier and ended later took the place of what came meanwhile, wherever memory
+/// did not have that.
+#[test]
+fn a_slow_exchange_brings_nothing_older_back_from_disk() {
+    let sizes: [fn(usize) -> usize; 3] =
+        [|_| 3 << 20, |number| if number == 0 { 500 } else { 3 << 20 }, |_| 500];
+    for bytes in sizes {
+        let gate = Gate::shut();
+        let origin = slow_at_first(&gate, bytes);
+        let mut larder = with_small_memory_and_large_bodies(&origin);
+        let mut slow = larder.connect();
+        slow.send(crate::support::request("GET", "/", &[]));
+        let mut head = slow.read_head();
+        let newer = larder.get_with("/", &[("Cache-Control", "no-cache")]);
+        assert_eq!(newer.field("etag"), Some("\"1\""));
+        until("the newer one is found", || larder.get("/").is_hit().then_some(()));
+        gate.open();
+        slow.read_rest(&mut head, "GET");
+        larder.settle();
+        for _ in 0..2 {
+            let now = larder.get("/");
+            assert_eq!((now.is_hit(), now.field("etag")), (true, Some("\"1\"")));
+            assert_eq!(now.body[0], b'1');
+            larder.restart();
+        }
+    }
+}
+
+/// A 304 that came late put the old response's fields over the body of a newer one.
+#[test]
+fn a_late_304_confirms_only_what_it_was_asked_about() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.field("if-none-match") == Some("\"old\"") && asked.field("cache-control").is_none()
+        {
+            gate.pass();
+            return Reply::status(304, "").with("ETag", "\"old\"");
+        }
+        let tag = if asked.number == 0 { "\"old\"" } else { "\"new\"" };
+        let control = if asked.number == 0 { "max-age=1" } else { "max-age=600" };
+        Reply::cached(control, tag).with("ETag", tag)
+    });
+    let mut larder = Larder::before(&origin);
+    larder.fill("/");
+    larder.turn_clock(5);
+    let mut late = larder.connect();
+    late.send(crate::support::request("GET", "/", &[]));
+    origin.wait_for(2);
+    let newer = larder.fill_with("/other", &[]);
+    drop(newer);
+    let newer = larder.get_with("/", &[("Cache-Control", "no-cache")]);
+    assert_eq!(newer.text(), "\"new\"");
+    until("the newer one is found", || (larder.get("/").text() == "\"new\"").then_some(()));
+    opens.open();
+    late.read();
+    larder.settle();
+    for _ in 0..2 {
+        let now = larder.get("/");
+        assert_eq!((now.field("etag"), now.text().as_str()), (Some("\"new\""), "\"new\""));
+        larder.restart();
+    }
+}
+
+#[test]
+fn a_damaged_large_body_is_cut_once_and_then_fetched_anew() {
+    let origin = bodies_of(3 << 20);
+    let mut larder = with_small_memory_and_large_bodies(&origin);
+    larder.fill("/");
+    larder.stop();
+    let inner = std::fs::read_dir(larder.data().join("cache/large")).unwrap().flatten();
+    for file in inner.flat_map(|inner| std::fs::read_dir(inner.path()).unwrap().flatten()) {
+        let mut bytes = std::fs::read(file.path()).unwrap();
+        bytes[2_000_000] ^= 1;
+        std::fs::write(file.path(), bytes).unwrap();
+    }
+    larder.start_again();
+    assert!(larder.get("/").cut, "no wrong byte is shown");
+    let again = larder.fill("/");
+    assert!(!again.cut && !again.is_hit(), "{}", again.cache());
+    assert!(larder.get("/").is_hit());
+    assert_eq!(larder.metrics().sum("larder_disk_corrupt_total", &[]), 1);
+}
+
+#[test]
+fn without_room_on_the_file_system_it_starts_and_deletes_nothing() {
+    let origin = bodies_of(3_000);
+    let mut larder = Larder::before(&origin);
+    larder.fill("/a");
+    let full = format!(
+        "storage.disk = {{ size = \"1GiB\", min_free = \"1000000GiB\" }}\n[[site]]\norigin = \"http://{}\"\n",
+        origin.address()
+    );
+    larder.restart_with(&full, &origin);
+    assert_eq!(larder.get("/b").status, 200);
+    larder.wait_for_metric("larder_disk_failing", &[], 1);
+    assert!(larder.admin("GET", "/ready", "").text().contains("the disk cannot be written"));
+    let well = format!("[[site]]\norigin = \"http://{}\"\n", origin.address());
+    larder.restart_with(&well, &origin);
+    assert!(larder.get("/a").is_hit(), "it is still there");
+}
+
+#[test]
+fn a_body_that_can_never_be_kept_makes_nothing_else_go() {
+    let origin = Origin::answering(|asked| {
+        let bytes = if asked.target == "/huge" { 12 << 20 } else { 30_000 };
+        Reply::cached("max-age=600", body_of(&asked.target, bytes))
+    });
+    let toml = format!(
+        "{SMALL_MEMORY}\nstorage.disk.size = \"16MiB\"\nstorage.disk.min_free = \"0B\"\n\
+         [[site]]\norigin = \"{{origin}}\""
+    );
+    let larder = Larder::configured(&toml.replace("storage.max_object = \"256KiB\"", ""), &origin);
+    (0..300).for_each(|n| drop(larder.get(&format!("/{n}"))));
+    larder.settle();
+    let huge = larder.fill("/huge");
+    assert!(huge.cache().contains("detail=too-large"), "{}", huge.cache());
+    assert_eq!(larder.metrics().sum("larder_disk_reclaimed_total", &[]), 0);
+    assert_eq!(larder.metrics().sum("larder_disk_objects", &[]), 300);
+}
+
+/// What a newer response with another `Vary` replaced in memory was still found on disk.
+#[test]
+fn what_was_replaced_by_another_variant_is_gone_from_disk_too() {
+    let origin = Origin::answering(|asked| match asked.number {
+        0 => Reply::cached("max-age=600, no-cache", "all").with("ETag", "\"a\""),
+        number => Reply::cached("max-age=600", number.to_string()).with("Vary", "X-L"),
+    });
+    let mut larder = Larder::before(&origin);
+    larder.fill("/");
+    larder.fill_with("/", &[("X-L", "en")]);
+    larder.restart();
+    let other = larder.get_with("/", &[("X-L", "fr")]);
+    assert_eq!(other.text(), "2", "{}", other.cache());
+}

@@ -63,7 +63,14 @@ pub fn open(
             clock: Arc::new(move || clock.now()),
         },
     );
-    opened.map(Some).map_err(|error| refusal(&error, settings))
+    match opened {
+        Ok(disk) => Ok(Some(disk)),
+        Err(OpenError::Io { name, error }) => {
+            tracing::warn!("nothing is kept on disk: {shown}/{name} cannot be used ({error})");
+            Ok(None)
+        }
+        Err(error) => Err(refusal(&error, settings)),
+    }
 }
 
 /// Half of what is free or taken by what is stored already, at most [`MOST_BYTES`].

@@ -4,7 +4,7 @@ use crate::body::Body;
 use crate::disk::{Disk, DiskBody, DiskStats, Found, Stored};
 use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
-use crate::scopes::{Departure, Scopes};
+use crate::scopes::{Departure, Latest, Scopes};
 use crate::writer::Writer;
 use bytes::Bytes;
 use foldhash::quality::RandomState;
@@ -203,6 +203,10 @@ impl Store {
             DiskBody::File(file) => Body::on_disk(file, id),
         };
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate };
+        if !self.may_store(key, &parts.meta, parts.body.id(), &departure, &parts.meta) {
+            // Something newer came while the disk was read: this is shown once at the most.
+            return Some(Arc::new(Entry::new(parts, (departure.url(), departure.count()))));
+        }
         Some(self.insert(key, parts, &departure, None, |_, _| {}))
     }
 
@@ -274,6 +278,9 @@ impl Store {
         renewed: Renewed,
         departure: &Departure,
     ) -> Arc<Entry> {
+        if !self.may_store(key, &renewed.meta, stored.body.id(), departure, &stored.meta) {
+            return self.detached(stored, renewed);
+        }
         let Renewed { form_head, .. } = &renewed;
         let form_head = form_head.clone();
         let placed = |entry: &Arc<Entry>, gone: &mut dyn Iterator<Item = &Entry>| {
@@ -337,8 +344,16 @@ impl Store {
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
+        if !self.may_store(key, &parts.meta, parts.body.id(), departure, &parts.meta) {
+            return Arc::new(Entry::new(parts, (departure.url(), departure.count())));
+        }
         let placed = |entry: &Arc<Entry>, _: &mut dyn Iterator<Item = &Entry>| {
             let Some(disk) = &self.disk else { return };
+            // What it takes the place of may be for other requests.
+            let old = replaced.map(|old| &old.meta.variant);
+            if let Some(old) = old.filter(|old| **old != entry.meta.variant) {
+                disk.forget(key, old);
+            }
             let body = match (entry.body.in_memory(), entry.body.file()) {
                 (Some(bytes), _) => DiskBody::Whole(bytes.clone()),
                 (None, Some(file)) => DiskBody::File(file.clone()),
@@ -347,6 +362,21 @@ impl Store {
             disk.put(key, entry.meta.clone(), body, || departure.is_overtaken());
         };
         self.insert(key, parts, departure, replaced, placed)
+    }
+
+    /// Whether nothing that came later stands where a response is to be stored, in whichever tier.
+    /// `of` is what it is made of: itself, or the stored response that it confirms.
+    fn may_store(
+        &self,
+        key: &Key,
+        meta: &Meta,
+        body: u64,
+        departure: &Departure,
+        of: &Meta,
+    ) -> bool {
+        let identity = self.hasher.hash_one((key, &meta.variant));
+        let new = Latest { identity, answered: meta.life.answered, body };
+        departure.may_store(new, of.life.answered)
     }
 
     /// Makes a response visible in memory. `placed` is called if it is, in one step with that, so

@@ -7,6 +7,7 @@
 
 use hashbrown::HashMap;
 use policy::purge::Born;
+use policy::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +26,26 @@ struct Slot {
     references: u32,
     /// The count at which it was last made invalid; 0: never.
     invalid_at: u64,
+    /// How many of them are departures.
+    departures: u32,
+    /// What was stored of it while requests for it were under way; else empty.
+    latest: Vec<Latest>,
 }
+
+/// A response that was stored: for which requests, when it was answered, and its body's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Latest {
+    /// The hash of its key and variant.
+    pub identity: u64,
+    /// When it was answered.
+    pub answered: Timestamp,
+    /// The number of its body.
+    pub body: u64,
+}
+
+/// Responses of one URL that are remembered so while requests for it are under way; of more the
+/// oldest are forgotten.
+const MOST_LATEST: usize = 64;
 
 /// A request on its way to the origin: what comes back was asked for at this point.
 #[derive(Debug)]
@@ -73,7 +93,10 @@ impl Scopes {
 
     /// Notes that a request for the URL leaves now.
     pub fn depart(self: &Arc<Scopes>, url: u64, born: Born) -> Departure {
-        self.refer(url);
+        let mut shard = self.shard(url);
+        let slot = shard.entry(url).or_default();
+        (slot.references, slot.departures) = (slot.references + 1, slot.departures + 1);
+        drop(shard);
         // The slot stands before the counter is read: what is made invalid from now on is
         // seen, and has a greater count.
         Departure { scopes: self.clone(), born, url, count: self.count() }
@@ -106,6 +129,34 @@ impl Departure {
         self.url
     }
 
+    /// Whether a response may be stored now, or what stands in its way came later. `basis` is when
+    /// that was answered which it was made of: its own request, or the stored response that it
+    /// confirms. Whichever tier has what came later, if any still has it: it came while this request
+    /// was under way, or it was there for it to see.
+    pub(crate) fn may_store(&self, new: Latest, basis: Timestamp) -> bool {
+        let mut shard = self.scopes.shard(self.url);
+        // The slot stands as long as the departure does.
+        let Some(slot) = shard.get_mut(&self.url) else { return true };
+        let known = slot.latest.iter_mut().find(|latest| latest.identity == new.identity);
+        match known {
+            Some(known) => {
+                let since = if known.body == new.body { new.answered } else { basis };
+                // Of two in one millisecond that is the later whose body began to come later.
+                if (known.answered, known.body) > (since, new.body) {
+                    return false;
+                }
+                *known = new;
+            }
+            None => {
+                if slot.latest.len() >= MOST_LATEST {
+                    slot.latest.remove(0);
+                }
+                slot.latest.push(new);
+            }
+        }
+        true
+    }
+
     /// Whether its URL was made invalid since it left: nobody who asks now may join it.
     pub fn is_overtaken(&self) -> bool {
         self.scopes.count() != self.count && self.scopes.invalid_at(self.url) > self.count
@@ -114,6 +165,15 @@ impl Departure {
 
 impl Drop for Departure {
     fn drop(&mut self) {
+        {
+            let mut shard = self.scopes.shard(self.url);
+            if let Some(slot) = shard.get_mut(&self.url) {
+                slot.departures -= 1;
+                if slot.departures == 0 {
+                    slot.latest = Vec::new();
+                }
+            }
+        }
         self.scopes.release(self.url);
     }
 }
@@ -121,6 +181,21 @@ impl Drop for Departure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_answered_earlier_takes_no_place_of_what_came_meanwhile() {
+        let scopes = Arc::new(Scopes::default());
+        let (slow, quick) = (scopes.depart(1, Born::default()), scopes.depart(1, Born::default()));
+        let response = |identity, at, body| Latest { identity, answered: Timestamp(at), body };
+        assert!(quick.may_store(response(7, 20, 2), Timestamp(20)));
+        assert!(!slow.may_store(response(7, 10, 1), Timestamp(10)), "an older body");
+        assert!(!slow.may_store(response(7, 30, 1), Timestamp(5)), "an older body, confirmed late");
+        assert!(slow.may_store(response(8, 10, 3), Timestamp(10)), "for other requests");
+        assert!(slow.may_store(response(7, 30, 2), Timestamp(20)), "the same body, confirmed");
+        assert!(!quick.may_store(response(7, 25, 2), Timestamp(20)), "confirmed earlier");
+        drop((slow, quick));
+        assert_eq!(scopes.len(), 0);
+    }
 
     #[test]
     fn only_what_is_stored_or_on_its_way_has_a_slot() {

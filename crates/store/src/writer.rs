@@ -14,8 +14,9 @@ use std::sync::atomic::Ordering;
 
 /// What a further piece costs beside its bytes: its place in the list and its own allocation.
 const CHUNK_BYTES: usize = 96;
-/// What a body that goes to a file holds in memory: a slice that fills, and one that is written.
-const FILE_BYTES: u64 = 128 << 10;
+/// What a body that goes to a file holds in memory: a slice that fills, one that is written, and the
+/// window of those who read along.
+const FILE_BYTES: u64 = 384 << 10;
 
 /// Takes a body piece by piece: into memory, or into a file where it is longer than what memory is
 /// for. Nothing is visible before [`Writer::finish`], and a writer that is dropped leaves nothing
@@ -57,6 +58,10 @@ impl Writer {
             return Err(WhySkip::TooLarge);
         }
         match announced > writer.store.limits.max_in_memory_bytes {
+            // One body is not worth half of all that is stored.
+            true if writer.store.disk().is_some_and(|disk| announced > disk.max_body_bytes()) => {
+                return Err(WhySkip::TooLarge);
+            }
             true => writer.go_to_file()?,
             false => writer.reserve(announced)?,
         }

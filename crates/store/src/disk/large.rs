@@ -7,6 +7,7 @@
 
 use super::device::{Device, DeviceFile};
 use super::format::LARGE;
+use super::larges::Larges;
 use super::pool::Pool;
 use super::reply::{Answer, Reply, reply};
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub struct LargeFile {
     at: u64,
     file: Arc<dyn DeviceFile>,
     pool: Arc<Pool>,
+    /// Where it is told that a slice is damaged.
+    larges: Arc<Larges>,
     growth: Mutex<Growth>,
 }
 
@@ -93,12 +96,12 @@ impl LargeFile {
         device: &dyn Device,
         (number, seed): (u64, u64),
         key: &[u8],
-        pool: Arc<Pool>,
+        (pool, larges): (Arc<Pool>, Arc<Larges>),
     ) -> io::Result<Arc<LargeFile>> {
         device.make_folder(&large_folder(number as u8))?;
         let file = device.create_new(&temporary_name(number))?;
         let (at, growth) = (head_bytes(key.len()) as u64, Mutex::default());
-        Ok(Arc::new(LargeFile { number, seed: seed ^ number, at, file, pool, growth }))
+        Ok(Arc::new(LargeFile { number, seed: seed ^ number, at, file, pool, larges, growth }))
     }
 
     /// Opens the whole body of a key; waits for the disk.
@@ -106,7 +109,7 @@ impl LargeFile {
         device: &dyn Device,
         (number, seed): (u64, u64),
         (key, bytes): (&[u8], u64),
-        pool: Arc<Pool>,
+        (pool, larges): (Arc<Pool>, Arc<Larges>),
     ) -> io::Result<LargeFile> {
         let file = device.open(&body_name(number))?;
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a damaged large file");
@@ -126,7 +129,7 @@ impl LargeFile {
         let sums = table.as_chunks::<8>().0.iter().map(|sum| u64::from_le_bytes(*sum)).collect();
         let growth = Growth { bytes, sums, state: State::Whole, waiting: Vec::new() };
         let (at, growth) = (length as u64, Mutex::new(growth));
-        Ok(LargeFile { number, seed, at, file, pool, growth })
+        Ok(LargeFile { number, seed, at, file, pool, larges, growth })
     }
 
     /// The bytes of the body that are there by now.
@@ -152,8 +155,8 @@ impl LargeFile {
             return Ok(slice);
         }
         let file = self.clone();
-        let read = self.pool.ask(move || file.slice(offset)).await;
-        read.unwrap_or_else(|| Err(io::Error::other("too many wait for the disk")))
+        let read = self.pool.ask_surely(move || file.slice(offset)).await;
+        read.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
     }
 
     /// What to wait for until there is something at an offset; nothing if there is, or never will.
@@ -202,6 +205,8 @@ impl LargeFile {
 
     fn checked(&self, slice: Vec<u8>, sum: u64, from: usize) -> io::Result<Bytes> {
         if xxh3_64_with_seed(&slice, self.seed) != sum || from > slice.len() {
+            // The next who looks for it finds nothing.
+            self.larges.is_found_damaged(self.number);
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a damaged slice"));
         }
         Ok(Bytes::from(slice).slice(from..))

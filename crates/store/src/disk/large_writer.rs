@@ -28,9 +28,9 @@ pub struct LargeWriter {
 impl LargeWriter {
     pub(crate) fn begin(shared: Arc<Shared>, key: &Key) -> io::Result<LargeWriter> {
         let number = shared.next_seq();
-        let (seed, pool) = (shared.format.seed, shared.pool.clone());
+        let (seed, help) = (shared.format.seed, shared.help());
         let of = (number, seed);
-        let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), pool)?;
+        let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), help)?;
         let (key, slice) = (key.clone(), Vec::with_capacity(SLICE));
         Ok(LargeWriter { shared, key, file, slice, granted: 0, is_whole: false })
     }
@@ -88,8 +88,8 @@ impl LargeWriter {
         &self,
         job: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        let done = self.shared.pool.ask(job).await;
-        done.unwrap_or_else(|| Err(io::Error::other("too many wait for the disk")))
+        let done = self.shared.pool.ask_surely(job).await;
+        done.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
     }
 
     fn bytes_with(&self, more: u64) -> u64 {

@@ -1,7 +1,7 @@
 //! The table of large files: how long they are, how old, and which are open.
 
 use super::large::LargeFile;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -17,6 +17,8 @@ struct Table {
     /// Bytes of all, and of those that are on their way.
     bytes: u64,
     open: HashMap<u64, Weak<LargeFile>, foldhash::fast::FixedState>,
+    /// Those of which a slice was found damaged, until they are given up.
+    damaged: HashSet<u64, foldhash::fast::FixedState>,
 }
 
 /// One large file.
@@ -55,6 +57,7 @@ impl Larges {
         table.ages.remove(&(large.age, number));
         table.bytes -= large.bytes;
         table.open.remove(&number);
+        table.damaged.remove(&number);
         Some(large)
     }
 
@@ -92,6 +95,20 @@ impl Larges {
     /// Whether there is such a file.
     pub fn has(&self, number: u64) -> bool {
         self.lock().files.contains_key(&number)
+    }
+
+    /// Notes that a slice of a file is damaged.
+    pub fn is_found_damaged(&self, number: u64) {
+        let mut table = self.lock();
+        if table.files.contains_key(&number) {
+            table.damaged.insert(number);
+        }
+    }
+
+    /// Whether a slice of a file is damaged, as far as is known.
+    pub fn is_damaged(&self, number: u64) -> bool {
+        let table = self.lock();
+        !table.damaged.is_empty() && table.damaged.contains(&number)
     }
 
     /// An open file, if somebody has it open.

@@ -7,6 +7,7 @@ use super::op::{Act, DiskBody, Op};
 use super::record::{Content, Place, Record, Target, aligned};
 use super::segments::Segment;
 use super::shared::Shared;
+use super::stats::count;
 use bytes::Bytes;
 use policy::key::Key;
 use policy::meta::Meta;
@@ -16,6 +17,11 @@ use std::sync::Arc;
 
 /// How often a look starts again when records move while it reads.
 const TRIES: usize = 8;
+
+/// Records that are read where others wait for the thread; for more a thread of the pool is asked.
+const MOST_AT_ONCE: usize = 8;
+/// Records of one URL that are looked at, of all its keys and variants.
+const MOST_LOOKED_AT: usize = 256;
 
 /// A response that was found.
 #[derive(Clone, Debug)]
@@ -65,6 +71,19 @@ pub(crate) enum Trouble {
     Damaged,
     /// What it refers to was given up.
     Gone,
+    /// The system did not let us, just now.
+    Unreadable,
+}
+
+impl Trouble {
+    /// What an error of the device means: only what was read can be damaged.
+    fn of(error: &io::Error) -> Trouble {
+        match error.kind() {
+            io::ErrorKind::NotFound => Trouble::Gone,
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Trouble::Damaged,
+            _ => Trouble::Unreadable,
+        }
+    }
 }
 
 enum Outcome {
@@ -84,6 +103,9 @@ pub(crate) fn look(shared: &Shared, key: &Key, may_wait: bool) -> Result<Vec<Sto
     let url = shared.url_hash(key.as_ref().url());
     for _ in 0..TRIES {
         let view = View::take(shared, url);
+        if view.slots.len() > MOST_AT_ONCE && !may_wait {
+            return Err(WouldWait);
+        }
         if let Outcome::Seen(mut seen) = read_all(shared, url, key, &view, may_wait)? {
             view.waiting.iter().for_each(|op| apply(op, key, &mut seen));
             return Ok(seen);
@@ -99,7 +121,7 @@ impl View {
         let of_slot = |slot: Slot| Some((slot, shared.segments.at(slot.lies().segment)?));
         View {
             waiting: shard.waiting(url).to_vec(),
-            slots: shard.of_url(url).filter_map(of_slot).collect(),
+            slots: shard.of_url(url).filter_map(of_slot).take(MOST_LOOKED_AT).collect(),
         }
     }
 }
@@ -116,6 +138,7 @@ fn read_all(
         match stored(shared, *slot, segment, key, may_wait) {
             Ok(stored) => seen.extend(stored),
             Err(Trouble::WouldWait) => return Err(WouldWait),
+            Err(Trouble::Unreadable) => count(&shared.counts.read_errors, 1),
             Err(trouble) => {
                 if !shared.discard(url, *slot, segment) {
                     return Ok(Outcome::Moved);
@@ -180,21 +203,23 @@ fn large(
     key: &[u8],
     may_wait: bool,
 ) -> Result<Arc<LargeFile>, Trouble> {
+    if shared.large.is_damaged(number) {
+        return Err(Trouble::Damaged);
+    }
     if let Some(file) = shared.large.open(number) {
         return Ok(file);
     }
     if !may_wait {
         return Err(Trouble::WouldWait);
     }
-    let (of, pool) = ((number, shared.format.seed), shared.pool.clone());
-    match LargeFile::open(&*shared.device, of, (key, bytes), pool) {
+    let (of, help) = ((number, shared.format.seed), shared.help());
+    match LargeFile::open(&*shared.device, of, (key, bytes), help) {
         Ok(file) => {
             let file = Arc::new(file);
             shared.large.opened(&file);
             Ok(file)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Trouble::Gone),
-        Err(_) => Err(Trouble::Damaged),
+        Err(error) => Err(Trouble::of(&error)),
     }
 }
 
@@ -221,7 +246,8 @@ fn load(
         if !may_wait {
             return Err(Trouble::WouldWait);
         }
-        let read = segment.file.read_at(&mut bytes, offset.into()).map_err(|_| Trouble::Damaged)?;
+        let read =
+            segment.file.read_at(&mut bytes, offset.into()).map_err(|error| Trouble::of(&error))?;
         bytes.truncate(read);
     }
     let bytes = Bytes::from(bytes);

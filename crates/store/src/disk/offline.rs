@@ -114,8 +114,8 @@ fn count(
 fn is_damaged(shared: &Shared, segment: &Segment, entry: &Entry) -> bool {
     let Some(loaded) = load_at(shared, segment, entry) else { return false };
     let LoadedBody::File { number, bytes } = loaded.body else { return false };
-    let (of, pool) = ((number, shared.format.seed), shared.pool.clone());
-    match LargeFile::open(&*shared.device, of, (&loaded.key, bytes), pool) {
+    let (of, help) = ((number, shared.format.seed), shared.help());
+    match LargeFile::open(&*shared.device, of, (&loaded.key, bytes), help) {
         Ok(file) => (0..bytes).step_by(SLICE).any(|at| file.slice(at).is_err()),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }

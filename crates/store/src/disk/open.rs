@@ -31,7 +31,10 @@ pub(crate) fn open(device: Arc<dyn Device>, settings: Settings) -> Result<Worker
     let shared = Arc::new(Shared::new(device, format, settings));
     let log = load(&shared).map_err(OpenError::at(SEGMENTS))?;
     let mut worker = Worker::new(shared, log);
-    worker.keep_bound().map_err(OpenError::at(SEGMENTS))?;
+    if let Err(error) = worker.keep_bound() {
+        // What is there can be found all the same.
+        worker.fail(&error);
+    }
     Ok(worker)
 }
 

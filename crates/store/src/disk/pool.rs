@@ -43,12 +43,16 @@ impl Pool {
 
     /// Does a job on a thread; gives it back if too many wait.
     pub fn spawn(&self, job: impl FnOnce() + Send + 'static) -> Result<(), impl FnOnce() + Send> {
+        self.spawn_within(MAX_WAITING, job)
+    }
+
+    fn spawn_within<J: FnOnce() + Send + 'static>(&self, most: usize, job: J) -> Result<(), J> {
         let Some(jobs) = &self.jobs else {
             job();
             return Ok(());
         };
         let mut state = jobs.lock();
-        if state.waiting.len() >= MAX_WAITING {
+        if state.waiting.len() >= most {
             return Err(job);
         }
         state.waiting.push_back(Box::new(job));
@@ -61,6 +65,20 @@ impl Pool {
         let (answer, reply) = reply();
         // A job that is refused is dropped, and its answer with it: the other side hears that.
         let _ = self.spawn(move || answer.send(job()));
+        reply
+    }
+}
+
+impl Pool {
+    /// The same for what has begun and must not break off: each response waits for one such job at
+    /// a time, so there are never more than responses.
+    pub fn ask_surely<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Reply<T> {
+        let (answer, reply) = reply();
+        // None is refused.
+        let _ = self.spawn_within(usize::MAX, move || answer.send(job()));
         reply
     }
 }

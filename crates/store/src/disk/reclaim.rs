@@ -95,6 +95,10 @@ impl Worker {
 
     /// Gives up the oldest segments, without carrying, until so many bytes may be added.
     fn give_up_until(&mut self, more: u64) -> io::Result<()> {
+        if !self.could_fit(more)? {
+            // Others have filled the file system: to give all up would not help.
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "the file system has no room"));
+        }
         while !self.fits(more)? {
             let oldest = self.sealed().into_iter().next();
             if self.give_up_large_before(oldest.as_deref())? {
@@ -158,6 +162,14 @@ impl Worker {
         self.shared.counts.free_bytes.store(free, Ordering::Relaxed);
         let stays_free = free.saturating_sub(more) >= settings.min_free_bytes;
         Ok(used + more <= settings.size_bytes && stays_free)
+    }
+
+    /// Whether so many bytes could be added if all were given up.
+    fn could_fit(&self, more: u64) -> io::Result<bool> {
+        let settings = &self.shared.settings;
+        let used = self.shared.segments.bytes().0 + self.shared.large.bytes();
+        let free = self.shared.device.free_bytes()?;
+        Ok(free.saturating_add(used) >= settings.min_free_bytes.saturating_add(more))
     }
 
     /// Begins to give up a victim if the next segment would not fit.

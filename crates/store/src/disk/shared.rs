@@ -80,7 +80,7 @@ pub(crate) struct Shared {
     pub segments: Segments,
     pub queue: Queue,
     pub pool: Arc<Pool>,
-    pub large: Larges,
+    pub large: Arc<Larges>,
     pub counts: Counts,
     /// The greatest sequence number in use.
     pub seq: AtomicU64,
@@ -106,7 +106,7 @@ impl Shared {
             segments: Segments::default(),
             queue: Queue::new(settings.queue_bytes),
             pool: Arc::new(Pool::new(settings.readers)),
-            large: Larges::default(),
+            large: Arc::default(),
             counts: Counts::default(),
             seq: AtomicU64::new(0),
             failing: Mutex::default(),
@@ -115,6 +115,11 @@ impl Shared {
             has_told: AtomicBool::new(false),
             settings,
         }
+    }
+
+    /// Whom a large file asks for help: threads to read, and the table where damage is noted.
+    pub fn help(&self) -> (Arc<Pool>, Arc<Larges>) {
+        (self.pool.clone(), self.large.clone())
     }
 
     /// Whether the response of a key is in use elsewhere.

@@ -16,8 +16,8 @@ impl Worker {
         let shared = self.shared.clone();
         let number = shared.next_seq();
         let written = (|| {
-            let (of, pool) = ((number, shared.format.seed), shared.pool.clone());
-            let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), pool)?;
+            let (of, help) = ((number, shared.format.seed), shared.help());
+            let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), help)?;
             for slice in body.chunks(SLICE) {
                 file.append(slice)?;
             }

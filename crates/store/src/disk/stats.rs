@@ -29,6 +29,8 @@ pub struct DiskStats {
     pub dropped_puts: u64,
     /// Records and lists that were found damaged.
     pub corrupt_records: u64,
+    /// Records that the system did not let us read, just then.
+    pub read_errors: u64,
     /// Segments given up for room.
     pub reclaimed_segments: u64,
     /// Bytes of records carried over from segments given up.
@@ -47,6 +49,7 @@ pub(crate) struct Counts {
     pub bytes_written: AtomicU64,
     pub dropped_puts: AtomicU64,
     pub corrupt_records: AtomicU64,
+    pub read_errors: AtomicU64,
     pub reclaimed_segments: AtomicU64,
     pub carried_bytes: AtomicU64,
     pub lost_notes: AtomicU64,

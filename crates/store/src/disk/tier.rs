@@ -131,6 +131,11 @@ impl Disk {
         is_kept
     }
 
+    /// The longest body that is taken, in bytes, about.
+    pub fn max_body_bytes(&self) -> u64 {
+        self.shared.settings.size_bytes / 2
+    }
+
     /// Begins to take a body that is longer than [`MAX_SMALL_BODY_BYTES`]. What comes of it is put
     /// like a small one.
     ///
@@ -274,6 +279,7 @@ pub(crate) fn stats(shared: &Shared) -> DiskStats {
         bytes_written: load(&counts.bytes_written),
         dropped_puts: load(&counts.dropped_puts),
         corrupt_records: load(&counts.corrupt_records),
+        read_errors: load(&counts.read_errors),
         reclaimed_segments: load(&counts.reclaimed_segments),
         carried_bytes: load(&counts.carried_bytes),
         lost_notes: load(&counts.lost_notes),
