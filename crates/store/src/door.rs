@@ -345,6 +345,9 @@ impl Store {
         replaced: Option<&Arc<Entry>>,
     ) -> Arc<Entry> {
         if !self.may_store(key, &parts.meta, parts.body.id(), departure, &parts.meta) {
+            if let (Some(disk), Some(file)) = (&self.disk, parts.body.file()) {
+                disk.discard(file);
+            }
             return Arc::new(Entry::new(parts, (departure.url(), departure.count())));
         }
         let placed = |entry: &Arc<Entry>, _: &mut dyn Iterator<Item = &Entry>| {

@@ -60,9 +60,8 @@ impl Collector for DataPath {
                 count(&mut metric, &[("site", &*site)], sum)?;
             }
         }
-        for (name, help, counter) in OF_CORES {
-            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            ConstCounter::new(self.sum(|core| counter(core).read())).encode(metric)?;
+        for (name, help, of_core) in OF_CORES {
+            counter(&mut encoder, name, help, self.sum(|core| of_core(core).read()))?;
         }
         self.origin_times(&mut encoder)?;
         self.reasons(&mut encoder)?;
@@ -172,15 +171,10 @@ impl DataPath {
             ("larder_compressing", "Bodies being compressed", compressing),
             ("larder_refreshes", "Background refreshes under way", refreshes),
         ] {
-            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            // None of them reaches 2^63.
-            ConstGauge::new(value as i64).encode(metric)?;
+            gauge(encoder, name, help, value)?;
         }
         self.disk(encoder)?;
-        let help = "Responses given up for room";
-        let metric =
-            encoder.encode_descriptor("larder_evictions", help, None, MetricType::Counter)?;
-        ConstCounter::new(stats.evictions).encode(metric)
+        counter(encoder, "larder_evictions", "Responses given up for room", stats.evictions)
     }
 
     /// The tier on disk, where there is one.
@@ -200,9 +194,7 @@ impl DataPath {
                 disk.failing.is_some().into(),
             ),
         ] {
-            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            // None of them reaches 2^63.
-            ConstGauge::new(value as i64).encode(metric)?;
+            gauge(encoder, name, help, value)?;
         }
         for (name, help, value) in [
             ("larder_disk_writes", "Writes to disk", disk.writes),
@@ -212,8 +204,7 @@ impl DataPath {
             ("larder_disk_reclaimed", "Segments given up for room", disk.reclaimed_segments),
             ("larder_disk_carried_bytes", "Bytes carried over from those", disk.carried_bytes),
         ] {
-            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            ConstCounter::new(value).encode(metric)?;
+            counter(encoder, name, help, value)?;
         }
         Ok(())
     }
@@ -225,6 +216,27 @@ impl DataPath {
     fn sum(&self, read: impl Fn(&CoreCounters) -> u64) -> u64 {
         self.0.counters.iter().map(|core| read(core)).sum()
     }
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), fmt::Error> {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    // None of them reaches 2^63.
+    ConstGauge::new(value as i64).encode(metric)
+}
+
+fn counter(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), fmt::Error> {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(value).encode(metric)
 }
 
 fn count<const LABELS: usize>(

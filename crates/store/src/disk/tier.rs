@@ -2,6 +2,7 @@
 
 use super::device::Device;
 use super::error::OpenError;
+use super::large::LargeFile;
 use super::large_writer::LargeWriter;
 use super::look::{Stored, WouldWait, look};
 use super::objects::{Listing, objects};
@@ -183,6 +184,16 @@ impl Disk {
         }
         let act = || Act::Forget { key: key.clone(), variant: variant.clone() };
         self.shared.submit(self.shared.url_hash(key.as_ref().url()), act, |act| act);
+    }
+
+    /// Removes the file of a body that is not put after all; who reads it reads on.
+    pub fn discard(&self, file: &LargeFile) {
+        let (shared, number) = (self.shared.clone(), file.number);
+        // What cannot be removed now is given up by its age, or at the next start.
+        let remove = move || drop(shared.remove_large(number));
+        if let Err(remove) = self.shared.pool.spawn(remove) {
+            remove();
+        }
     }
 
     /// Has it ask whether what it would give up is in use elsewhere. Asked once only, by the thread

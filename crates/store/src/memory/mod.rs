@@ -126,10 +126,7 @@ impl Memory {
             return Vec::new();
         };
         let variants = &mut resident.get_mut().variants;
-        let is_later = |kept: &Kept| {
-            superseded(kept) && kept.entry.meta.life.answered > entry.meta.life.answered
-        };
-        if variants.iter().any(is_later) {
+        if variants.iter().any(|kept| superseded(kept) && is_later(kept, entry)) {
             return Vec::new();
         }
         placed(entry, &mut std::iter::empty());
@@ -200,9 +197,7 @@ impl Memory {
             .entry(hash, |r| r.hash == hash && r.key == *key, |r| r.hash)
             .or_insert_with(|| Resident { hash, key: key.clone(), variants: Vec::with_capacity(1) })
             .into_mut();
-        let answered = entry.meta.life.answered;
-        let is_later = |kept: &Kept| superseded(kept) && kept.entry.meta.life.answered > answered;
-        if resident.variants.iter().any(is_later) {
+        if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry)) {
             return None;
         }
         let mut gone: Vec<Kept> =
@@ -247,6 +242,10 @@ impl Memory {
 fn takes_place_of(entry: &Entry, replaced: Option<&Arc<Entry>>, kept: &Kept) -> bool {
     kept.entry.meta.variant == entry.meta.variant
         || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
+}
+
+fn is_later(kept: &Kept, entry: &Entry) -> bool {
+    kept.entry.meta.life.answered > entry.meta.life.answered
 }
 
 /// What an entry costs beside itself: its key, its places in the tables and their slack, the
