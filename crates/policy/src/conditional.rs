@@ -72,6 +72,31 @@ fn last_modified_is_strong(response: &Fields, modified: Timestamp) -> bool {
     date.is_some_and(|date| date.seconds() > modified.seconds())
 }
 
+/// Whether parts of a response can be told to be parts of the same: it has a strong validator
+/// (RFC 9110 §8.8.1).
+pub fn has_strong_validator(fields: &Fields) -> bool {
+    fields.get(Name::Etag).is_some_and(|tag| !is_weak(tag)) || dates_strongly(fields)
+}
+
+/// Whether two responses bear the same strong validator: their parts may be combined (RFC 9110
+/// §15.3.7.3). A weak tag decides nothing, but two that differ tell them apart.
+pub fn is_strongly_the_same(one: &Fields, other: &Fields) -> bool {
+    match (one.get(Name::Etag), other.get(Name::Etag)) {
+        (Some(one), Some(other)) if strongly_equal(one, other) => return true,
+        (Some(one), Some(other)) if one != other => return false,
+        (Some(_), None) | (None, Some(_)) => return false,
+        _ => {}
+    }
+    one.get(Name::LastModified) == other.get(Name::LastModified)
+        && dates_strongly(one)
+        && dates_strongly(other)
+}
+
+fn dates_strongly(fields: &Fields) -> bool {
+    let modified = fields.get(Name::LastModified).and_then(Timestamp::parse_http);
+    modified.is_some_and(|modified| last_modified_is_strong(fields, modified))
+}
+
 /// Turns a request into one that asks whether `stored` is still good: its validators replace the
 /// client's own conditions (RFC 9111 §4.3.1). Nothing is added where `stored` has none.
 pub fn make_conditional(request: &mut Fields, stored: &Fields) {

@@ -24,6 +24,7 @@ pub mod meta;
 pub mod meta_code;
 pub mod name;
 pub mod negotiate;
+pub mod partial;
 pub mod path;
 pub mod preset;
 pub mod purge;

@@ -59,6 +59,26 @@ pub fn parse(value: &[u8], length: u64) -> Ranges {
     }
 }
 
+/// A range as it is asked for, whatever the length of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// From an offset to another, counted too, or to the end.
+    From(u64, Option<u64>),
+    /// So many bytes at the end.
+    Suffix(u64),
+}
+
+/// The first range that a `Range` field asks for; nothing if the field is to be ignored.
+pub fn first_spec(value: &[u8]) -> Option<Spec> {
+    let (unit, set) = std::str::from_utf8(value).ok()?.split_once('=')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let specs = set.split(',').map(|s| s.trim_matches([' ', '\t'])).filter(|s| !s.is_empty());
+    let specs: Option<Vec<Spec>> = specs.map(|text| spec(text).ok()).collect();
+    specs.filter(|specs| specs.len() <= MAX_RANGES)?.first().copied()
+}
+
 /// Bytes of all parts; of bodies near 2^64 bytes several parts can exceed what a number holds.
 fn total(parts: &[ByteRange]) -> u128 {
     parts.iter().map(|part| u128::from(part.len())).sum()
@@ -66,24 +86,34 @@ fn total(parts: &[ByteRange]) -> u128 {
 
 struct Malformed;
 
-/// One range; nothing if it lies outside the body.
-fn range(spec: &str, length: u64) -> Result<Option<ByteRange>, Malformed> {
-    let (first, last) = spec.split_once('-').ok_or(Malformed)?;
+fn spec(text: &str) -> Result<Spec, Malformed> {
+    let (first, last) = text.split_once('-').ok_or(Malformed)?;
     if first.is_empty() {
-        let suffix = number(last)?;
-        if suffix > 0 && length == 0 {
-            // Satisfiable (§14.1.2), yet no part can say so: the whole is sent.
-            return Err(Malformed);
-        }
-        let first = length.saturating_sub(suffix);
-        return Ok((suffix > 0).then(|| ByteRange { first, last: length - 1 }));
+        return number(last).map(Spec::Suffix);
     }
     let first = number(first)?;
-    let last = if last.is_empty() { u64::MAX } else { number(last)? };
-    if last < first {
-        return Err(Malformed);
+    let last = if last.is_empty() { None } else { Some(number(last)?) };
+    match last.is_some_and(|last| last < first) {
+        true => Err(Malformed),
+        false => Ok(Spec::From(first, last)),
     }
-    Ok((first < length).then(|| ByteRange { first, last: last.min(length - 1) }))
+}
+
+/// One range; nothing if it lies outside the body.
+fn range(text: &str, length: u64) -> Result<Option<ByteRange>, Malformed> {
+    match spec(text)? {
+        // Satisfiable (§14.1.2), yet no part can say so: the whole is sent.
+        Spec::Suffix(1..) if length == 0 => Err(Malformed),
+        Spec::Suffix(0) => Ok(None),
+        Spec::Suffix(suffix) => {
+            let first = length.saturating_sub(suffix);
+            Ok(Some(ByteRange { first, last: length - 1 }))
+        }
+        Spec::From(first, last) => {
+            let last = last.unwrap_or(u64::MAX).min(length.saturating_sub(1));
+            Ok((first < length).then_some(ByteRange { first, last }))
+        }
+    }
 }
 
 /// Digits only; what is too great is the greatest number.
@@ -129,6 +159,23 @@ mod tests {
         }
         let many = format!("bytes={}", vec!["0-0"; MAX_RANGES + 1].join(","));
         assert_eq!(parse(many.as_bytes(), 1000), Ranges::Ignore);
+    }
+
+    #[test]
+    fn the_first_range_is_read_without_a_length() {
+        for (value, spec) in [
+            ("bytes=0-4", Some(Spec::From(0, Some(4)))),
+            ("bytes=5-, 7-8", Some(Spec::From(5, None))),
+            ("bytes= -3", Some(Spec::Suffix(3))),
+            ("bytes=4-2", None),
+            ("bytes=0-1,x", None),
+            ("bytes=", None),
+            ("lines=0-1", None),
+        ] {
+            assert_eq!(first_spec(value.as_bytes()), spec, "{value}");
+        }
+        let many = format!("bytes={}", vec!["0-0"; MAX_RANGES + 1].join(","));
+        assert_eq!(first_spec(many.as_bytes()), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use policy::conditional::{is_weak, strongly_equal};
 use policy::fields::Fields;
 use policy::name::Name;
+use policy::partial::ContentRange;
 
 /// The rest of a response, from some offset on.
 #[derive(Debug)]
@@ -61,11 +62,6 @@ pub fn conditions(fields: &mut Fields, offset: u64, tag: &[u8]) {
 
 /// Whether a 206 is all from that offset on (RFC 9110 §14.4): a server may send less than asked.
 fn is_rest(response: &Response, offset: u64) -> bool {
-    let range = response.fields.text(Name::ContentRange).unwrap_or_default();
-    let parts = range.strip_prefix("bytes ").and_then(|rest| {
-        let (range, total) = rest.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, total.parse::<u64>().ok()?))
-    });
-    parts.is_some_and(|(first, last, total)| first == offset && last.checked_add(1) == Some(total))
+    let range = ContentRange::of(&response.fields);
+    range.is_some_and(|range| range.first == offset && range.last + 1 == range.total)
 }

@@ -90,11 +90,16 @@ impl Body {
     }
 
     /// The file that it lies in, if it does not lie in memory.
-    pub(crate) fn file(&self) -> Option<&Arc<LargeFile>> {
+    pub fn file(&self) -> Option<&Arc<LargeFile>> {
         match &self.bytes {
             Lies::InMemory(_) => None,
             Lies::OnDisk(file) => Some(file),
         }
+    }
+
+    /// The file that it lies in, if some of it is missing there.
+    pub fn with_gaps(&self) -> Option<&Arc<LargeFile>> {
+        self.file().filter(|file| file.has_gaps())
     }
 
     /// The bytes of memory that it holds.

@@ -1,7 +1,7 @@
 //! The one door of the store.
 
 use crate::body::Body;
-use crate::disk::{Disk, DiskBody, DiskStats, Found, Stored};
+use crate::disk::{Disk, DiskBody, DiskStats, Found, LargeFile, Stored};
 use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::scopes::{Departure, Latest, Scopes};
@@ -192,7 +192,7 @@ impl Store {
         let id = self.bodies.fetch_add(1, Ordering::Relaxed);
         let body = match body {
             DiskBody::Whole(bytes) => Body::from_chunks(&[bytes], &self.alive, id),
-            DiskBody::File(file) if file.len() <= self.limits.max_in_memory_bytes => {
+            DiskBody::File(file) if self.suits_memory(&file) => {
                 let mut chunks = Body::on_disk(file.clone(), id).chunks(0..file.len());
                 let mut whole = Vec::new();
                 while let Some(chunk) = chunks.next().await.ok()? {
@@ -208,6 +208,10 @@ impl Store {
             return Some(Arc::new(Entry::new(parts, (departure.url(), departure.count()))));
         }
         Some(self.insert(key, parts, &departure, None, |_, _| {}))
+    }
+
+    fn suits_memory(&self, file: &LargeFile) -> bool {
+        file.len() <= self.limits.max_in_memory_bytes && !file.has_gaps()
     }
 
     /// Writes what waits for the disk, and what makes the next start quick.

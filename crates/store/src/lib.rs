@@ -1,7 +1,7 @@
 //! BYTES: where responses are kept, behind one door.
 //!
 //! [`Store`] is the door: `lookup`, `begin` (which gives a [`Writer`]) and `invalidate`. Behind
-//! it stand the tiers, of which there is one now, memory. The store knows `policy`'s keys and
+//! it stand the tiers, memory and disk. The store knows `policy`'s keys and
 //! metadata and nothing of sockets, and decides nothing about freshness.
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,9 @@ mod body;
 pub mod disk;
 mod door;
 mod entry;
+mod gaps;
 mod memory;
+mod reservation;
 mod scopes;
 mod writer;
 
@@ -17,5 +19,6 @@ pub use body::{Body, Chunks};
 pub use disk::LargeFile;
 pub use door::{FormHead, Limits, Lookup, Recall, Recalled, Renewed, Stats, Store};
 pub use entry::{Entry, Form, Forms, Heads, Made};
+pub use gaps::GapWriter;
 pub use scopes::Departure;
 pub use writer::Writer;

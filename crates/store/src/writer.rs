@@ -4,6 +4,7 @@ use crate::body::Body;
 use crate::disk::{LargeFile, LargeWriter};
 use crate::door::Store;
 use crate::entry::{Entry, Forms, Heads, Parts};
+use crate::reservation::Reservation;
 use crate::scopes::Departure;
 use bytes::Bytes;
 use policy::key::Key;
@@ -23,15 +24,14 @@ const FILE_BYTES: u64 = 384 << 10;
 /// behind.
 #[derive(Debug)]
 pub struct Writer {
-    store: Arc<Store>,
+    /// What it holds of `in_flight_bytes`.
+    reserved: Reservation,
     /// Whose body it is; nothing for a form, which is only kept in memory.
     key: Option<Key>,
     taken: Taken,
     length: u64,
     /// The number of the body.
     id: u64,
-    /// Bytes taken from `in_flight_bytes`; given back on drop.
-    reserved: u64,
 }
 
 #[derive(Debug)]
@@ -52,18 +52,19 @@ impl Writer {
     ) -> Result<Writer, WhySkip> {
         let id = store.bodies.fetch_add(1, Ordering::Relaxed);
         let taken = Taken::InMemory(Vec::new());
-        let mut writer = Writer { store, key: key.cloned(), taken, length: 0, id, reserved: 0 };
+        let reserved = Reservation::new(store);
+        let mut writer = Writer { reserved, key: key.cloned(), taken, length: 0, id };
         let announced = announced.unwrap_or(0);
-        if announced > writer.store.limits.max_object_bytes {
+        if announced > writer.store().limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
-        match announced > writer.store.limits.max_in_memory_bytes {
+        match announced > writer.store().limits.max_in_memory_bytes {
             // One body is not worth half of all that is stored.
-            true if writer.store.disk().is_some_and(|disk| announced > disk.max_body_bytes()) => {
+            true if writer.store().disk().is_some_and(|disk| announced > disk.max_body_bytes()) => {
                 return Err(WhySkip::TooLarge);
             }
             true => writer.go_to_file()?,
-            false => writer.reserve(announced)?,
+            false => writer.reserved.add(announced)?,
         }
         Ok(writer)
     }
@@ -74,7 +75,7 @@ impl Writer {
     /// Why the body cannot be stored after all; the writer is of no more use then.
     pub async fn push(&mut self, chunk: Bytes) -> Result<(), WhySkip> {
         self.length += chunk.len() as u64;
-        let limits = self.store.limits;
+        let limits = self.store().limits;
         if self.length > limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
@@ -89,8 +90,8 @@ impl Writer {
             Taken::InMemory(chunks) => {
                 let held = self.length + (chunks.len() * CHUNK_BYTES) as u64;
                 chunks.push(chunk);
-                match held > self.reserved {
-                    true => self.reserve(held - self.reserved),
+                match held > self.reserved.bytes() {
+                    true => self.reserved.add(held - self.reserved.bytes()),
                     false => Ok(()),
                 }
             }
@@ -129,7 +130,7 @@ impl Writer {
         replaced: Option<&Arc<Entry>>,
     ) -> Result<Arc<Entry>, WhySkip> {
         let body = match std::mem::replace(&mut self.taken, Taken::InMemory(Vec::new())) {
-            Taken::InMemory(chunks) => Body::from_chunks(&chunks, &self.store.alive, self.id),
+            Taken::InMemory(chunks) => Body::from_chunks(&chunks, &self.store().alive, self.id),
             Taken::IntoFile(writer) => {
                 let file = writer.finish().await.map_err(|_| WhySkip::Disk)?;
                 Body::on_disk(file, self.id)
@@ -137,13 +138,15 @@ impl Writer {
         };
         meta.body_bytes = body.len();
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
-        Ok(self.store.keep(key, parts, departure, replaced))
+        Ok(self.store().keep(key, parts, departure, replaced))
     }
 
     /// Makes a body of what it has taken, for a form of something stored.
     pub fn into_body(self) -> Option<Body> {
         match &self.taken {
-            Taken::InMemory(chunks) => Some(Body::from_chunks(chunks, &self.store.alive, self.id)),
+            Taken::InMemory(chunks) => {
+                Some(Body::from_chunks(chunks, &self.store().alive, self.id))
+            }
             Taken::IntoFile(_) => None,
         }
     }
@@ -154,11 +157,11 @@ impl Writer {
 
     /// Goes on into a file; gives what was taken so far.
     fn go_to_file_with(&mut self) -> Result<Vec<Bytes>, WhySkip> {
-        let (Some(key), Some(disk)) = (&self.key, self.store.disk()) else {
+        let (Some(key), Some(disk)) = (&self.key, self.store().disk()) else {
             return Err(WhySkip::TooLarge);
         };
         let writer = disk.begin_large(key).map_err(|_| WhySkip::Disk)?;
-        self.reserve(FILE_BYTES)?;
+        self.reserved.add(FILE_BYTES)?;
         match std::mem::replace(&mut self.taken, Taken::IntoFile(Box::new(writer))) {
             Taken::InMemory(chunks) => Ok(chunks),
             Taken::IntoFile(_) => Ok(Vec::new()),
@@ -170,23 +173,7 @@ impl Writer {
         file.write(chunk).await.map_err(|_| WhySkip::Disk)
     }
 
-    fn reserve(&mut self, bytes: u64) -> Result<(), WhySkip> {
-        let limits = &self.store.limits;
-        let before = self.store.in_flight.fetch_add(bytes, Ordering::Relaxed);
-        self.reserved += bytes;
-        // What is stored has its own bound; what is alive beyond it counts here.
-        let given_up = self.store.alive.load(Ordering::Relaxed);
-        let given_up = given_up.saturating_sub(limits.memory_bytes as u64);
-        if before + bytes + given_up > limits.in_flight_bytes {
-            // What was reserved is given back when the writer is dropped.
-            return Err(WhySkip::InFlight);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.store.in_flight.fetch_sub(self.reserved, Ordering::Relaxed);
+    fn store(&self) -> &Arc<Store> {
+        &self.reserved.store
     }
 }

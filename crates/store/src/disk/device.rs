@@ -63,7 +63,7 @@ pub trait Device: Send + Sync {
 pub struct Listed {
     /// Its name, without the folder.
     pub name: String,
-    /// Its length in bytes.
+    /// The bytes that it takes: its length, less its holes.
     pub bytes: u64,
     /// Whether it is a folder.
     pub is_folder: bool,

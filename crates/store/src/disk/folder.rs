@@ -7,12 +7,15 @@ use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The file whose lock says that the folder is in use.
 pub(crate) const LOCK: &str = "lock";
+
+/// What the system counts the room of a file in.
+const BLOCK_BYTES: u64 = 512;
 
 /// A folder, locked for this process until it is dropped.
 #[derive(Debug)]
@@ -117,7 +120,9 @@ impl Device for Folder {
 fn listed(entry: &fs::DirEntry) -> io::Result<Listed> {
     let meta = entry.metadata()?;
     let name = entry.file_name().to_string_lossy().into_owned();
-    Ok(Listed { name, bytes: meta.len(), is_folder: meta.is_dir() })
+    // Of a file with holes what it takes.
+    let bytes = meta.len().min(meta.blocks() * BLOCK_BYTES);
+    Ok(Listed { name, bytes, is_folder: meta.is_dir() })
 }
 
 struct PlainFile(File);

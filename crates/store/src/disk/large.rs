@@ -4,12 +4,17 @@
 //! the body begins and how long it is; then the length of the key (4 bytes) and the key. Behind the
 //! body stands xxh3-64 of each slice of 64 KiB, and at the end xxh3-64 of the head and this table,
 //! all under the store's seed and the number of the file.
+//!
+//! A body with gaps (`larder-part`) has a table of 16 bytes a slice: the checksum of the bytes that
+//! are there, and which of the slice they are; the sum at the end is that of the head. The bytes that
+//! are missing are holes of the file.
 
 use super::device::{Device, DeviceFile};
 use super::format::LARGE;
 use super::larges::Larges;
 use super::pool::Pool;
 use super::reply::{Answer, Reply, reply};
+use super::slice_map::{ENTRY_BYTES, Kept, SliceMap, begin_of, slices};
 use bytes::Bytes;
 use std::fmt;
 use std::io;
@@ -26,14 +31,18 @@ const MAX_HEAD: usize = 1 << 20;
 pub struct LargeFile {
     /// The number in its name.
     pub(crate) number: u64,
-    seed: u64,
+    pub(super) seed: u64,
     /// Where the body begins.
-    at: u64,
-    file: Arc<dyn DeviceFile>,
+    pub(super) at: u64,
+    pub(super) file: Arc<dyn DeviceFile>,
     pool: Arc<Pool>,
-    /// Where it is told that a slice is damaged.
-    larges: Arc<Larges>,
+    /// Where it is told that a slice is damaged, and how much there is of a body with gaps.
+    pub(super) larges: Arc<Larges>,
     growth: Mutex<Growth>,
+    /// What is there of a body with gaps.
+    pub(super) map: Option<SliceMap>,
+    /// Held by the one who adds to a body with gaps.
+    pub(super) adding: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -68,22 +77,49 @@ pub(crate) fn temporary_name(number: u64) -> String {
     format!("{LARGE}/{:02x}/{number:016x}.tmp", number as u8)
 }
 
+/// How a file holds a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole,
+    WithGaps,
+}
+
+impl Form {
+    /// The bytes of the file's table.
+    fn table_bytes(self, body: u64) -> u64 {
+        slices(body) as u64
+            * match self {
+                Form::Whole => 8,
+                Form::WithGaps => ENTRY_BYTES as u64,
+            }
+    }
+
+    /// The bytes of the file of a body.
+    pub fn file_bytes(self, key: usize, body: u64) -> u64 {
+        head_bytes(key) as u64 + body + self.table_bytes(body) + 8
+    }
+}
+
 /// The bytes of the file of a body.
 pub(crate) fn file_bytes(key: usize, body: u64) -> u64 {
-    head_bytes(key) as u64 + body + (body.div_ceil(SLICE as u64) + 1) * 8
+    Form::Whole.file_bytes(key, body)
 }
 
-fn head_bytes(key: usize) -> usize {
-    (first_line(0, 0).len() + 4 + key).next_multiple_of(PAGE)
+pub(super) fn head_bytes(key: usize) -> usize {
+    (first_line(Form::Whole, 0, 0).len() + 4 + key).next_multiple_of(PAGE)
 }
 
-fn first_line(at: u64, bytes: u64) -> String {
-    format!("larder-body 1 at {at:010} bytes {bytes:020} slice {SLICE:010}\n")
+fn first_line(form: Form, at: u64, bytes: u64) -> String {
+    let name = match form {
+        Form::Whole => "larder-body",
+        Form::WithGaps => "larder-part",
+    };
+    format!("{name} 1 at {at:010} bytes {bytes:020} slice {SLICE:010}\n")
 }
 
-fn head(key: &[u8], bytes: u64) -> Vec<u8> {
+pub(super) fn head(form: Form, key: &[u8], bytes: u64) -> Vec<u8> {
     let length = head_bytes(key.len());
-    let mut head = first_line(length as u64, bytes).into_bytes();
+    let mut head = first_line(form, length as u64, bytes).into_bytes();
     head.extend_from_slice(&(key.len() as u32).to_le_bytes());
     head.extend_from_slice(key);
     head.resize(length, 0);
@@ -98,10 +134,29 @@ impl LargeFile {
         key: &[u8],
         (pool, larges): (Arc<Pool>, Arc<Larges>),
     ) -> io::Result<Arc<LargeFile>> {
-        device.make_folder(&large_folder(number as u8))?;
-        let file = device.create_new(&temporary_name(number))?;
+        let file = create(device, number)?;
         let (at, growth) = (head_bytes(key.len()) as u64, Mutex::default());
-        Ok(Arc::new(LargeFile { number, seed: seed ^ number, at, file, pool, larges, growth }))
+        let (seed, adding) = (seed ^ number, Mutex::default());
+        Ok(Arc::new(LargeFile { number, seed, at, file, pool, larges, growth, map: None, adding }))
+    }
+
+    /// Makes the file of a body of so many bytes, of which none is there yet; waits for the disk.
+    pub(crate) fn begin_with_gaps(
+        device: &dyn Device,
+        (number, seed): (u64, u64),
+        (key, bytes): (&[u8], u64),
+        (pool, larges): (Arc<Pool>, Arc<Larges>),
+    ) -> io::Result<LargeFile> {
+        let (file, head) = (create(device, number)?, head(Form::WithGaps, key, bytes));
+        let (seed, at) = (seed ^ number, head.len() as u64);
+        let sum = sum_of(seed, &head, &[]).to_le_bytes();
+        file.write_at(&head, 0)?;
+        file.write_at(&sum, Form::WithGaps.file_bytes(key.len(), bytes) - sum.len() as u64)?;
+        device.rename(&temporary_name(number), &body_name(number))?;
+        let growth = Growth { bytes, state: State::Whole, ..Growth::default() };
+        let (growth, map) = (Mutex::new(growth), Some(SliceMap::empty(bytes)));
+        let adding = Mutex::default();
+        Ok(LargeFile { number, seed, at, file, pool, larges, growth, map, adding })
     }
 
     /// Opens the whole body of a key; waits for the disk.
@@ -114,22 +169,33 @@ impl LargeFile {
         let file = device.open(&body_name(number))?;
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a damaged large file");
         let length = head_bytes(key.len());
-        if length > MAX_HEAD || file.len()? != file_bytes(key.len(), bytes) {
+        if length > MAX_HEAD {
             return Err(damaged());
         }
         let mut head = vec![0; length];
         file.read_at(&mut head, 0)?;
-        let mut table = vec![0; (file_bytes(key.len(), bytes) - bytes) as usize - length];
+        let is_of = |form: &Form| head == self::head(*form, key, bytes);
+        let form = [Form::Whole, Form::WithGaps].into_iter().find(is_of).ok_or_else(damaged)?;
+        if file.len()? != form.file_bytes(key.len(), bytes) {
+            return Err(damaged());
+        }
+        let mut table = vec![0; form.table_bytes(bytes) as usize + 8];
         file.read_at(&mut table, length as u64 + bytes)?;
         let seed = seed ^ number;
         let (table, sum) = table.split_last_chunk::<8>().ok_or_else(damaged)?;
-        if head != self::head(key, bytes) || sum_of(seed, &head, table).to_le_bytes() != *sum {
+        // Each slice of a body with gaps vouches for itself.
+        let summed = if form == Form::Whole { table } else { &[] };
+        if sum_of(seed, &head, summed).to_le_bytes() != *sum {
             return Err(damaged());
         }
-        let sums = table.as_chunks::<8>().0.iter().map(|sum| u64::from_le_bytes(*sum)).collect();
+        let (sums, map) = match form {
+            Form::Whole => (sums_in(table), None),
+            Form::WithGaps => (Vec::new(), Some(SliceMap::read(bytes, table))),
+        };
         let growth = Growth { bytes, sums, state: State::Whole, waiting: Vec::new() };
         let (at, growth) = (length as u64, Mutex::new(growth));
-        Ok(LargeFile { number, seed, at, file, pool, larges, growth })
+        let adding = Mutex::default();
+        Ok(LargeFile { number, seed, at, file, pool, larges, growth, map, adding })
     }
 
     /// The bytes of the body that are there by now.
@@ -155,8 +221,16 @@ impl LargeFile {
             return Ok(slice);
         }
         let file = self.clone();
-        let read = self.pool.ask_surely(move || file.slice(offset)).await;
-        read.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
+        self.on_pool(move || file.slice(offset)).await
+    }
+
+    /// Does on a thread of the pool what waits for the disk.
+    pub(super) async fn on_pool<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let done = self.pool.ask_surely(job).await;
+        done.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
     }
 
     /// What to wait for until there is something at an offset; nothing if there is, or never will.
@@ -174,8 +248,14 @@ impl LargeFile {
         }
     }
 
-    /// Of the slice at an offset: its begin, its length and its checksum.
+    /// Of the slice at an offset: its begin, its length and its checksum; of a body with gaps, of
+    /// what is there of it.
     fn of_slice(&self, offset: u64) -> Option<(u64, usize, u64)> {
+        if let Some(map) = &self.map {
+            let (begin, kept) = (begin_of(offset), map.kept(offset));
+            let there = begin + u64::from(kept.from)..begin + u64::from(kept.to);
+            return there.contains(&offset).then_some((there.start, kept.len() as usize, kept.sum));
+        }
         let growth = self.lock();
         let begin = offset - offset % SLICE as u64;
         let length = growth.bytes.saturating_sub(begin).min(SLICE as u64) as usize;
@@ -189,7 +269,7 @@ impl LargeFile {
         };
         let mut slice = vec![0; length];
         match self.file.read_at_if_cached(&mut slice, self.at + begin) {
-            true => self.checked(slice, sum, (offset - begin) as usize).map(Some),
+            true => self.checked(slice, sum, (offset, begin)).map(Some),
             false => Ok(None),
         }
     }
@@ -200,13 +280,19 @@ impl LargeFile {
         let mut slice = vec![0; length];
         let read = self.file.read_at(&mut slice, self.at + begin)?;
         slice.truncate(read);
-        self.checked(slice, sum, (offset - begin) as usize)
+        self.checked(slice, sum, (offset, begin))
     }
 
-    fn checked(&self, slice: Vec<u8>, sum: u64, from: usize) -> io::Result<Bytes> {
+    fn checked(&self, slice: Vec<u8>, sum: u64, (offset, begin): (u64, u64)) -> io::Result<Bytes> {
+        let from = (offset - begin) as usize;
         if xxh3_64_with_seed(&slice, self.seed) != sum || from > slice.len() {
-            // The next who looks for it finds nothing.
-            self.larges.is_found_damaged(self.number);
+            match &self.map {
+                // It is a gap from now on, unless something else is there meanwhile.
+                Some(map) if map.kept(offset).sum == sum => map.set(offset, Kept::default()),
+                Some(_) => {}
+                // The next who looks for it finds nothing.
+                None => self.larges.is_found_damaged(self.number),
+            }
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a damaged slice"));
         }
         Ok(Bytes::from(slice).slice(from..))
@@ -226,7 +312,7 @@ impl LargeFile {
     /// Writes what stands around the body, and gives the file its name; waits for the disk.
     pub(crate) fn complete(&self, device: &dyn Device, key: &[u8]) -> io::Result<()> {
         let bytes = self.len();
-        let head = head(key, bytes);
+        let head = head(Form::Whole, key, bytes);
         let mut table: Vec<u8> =
             self.lock().sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
         let sum = sum_of(self.seed, &head, &table);
@@ -260,7 +346,16 @@ impl Growth {
     }
 }
 
-fn sum_of(seed: u64, head: &[u8], table: &[u8]) -> u64 {
+fn create(device: &dyn Device, number: u64) -> io::Result<Arc<dyn DeviceFile>> {
+    device.make_folder(&large_folder(number as u8))?;
+    device.create_new(&temporary_name(number))
+}
+
+fn sums_in(table: &[u8]) -> Vec<u64> {
+    table.as_chunks::<8>().0.iter().map(|sum| u64::from_le_bytes(*sum)).collect()
+}
+
+pub(super) fn sum_of(seed: u64, head: &[u8], table: &[u8]) -> u64 {
     xxh3_64_with_seed(table, xxh3_64_with_seed(head, seed))
 }
 

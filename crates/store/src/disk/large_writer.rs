@@ -1,14 +1,13 @@
 //! A large body on its way to its file.
 
 use super::large::{LargeFile, SLICE, file_bytes, temporary_name};
-use super::op::{Act, Op};
-use super::reply::reply;
+use super::room::Room;
 use super::shared::{Shared, not_there};
 use bytes::Bytes;
 use policy::key::Key;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Room is asked for in pieces of so many bytes.
 const GRANT_BYTES: u64 = 4 << 20;
@@ -20,8 +19,8 @@ pub struct LargeWriter {
     key: Key,
     file: Arc<LargeFile>,
     slice: Vec<u8>,
-    /// Bytes that the worker let it take.
-    granted: u64,
+    /// What it may take, all that it has written included.
+    room: Room,
     is_whole: bool,
 }
 
@@ -32,7 +31,8 @@ impl LargeWriter {
         let of = (number, seed);
         let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), help)?;
         let (key, slice) = (key.clone(), Vec::with_capacity(SLICE));
-        Ok(LargeWriter { shared, key, file, slice, granted: 0, is_whole: false })
+        let room = Room::new(shared.clone());
+        Ok(LargeWriter { shared, key, file, slice, room, is_whole: false })
     }
 
     /// The body as far as it is written, for those who read it meanwhile.
@@ -66,7 +66,7 @@ impl LargeWriter {
         self.take_room(0).await?;
         let (file, shared, key) = (self.file.clone(), self.shared.clone(), self.key.clone());
         let complete = move || file.complete(&*shared.device, key.as_ref().bytes());
-        self.on_pool(complete).await?;
+        self.file.on_pool(complete).await?;
         self.is_whole = true;
         let bytes = self.bytes_with(0);
         self.shared.large.add(
@@ -81,15 +81,7 @@ impl LargeWriter {
         self.take_room(self.slice.len() as u64).await?;
         let slice = std::mem::replace(&mut self.slice, Vec::with_capacity(SLICE));
         let file = self.file.clone();
-        self.on_pool(move || file.append(&slice)).await
-    }
-
-    async fn on_pool(
-        &self,
-        job: impl FnOnce() -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        let done = self.shared.pool.ask_surely(job).await;
-        done.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
+        self.file.on_pool(move || file.append(&slice)).await
     }
 
     fn bytes_with(&self, more: u64) -> u64 {
@@ -99,27 +91,11 @@ impl LargeWriter {
     /// Asks the worker for room, which gives up what is older for it.
     async fn take_room(&mut self, more: u64) -> io::Result<()> {
         let needed = self.bytes_with(more);
-        if needed <= self.granted {
-            return Ok(());
-        }
         if needed > self.shared.settings.size_bytes / 2 {
             // One body is not worth half of all that is stored.
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let bytes =
-            (needed - self.granted).max(GRANT_BYTES.min(self.shared.settings.size_bytes / 64));
-        let (answer, reply) = reply();
-        let act = Act::MakeRoom { bytes, answer: Mutex::new(Some(answer)) };
-        if !self.shared.queue.push(Op::new(0, 0, act)) {
-            return Err(io::Error::other("the store is closed"));
-        }
-        match reply.await {
-            Some(true) => {
-                self.granted += bytes;
-                Ok(())
-            }
-            _ => Err(io::ErrorKind::StorageFull.into()),
-        }
+        self.room.have(needed, GRANT_BYTES).await
     }
 }
 
@@ -132,10 +108,12 @@ impl fmt::Debug for LargeWriter {
 impl Drop for LargeWriter {
     fn drop(&mut self) {
         if self.is_whole {
-            return self.shared.large.return_room(self.granted);
+            // The file counts by itself.
+            return;
         }
         self.file.give_up();
-        let (shared, number, granted) = (self.shared.clone(), self.file.number, self.granted);
+        let (shared, number) = (self.shared.clone(), self.file.number);
+        let granted = self.room.leave();
         let remove = move || {
             // What cannot be removed now is removed at the next start, and counts until then.
             if shared.device.remove(&temporary_name(number)).or_else(not_there).is_ok() {

@@ -50,6 +50,15 @@ impl Larges {
         table.bytes += bytes;
     }
 
+    /// Counts bytes that were added to a file. Says whether it is in.
+    pub fn grow(&self, number: u64, bytes: u64) -> bool {
+        let mut table = self.lock();
+        let Some(large) = table.files.get_mut(&number) else { return false };
+        large.bytes += bytes;
+        table.bytes += bytes;
+        true
+    }
+
     /// Takes a file out; nothing if it is not in.
     pub fn remove(&self, number: u64) -> Option<Large> {
         let mut table = self.lock();

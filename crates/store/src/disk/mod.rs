@@ -30,9 +30,12 @@ mod queue;
 mod reclaim;
 mod record;
 mod reply;
+mod room;
 mod scan;
 mod segments;
 mod shared;
+mod slice_map;
+mod slice_writer;
 mod spill;
 mod stats;
 mod tier;
@@ -49,6 +52,8 @@ mod measure_tests;
 #[cfg(test)]
 mod seeds_tests;
 #[cfg(test)]
+mod slices_tests;
+#[cfg(test)]
 mod tier_tests;
 
 pub use device::{Device, DeviceFile, Listed};
@@ -64,5 +69,6 @@ pub use op::DiskBody;
 #[cfg(test)]
 pub(crate) use reply::wait_for;
 pub use shared::{Clock, InUse, Settings};
+pub use slice_writer::SliceWriter;
 pub use stats::DiskStats;
 pub use tier::{Disk, Found, MAX_SMALL_BODY_BYTES};

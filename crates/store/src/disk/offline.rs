@@ -4,7 +4,7 @@ use super::contents::{Contents, Entry};
 use super::device::Device;
 use super::error::OpenError;
 use super::format::{self, Format, SEGMENTS};
-use super::large::{LargeFile, SLICE};
+use super::large::LargeFile;
 use super::look::{LoadedBody, load_at};
 use super::open::{larges, uids_in};
 use super::record::Kind;
@@ -116,7 +116,7 @@ fn is_damaged(shared: &Shared, segment: &Segment, entry: &Entry) -> bool {
     let LoadedBody::File { number, bytes } = loaded.body else { return false };
     let (of, help) = ((number, shared.format.seed), shared.help());
     match LargeFile::open(&*shared.device, of, (&loaded.key, bytes), help) {
-        Ok(file) => (0..bytes).step_by(SLICE).any(|at| file.slice(at).is_err()),
+        Ok(file) => file.is_damaged(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::large::LargeFile;
 use super::reply::Answer;
+use super::room::Room;
 use bytes::Bytes;
 use policy::key::Key;
 use policy::meta::Meta;
@@ -36,7 +37,7 @@ pub(crate) enum Act {
     /// To mark all responses of the URL as to be validated.
     Invalidate,
     /// To make room for so many bytes of a large file, and say whether there is.
-    MakeRoom { bytes: u64, answer: Mutex<Option<Answer<bool>>> },
+    MakeRoom { bytes: u64, answer: Mutex<Option<Answer<Room>>> },
 }
 
 /// A body on disk, or on its way there.
@@ -108,12 +109,12 @@ impl Act {
             }
     }
 
-    /// Answers a wish for room.
-    pub fn answer(&self, has_room: bool) {
+    /// Answers a wish for room: with the room, or by nothing that there is none.
+    pub fn answer(&self, room: Option<Room>) {
         if let Act::MakeRoom { answer, .. } = self {
             let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(answer) = answer {
-                answer.send(has_room);
+            if let (Some(answer), Some(room)) = (answer, room) {
+                answer.send(room);
             }
         }
     }

@@ -10,6 +10,7 @@ use super::op::{Act, DiskBody};
 use super::open::open;
 use super::record::MAX_RECORD;
 use super::shared::{InUse, Settings, Shared};
+use super::slice_writer::{self, SliceWriter};
 use super::stats::{DiskStats, count};
 use policy::fields::Fields;
 use policy::key::Key;
@@ -17,6 +18,7 @@ use policy::meta::Meta;
 use policy::vary::Variant;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -144,6 +146,26 @@ impl Disk {
     /// If the disk fails.
     pub fn begin_large(&self, key: &Key) -> io::Result<LargeWriter> {
         LargeWriter::begin(self.shared.clone(), key)
+    }
+
+    /// Makes room for a body of so many bytes that comes in parts. It is put like a large one, with
+    /// what there is of it, and filled by [`Disk::fill_gap`].
+    ///
+    /// # Errors
+    /// If the disk fails or has no room.
+    pub async fn begin_with_gaps(&self, key: &Key, bytes: u64) -> io::Result<Arc<LargeFile>> {
+        slice_writer::begin(&self.shared, key, bytes).await
+    }
+
+    /// Claims the first gap of a body within a range that nobody fetches yet, about `most` bytes
+    /// of it; nothing if there is none.
+    pub fn fill_gap(
+        &self,
+        file: &Arc<LargeFile>,
+        range: Range<u64>,
+        most: u64,
+    ) -> Option<SliceWriter> {
+        SliceWriter::claim(self.shared.clone(), file, range, most)
     }
 
     /// Gives the response of a key and variant new meta, after a 304. It is validated by that.

@@ -12,6 +12,7 @@ use super::look::LoadedBody;
 use super::op::{Act, DiskBody, Op};
 use super::reclaim::Reclaim;
 use super::record::{Content, Place, Record, Target, identity};
+use super::room::Room;
 use super::shared::Shared;
 use super::stats::count;
 use super::tier::MAX_SMALL_BODY_BYTES;
@@ -111,7 +112,8 @@ impl Worker {
             Act::Invalidate => self.mark_all(op),
             Act::MakeRoom { bytes, .. } => {
                 let made = self.make_large_room(*bytes);
-                op.act.answer(made.is_ok());
+                let room = made.is_ok().then(|| Room::taken(self.shared.clone(), *bytes));
+                op.act.answer(room);
                 // A body too many is no fault of the disk.
                 made.or_else(|error| match error.kind() {
                     io::ErrorKind::StorageFull => Ok(()),
@@ -329,7 +331,7 @@ impl Worker {
     /// Does in memory what cannot be done on disk: what was to be superseded is not found.
     fn forgo(&mut self, op: &Arc<Op>) {
         match &op.act {
-            Act::MakeRoom { .. } => return op.act.answer(false),
+            Act::MakeRoom { .. } => return op.act.answer(None),
             Act::Put { key, meta, body, .. } => {
                 count(&self.shared.counts.dropped_puts, 1);
                 if let DiskBody::File(file) = body {

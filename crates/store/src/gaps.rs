@@ -1,0 +1,108 @@
+//! Bodies that come in parts: stored with what there is of them, and filled as they are asked for
+//! (RFC 9111 §3.3, §3.4). They are on disk only.
+
+use crate::body::Body;
+use crate::disk::{LargeFile, SliceWriter};
+use crate::door::Store;
+use crate::entry::{Entry, Forms, Heads, Parts};
+use crate::reservation::Reservation;
+use crate::scopes::Departure;
+use bytes::Bytes;
+use policy::key::Key;
+use policy::meta::Meta;
+use policy::reason::WhySkip;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What filling a gap holds in memory: a slice that comes and one that is written.
+const GAP_BYTES: u64 = 128 << 10;
+
+/// Writes what a gap of a stored body lacks. When it is dropped, what came so far stays.
+#[derive(Debug)]
+pub struct GapWriter {
+    slices: SliceWriter,
+    _reserved: Reservation,
+}
+
+impl Store {
+    /// Whether bodies with gaps can be stored: only on disk.
+    pub fn takes_gaps(&self) -> bool {
+        self.disk().is_some()
+    }
+
+    /// Makes a response visible whose body has `meta.body_bytes` bytes, of which none is there yet.
+    /// It takes the place of an older one and of `replaced`.
+    ///
+    /// # Errors
+    /// If it is too long, or the disk fails or has no room.
+    pub async fn begin_with_gaps(
+        &self,
+        key: &Key,
+        (meta, heads): (Meta, Heads),
+        departure: &Departure,
+        replaced: Option<&Arc<Entry>>,
+    ) -> Result<Arc<Entry>, WhySkip> {
+        let (disk, bytes) = (self.disk().ok_or(WhySkip::Disk)?, meta.body_bytes);
+        if bytes > self.limits.max_object_bytes || bytes > disk.max_body_bytes() {
+            return Err(WhySkip::TooLarge);
+        }
+        let id = self.bodies.fetch_add(1, Ordering::Relaxed);
+        let file = disk.begin_with_gaps(key, bytes).await.map_err(|_| WhySkip::Disk)?;
+        let body = Body::on_disk(file, id);
+        let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
+        Ok(self.keep(key, parts, departure, replaced))
+    }
+
+    /// Claims the first gap of a body within a range that nobody fills yet, about `most` bytes of
+    /// it; nothing if there is none.
+    ///
+    /// # Errors
+    /// If there is no room for it in `in_flight_bytes`.
+    pub fn fill_gap(
+        self: &Arc<Store>,
+        file: &Arc<LargeFile>,
+        range: Range<u64>,
+        most: u64,
+    ) -> Result<Option<GapWriter>, WhySkip> {
+        let Some(disk) = self.disk() else { return Ok(None) };
+        let Some(slices) = disk.fill_gap(file, range, most) else { return Ok(None) };
+        let mut reserved = Reservation::new(self.clone());
+        reserved.add(GAP_BYTES)?;
+        Ok(Some(GapWriter { slices, _reserved: reserved }))
+    }
+}
+
+impl GapWriter {
+    /// Which bytes it is for.
+    pub fn range(&self) -> Range<u64> {
+        self.slices.range()
+    }
+
+    /// Takes all up to the end of the body, since it comes anyway.
+    pub fn widen(&mut self) {
+        self.slices.widen();
+    }
+
+    /// Whether all that it is for has come.
+    pub fn is_full(&self) -> bool {
+        self.slices.is_full()
+    }
+
+    /// Takes the next piece, from the begin of its range on; what lies behind it is left out. Waits
+    /// for the disk when a slice is full.
+    ///
+    /// # Errors
+    /// If the disk fails or has no room, or the body was given up.
+    pub async fn write(&mut self, piece: Bytes) -> Result<(), WhySkip> {
+        self.slices.write(piece).await.map_err(|_| WhySkip::Disk)
+    }
+
+    /// Writes what it still holds.
+    ///
+    /// # Errors
+    /// As for [`GapWriter::write`].
+    pub async fn finish(mut self) -> Result<(), WhySkip> {
+        self.slices.flush().await.map_err(|_| WhySkip::Disk)
+    }
+}
