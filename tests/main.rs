@@ -21,6 +21,7 @@ mod keys;
 mod origins;
 mod presets;
 mod process;
+mod ranges;
 mod regressions;
 mod reload;
 mod serving;

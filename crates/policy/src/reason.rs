@@ -54,7 +54,8 @@ reasons! {
         VaryStar = "vary-star",
         /// `Vary` nominates more fields than are kept apart.
         VaryTooWide = "vary-too-wide",
-        /// A part of a response (206).
+        /// A part of a response (206) that cannot be told to be of the same as other parts: it has
+        /// no strong validator, or does not say how long the whole is; or there is no disk.
         Partial = "partial",
         /// A 304 to the client's own condition, or to none.
         NotModified = "not-modified",
@@ -102,6 +103,8 @@ reasons! {
         Request = "request-directive",
         /// The request has `Authorization` and what is stored is not shared with such.
         Authorization = "authorization",
+        /// Some of what was asked for is stored, some is missing.
+        Gaps = "gaps",
         /// Earlier answers could not be shared, so nobody waits for this one.
         Uncacheable = "known-uncacheable",
     }
@@ -134,6 +137,7 @@ impl WhyFetch {
             WhyFetch::VaryMiss => "vary-miss",
             WhyFetch::Stale | WhyFetch::NoCache | WhyFetch::Invalidated => "stale",
             WhyFetch::Request | WhyFetch::Authorization => "request",
+            WhyFetch::Gaps => "partial",
         }
     }
 }
@@ -169,7 +173,7 @@ mod tests {
     #[test]
     fn fwd_is_a_value_of_rfc_9211() {
         for why in WhyFetch::ALL {
-            assert!(["uri-miss", "vary-miss", "stale", "request"].contains(&why.fwd()));
+            assert!(["uri-miss", "vary-miss", "stale", "request", "partial"].contains(&why.fwd()));
         }
         assert_eq!(WhyPass::Method.fwd(), "method");
         assert_eq!(WhyPass::RuleOff.fwd(), "bypass");

@@ -6,10 +6,12 @@ use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::fill::{Errand, Flowing, Reader};
 use crate::metrics::Verdict;
+use crate::slices::Slices;
 use crate::upstream::{Response, ResponseBody, Tunnel};
 use policy::coding;
 use policy::fields::Fields;
 use policy::media_type::is_event_stream;
+use policy::range::ByteRange;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use policy::reply::{self, Reply};
 use policy::request::Request;
@@ -43,6 +45,8 @@ pub enum Content {
         age: u64,
         /// In which content coding.
         form: Form,
+        /// How its body is read where some of it is missing.
+        slices: Option<Box<Slices>>,
     },
     /// What a fill brings.
     Flowing {
@@ -52,6 +56,8 @@ pub enum Content {
         reader: Reader,
         /// Whether the client has it already: 304.
         not_modified: bool,
+        /// The part of it that is sent, if not all is.
+        part: Option<ByteRange>,
         /// In which content coding.
         coded: OnTheWay,
         /// What it goes on by should it fall out of the fill's window.
@@ -109,7 +115,7 @@ impl Answer {
         };
         let age = meta.life.age_seconds(now);
         let cache = CacheStatus { ttl: Some(meta.life.ttl(now)), ..cache };
-        let content = Content::Stored { entry, reply, age, form };
+        let content = Content::Stored { entry, reply, age, form, slices: None };
         Answer { verdict, cache, content, beside: None }
     }
 
@@ -117,7 +123,7 @@ impl Answer {
     pub fn flowing(
         errand: &Errand,
         head: Arc<Flowing>,
-        reader: Reader,
+        mut reader: Reader,
         why: WhyFetch,
         collapsed: bool,
     ) -> Answer {
@@ -133,9 +139,16 @@ impl Answer {
             reply::reply(&errand.request, status, &meta.fields, None, has_forms)
                 == Reply::NotModified
         });
-        let (coded, reader) = compress::on_its_way(errand, &head, reader, not_modified);
+        let part = part_of(errand, &head).filter(|_| !not_modified);
+        let (coded, reader) = match part {
+            Some(part) => {
+                reader.skip_to(part.first);
+                (OnTheWay::default(), reader)
+            }
+            None => compress::on_its_way(errand, &head, reader, not_modified),
+        };
         let errand = Box::new(errand.clone());
-        let content = Content::Flowing { head, reader, not_modified, coded, errand };
+        let content = Content::Flowing { head, reader, not_modified, part, coded, errand };
         Answer { verdict, cache, content, beside: None }
     }
 
@@ -181,6 +194,7 @@ impl Answer {
                 Reply::Unsatisfiable => 416,
             },
             Content::Flowing { not_modified: true, .. } => 304,
+            Content::Flowing { part: Some(_), .. } => 206,
             Content::Flowing { head, .. } => head.status,
             Content::Passing { status, .. } => *status,
             Content::Made { status, .. } => *status,
@@ -196,6 +210,16 @@ impl Answer {
             Content::Passing { shown, .. } => is_event_stream(shown),
             _ => false,
         }
+    }
+}
+
+/// The part of what a fill brings that a client wants, if it wants one only and all is kept.
+pub fn part_of(errand: &Errand, head: &Flowing) -> Option<ByteRange> {
+    let (meta, length) = (head.admission.as_ref().ok()?, head.length?);
+    let has_forms = meta.has_forms;
+    match reply::reply(&errand.request, head.status, &meta.fields, Some(length), has_forms) {
+        Reply::Parts(parts) if parts.len() == 1 => parts.first().copied(),
+        _ => None,
     }
 }
 

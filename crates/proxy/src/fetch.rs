@@ -1,6 +1,6 @@
 //! The way of a miss: together with others who want the same, or alone.
 
-use crate::answer::{Answer, fetched};
+use crate::answer::{self, Answer, fetched};
 use crate::cache_status::CacheStatus;
 use crate::error::Error;
 use crate::fill::{
@@ -8,6 +8,7 @@ use crate::fill::{
 };
 use crate::metrics::Verdict;
 use crate::serve::Caller;
+use crate::slices;
 use crate::upstream::Response;
 use policy::admission;
 use policy::name::Name;
@@ -25,12 +26,20 @@ pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller
     // §5.2.1.4).
     let asks = matches!(why, WhyFetch::Request | WhyFetch::Authorization)
         || errand.request.directives().no_cache;
+    let wants_part = errand.request.goes_alone_for_range_only();
+    let mut errand = errand;
+    errand.part = if wants_part { slices::part(&errand) } else { None };
     // Part of something stored is cut from the whole, which all may share.
-    let part = errand.stored.is_some() && errand.request.goes_alone_for_range_only();
-    let goes_alone = known || asks || (errand.request.goes_alone() && !part);
+    let shares = wants_part && (errand.stored.is_some() || errand.part.is_some());
+    let goes_alone = known || asks || (errand.request.goes_alone() && !shares);
     let why = if known && errand.stored.is_none() { WhyFetch::Uncacheable } else { why };
     let miss = Miss { errand, why, invalid };
     if goes_alone { miss.alone(caller).await } else { miss.together(caller).await }
+}
+
+/// Asks the origin for this request only, as its client asks.
+pub async fn fetch_alone(errand: Errand, why: WhyFetch, caller: &Caller) -> Answer {
+    Miss { errand, why, invalid: false }.alone(caller).await
 }
 
 /// A request that nothing stored answers.
@@ -51,6 +60,8 @@ enum Fit {
     Elsewhere(policy::vary::Variant),
     /// The response is for the leader only.
     Alone,
+    /// There is none for anybody: each asks for his own part.
+    Own,
 }
 
 impl Miss {
@@ -70,6 +81,10 @@ impl Miss {
                 Fit::TakeOver => took_over = true,
                 Fit::Again => {}
                 Fit::Elsewhere(variant) => self.errand.variant = variant,
+                Fit::Own => {
+                    (self.errand.part, self.errand.stored) = (None, None);
+                    break;
+                }
                 Fit::Alone => {
                     self.why = WhyFetch::Uncacheable;
                     break;
@@ -134,6 +149,16 @@ impl Miss {
                     Fit::Alone
                 }
             }
+            Head::Stored { entry, status } => {
+                if !others_may && !place.leads {
+                    return Fit::Again;
+                }
+                match place.leads || self.may_share(&entry) {
+                    true => Fit::Answer(Box::new(self.stored(entry, status, !place.leads))),
+                    false => Fit::Alone,
+                }
+            }
+            Head::Refused => Fit::Own,
             Head::Flowing(flowing) => {
                 if !others_may && !place.leads && flowing.admission.is_ok() {
                     return Fit::Again;
@@ -162,10 +187,32 @@ impl Miss {
                 }
                 Ok(_) => {}
             }
+            if self.is_better_alone(&flowing, &reader) {
+                return Fit::Own;
+            }
             self.count_collapsed();
         }
         let answer = Answer::flowing(&self.errand, flowing, reader, self.why, !place.leads);
         Fit::Answer(Box::new(answer))
+    }
+
+    /// Whether what this one wants of a body is far away, and the origin gives parts.
+    fn is_better_alone(&self, flowing: &Flowing, reader: &Reader) -> bool {
+        let part = answer::part_of(&self.errand, flowing);
+        let gives_parts = flowing.shown.get(Name::AcceptRanges) == Some(b"bytes");
+        part.is_some_and(|part| gives_parts && !reader.is_near(part.first))
+    }
+
+    /// The answer from what is stored by now.
+    fn stored(&self, entry: Arc<Entry>, status: Option<u16>, collapsed: bool) -> Answer {
+        let Some(status) = status else { return self.hit_after_all(entry) };
+        if collapsed {
+            self.count_collapsed();
+        }
+        let now = self.errand.core.shared.clock.now();
+        let cache = fetched(self.why, status, &Ok(()), collapsed);
+        let verdict = if collapsed { Verdict::Collapsed } else { Verdict::Miss };
+        Answer::stored(self.errand.wish(), entry, verdict, cache, now)
     }
 
     fn count_collapsed(&self) {

@@ -30,6 +30,7 @@ mod recall;
 mod resume;
 mod serve;
 pub mod settings;
+mod slices;
 pub mod tls;
 mod upstream;
 

@@ -10,15 +10,17 @@ use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::edge;
 use crate::error::Error;
-use crate::fetch::fetch;
+use crate::fetch::{fetch, fetch_alone};
 use crate::fill::Errand;
 use crate::hints::Hints;
 use crate::metrics::Verdict;
 use crate::pass::{Passing, pass};
 use crate::recall::recall;
+use crate::slices;
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
 use policy::key::KeyRef;
+use policy::reason::WhyFetch;
 use policy::request::Request;
 use policy::reuse::{Found, Refresh, Reuse, reuse};
 use policy::route::{Route, route};
@@ -103,8 +105,9 @@ async fn by_cache(
         key: key.to_key(),
         variant,
         stored,
+        part: None,
     };
-    match (verdict, lookup) {
+    let answer = match (verdict, lookup) {
         (Reuse::Fresh, Lookup::Hit(entry)) => hit(wish, entry, now),
         (Reuse::Stale(refresh), Lookup::Hit(entry)) => {
             if refresh == Refresh::InBackground {
@@ -124,6 +127,19 @@ async fn by_cache(
         }
         // Only a hit can be fresh or stale.
         (Reuse::Fresh | Reuse::Stale(_), _) => Answer::own(Error::OnlyIfCached),
+    };
+    match slices::are_missing(&answer) {
+        true => Box::pin(in_slices(answer, || errand(Variant::default(), None), caller)).await,
+        false => answer,
+    }
+}
+
+/// Answers from something stored of which parts are missing.
+async fn in_slices(answer: Answer, errand: impl Fn() -> Errand, caller: &Caller) -> Answer {
+    match slices::begun(answer, &errand).await {
+        Ok(answer) => answer,
+        Err(Some(error)) => Answer::own(error),
+        Err(None) => fetch_alone(errand(), WhyFetch::Gaps, caller).await,
     }
 }
 

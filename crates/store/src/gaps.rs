@@ -54,8 +54,8 @@ impl Store {
         Ok(self.keep(key, parts, departure, replaced))
     }
 
-    /// Claims the first gap of a body within a range that nobody fills yet, about `most` bytes of
-    /// it; nothing if there is none.
+    /// Claims the first gap of a body that begins within a range and that nobody fills yet, as far as
+    /// `until`; nothing if there is none.
     ///
     /// # Errors
     /// If there is no room for it in `in_flight_bytes`.
@@ -63,10 +63,10 @@ impl Store {
         self: &Arc<Store>,
         file: &Arc<LargeFile>,
         range: Range<u64>,
-        most: u64,
+        until: u64,
     ) -> Result<Option<GapWriter>, WhySkip> {
         let Some(disk) = self.disk() else { return Ok(None) };
-        let Some(slices) = disk.fill_gap(file, range, most) else { return Ok(None) };
+        let Some(slices) = disk.fill_gap(file, range, until) else { return Ok(None) };
         let mut reserved = Reservation::new(self.clone());
         reserved.add(GAP_BYTES)?;
         Ok(Some(GapWriter { slices, _reserved: reserved }))
@@ -79,6 +79,11 @@ impl GapWriter {
         self.slices.range()
     }
 
+    /// Lets what comes belong to an offset of its range, where it begins later than that.
+    pub fn start_at(&mut self, offset: u64) {
+        self.slices.start_at(offset);
+    }
+
     /// Takes all up to the end of the body, since it comes anyway.
     pub fn widen(&mut self) {
         self.slices.widen();
@@ -89,7 +94,7 @@ impl GapWriter {
         self.slices.is_full()
     }
 
-    /// Takes the next piece, from the begin of its range on; what lies behind it is left out. Waits
+    /// Takes the next piece, from where it starts on; what lies behind it is left out. Waits
     /// for the disk when a slice is full.
     ///
     /// # Errors

@@ -6,12 +6,14 @@ use crate::answer::Content;
 use crate::compress::{Encoder, Form};
 use crate::fill::{Next, Reader};
 use crate::resume::Rest;
+use crate::slices::Slices;
 use crate::upstream::{ResponseBody, ResponsePiece};
 use bytes::Bytes;
 use policy::fields::Fields;
 use policy::range::ByteRange;
 use policy::reply::Reply;
 use std::future::poll_fn;
+use std::ops::Range;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use store::{Body, Entry};
@@ -99,13 +101,18 @@ impl<S: Sink> Out<'_, S> {
     async fn all(&mut self, content: Content) -> Result<Option<Fields>, Gone> {
         Ok(match content {
             Content::Stored { form: Form::Kept(form), .. } => {
-                self.range(&form.body, 0..form.body.len()).await?;
-                Some(Fields::new())
+                let whole = self.range(&form.body, 0..form.body.len(), None).await?;
+                whole.then(Fields::new)
             }
             Content::Stored { form: Form::Coming { mut reader, .. }, .. } => {
                 self.flowing(&mut reader).await?
             }
-            Content::Stored { entry, reply, .. } => self.stored(&entry, &reply).await?,
+            Content::Stored { entry, reply, slices, .. } => {
+                self.stored(&entry, &reply, slices.as_deref()).await?
+            }
+            Content::Flowing { mut reader, part: Some(part), .. } => {
+                self.part(&mut reader, part.len()).await?
+            }
             Content::Flowing { head, mut reader, errand, coded, .. } => {
                 let comes_coded = coded.coding.is_some() && coded.encoder.is_none();
                 self.encoder = coded.encoder;
@@ -134,38 +141,81 @@ impl<S: Sink> Out<'_, S> {
         })
     }
 
-    async fn stored(&mut self, entry: &Entry, reply: &Reply) -> Result<Option<Fields>, Gone> {
-        match (reply, entry.body.in_memory()) {
+    async fn stored(
+        &mut self,
+        entry: &Entry,
+        reply: &Reply,
+        slices: Option<&Slices>,
+    ) -> Result<Option<Fields>, Gone> {
+        let whole = match (reply, entry.body.in_memory()) {
             (Reply::Full, Some(body)) => {
                 self.piece(body).await?;
+                true
             }
-            (Reply::Full, None) => self.range(&entry.body, 0..entry.body.len()).await?,
-            (Reply::Parts(parts), _) => self.parts(entry, parts).await?,
-            (Reply::NotModified | Reply::Unsatisfiable, _) => {}
-        }
-        Ok(Some(Fields::new()))
+            (Reply::Full, None) => self.range(&entry.body, 0..entry.body.len(), slices).await?,
+            (Reply::Parts(parts), _) => self.parts(entry, parts, slices).await?,
+            (Reply::NotModified | Reply::Unsatisfiable, _) => true,
+        };
+        Ok(whole.then(Fields::new))
     }
 
     /// One part as it is, several as `multipart/byteranges` (RFC 9110 §14.6).
-    async fn parts(&mut self, entry: &Entry, parts: &[ByteRange]) -> Result<(), Gone> {
+    async fn parts(
+        &mut self,
+        entry: &Entry,
+        parts: &[ByteRange],
+        slices: Option<&Slices>,
+    ) -> Result<bool, Gone> {
         if let [part] = parts {
-            return self.range(&entry.body, part.first..part.last + 1).await;
+            return self.range(&entry.body, part.first..part.last + 1, slices).await;
         }
         for part in parts {
             self.piece(&part_head(entry, *part).into()).await?;
-            self.range(&entry.body, part.first..part.last + 1).await?;
+            if !self.range(&entry.body, part.first..part.last + 1, slices).await? {
+                return Ok(false);
+            }
             self.piece(&Bytes::from_static(b"\r\n")).await?;
         }
-        self.piece(&Bytes::from_static(PARTS_END.as_bytes())).await?;
-        Ok(())
+        self.piece(&Bytes::from_static(PARTS_END.as_bytes())).await
     }
 
-    async fn range(&mut self, body: &Body, range: std::ops::Range<u64>) -> Result<(), Gone> {
-        let mut chunks = body.chunks(range);
-        while let Some(chunk) = chunks.next().await.map_err(|_| Gone)? {
+    /// Sends a range of a stored body. `false`: it broke off.
+    async fn range(
+        &mut self,
+        body: &Body,
+        mut range: Range<u64>,
+        slices: Option<&Slices>,
+    ) -> Result<bool, Gone> {
+        let Some(slices) = slices else {
+            let mut chunks = body.chunks(range);
+            loop {
+                match chunks.next().await {
+                    Ok(Some(chunk)) => self.piece(&chunk).await?,
+                    end => return Ok(end.is_ok()),
+                };
+            }
+        };
+        while !range.is_empty() {
+            let Ok(chunk) = self.or_flush(slices.next(range.clone())).await? else {
+                return Ok(false);
+            };
+            range.start += chunk.len() as u64;
             self.piece(&chunk).await?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Sends so many bytes of what a fill brings, from where its reader stands.
+    async fn part(&mut self, reader: &mut Reader, mut left: u64) -> Result<Option<Fields>, Gone> {
+        while left > 0 {
+            let Next::Data(mut data) = self.or_flush(reader.next()).await? else {
+                return Ok(None);
+            };
+            data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= data.len() as u64;
+            self.piece(&data).await?;
+        }
+        Ok(Some(Fields::new()))
     }
 
     async fn flowing(&mut self, reader: &mut Reader) -> Result<Option<Fields>, Gone> {

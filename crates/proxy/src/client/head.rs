@@ -1,7 +1,7 @@
 //! The heads of answers, but for what speaks of the connection: the same whatever protocol takes
 //! them.
 
-use super::parts::begin_parts;
+use super::parts::{begin_parts, content_range};
 use crate::answer::{Answer, Content};
 use crate::cache_status::number;
 use crate::compress::{Form, OnTheWay};
@@ -30,7 +30,7 @@ pub enum Follows {
 /// Appends the head of an answer, in the form of HTTP/1.1 and without the empty line that ends it.
 pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Timestamp) -> Follows {
     let follows = match &answer.content {
-        Content::Stored { entry, reply, age, form } => {
+        Content::Stored { entry, reply, age, form, .. } => {
             let follows = begin_stored(out, entry, reply, form);
             number(out, b"Age: ", i64::try_from(*age).unwrap_or(i64::MAX));
             out.extend_from_slice(b"\r\n");
@@ -40,6 +40,13 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
             out.extend_from_slice(&status_line(304));
             write_fields(out, &as_coded(&head.shown, coded), belongs_in_304);
             Follows::Nothing
+        }
+        Content::Flowing { head, part: Some(part), .. } => {
+            let follows =
+                begin_passing(out, 206, &head.shown, Some(part.len()), &OnTheWay::default());
+            let of = head.length.unwrap_or_default();
+            write_field(out, "content-range", content_range(*part, of).as_bytes());
+            follows
         }
         Content::Flowing { head, coded, .. } => {
             begin_passing(out, head.status, &head.shown, head.length, coded)

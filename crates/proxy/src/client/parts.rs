@@ -26,7 +26,8 @@ pub fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) -> u64
         }
     }
     if let [part] = parts {
-        write_field(out, "content-range", content_range(entry, *part).as_bytes());
+        let range = content_range(*part, entry.meta.body_bytes);
+        write_field(out, "content-range", range.as_bytes());
         write_length(out, part.len());
         part.len()
     } else {
@@ -41,13 +42,14 @@ pub fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) -> u64
     }
 }
 
-fn content_range(entry: &Entry, part: ByteRange) -> String {
-    format!("bytes {}-{}/{}", part.first, part.last, entry.meta.body_bytes)
+/// The value of `Content-Range` (RFC 9110 §14.4) of a part of so many bytes.
+pub fn content_range(part: ByteRange, of: u64) -> String {
+    format!("bytes {}-{}/{of}", part.first, part.last)
 }
 
 /// What stands before each of several parts.
 pub fn part_head(entry: &Entry, part: ByteRange) -> String {
-    let range = content_range(entry, part);
+    let range = content_range(part, entry.meta.body_bytes);
     let kind = entry.meta.fields.text(Name::ContentType);
     let kind = kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
     format!("--{BOUNDARY}\r\n{kind}Content-Range: {range}\r\n\r\n")

@@ -1,71 +1,27 @@
 //! The task that writes a fill: asks the origin, decides on the response, stores and hands on.
 
+use super::errand::{Arrival, Conditions, Errand};
 use super::{Fill, Flowing, Head, Reader};
-use crate::compress::Wish;
-use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
-use crate::heads;
-use crate::resume;
-use crate::upstream::request::{Client, Outgoing, make_anonymous, outgoing};
-use crate::upstream::{Early, RequestBody, Response, ResponsePiece};
-use policy::admission::{self, Admission, Confirmation, Offer};
-use policy::coding;
+use crate::slices;
+use crate::upstream::request::make_anonymous;
+use crate::upstream::{Early, Response, ResponsePiece};
+use policy::admission;
 use policy::conditional;
-use policy::key::Key;
 use policy::meta::Meta;
 use policy::name::Name;
-use policy::purge::Born;
+use policy::partial;
+use policy::range::Spec;
 use policy::reason::WhySkip;
-use policy::reply;
 use policy::request::{Method, Request};
-use policy::rule::Rule;
-use policy::time::Seconds;
-use policy::vary::Variant;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Departure, Entry, Renewed, Writer};
+use store::{Departure, Writer};
 use tokio::sync::mpsc::Sender;
 
 /// How long a body of unknown length that nobody reads any more may be silent before it is given up.
 pub const UNREAD: Duration = Duration::from_secs(5);
-
-/// All that is needed to ask an origin for one thing and to keep the answer.
-#[derive(Clone, Debug)]
-pub struct Errand {
-    /// The core that runs it.
-    pub core: Rc<Core>,
-    /// The site.
-    pub site: Rc<SiteOnCore>,
-    /// The client's request.
-    pub request: Rc<Request>,
-    /// Who asks.
-    pub client: Client,
-    /// The key.
-    pub key: Key,
-    /// Where requests like this one find each other.
-    pub variant: Variant,
-    /// What is stored for such requests.
-    pub stored: Option<Arc<Entry>>,
-}
-
-/// Under which conditions the origin is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conditions {
-    /// With the validators of what is stored; without any where nothing is.
-    Ours,
-    /// With those of the client, and its ranges.
-    Clients,
-}
-
-/// What came of asking.
-#[derive(Debug)]
-pub enum Arrival {
-    /// What is stored is good again.
-    Confirmed(Arc<Entry>, Option<WhySkip>),
-    /// A response.
-    Response(Box<Response>),
-}
 
 /// Leads a fill: runs it beside the request that began it. Interim responses go to `early`, which
 /// is that request's: they may be as private as the final one turns out to be.
@@ -93,11 +49,18 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
     }
     make_anonymous(&mut request.fields, rule);
     errand.request = Rc::new(request);
+    if errand.stored.as_ref().is_some_and(|stored| stored.body.with_gaps().is_some()) {
+        // Nobody wanted all of it so far.
+        errand.part = Some(partial::first_ask(Spec::From(0, Some(0))).into());
+    }
     errand.client.is_told = false;
     run(errand, fill, None).await;
 }
 
 async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
+    if let Some(entry) = errand.fresh_on_disk().await {
+        return fill.begin(Head::Stored { entry, status: None }, false, false);
+    }
     let arrival = tokio::select! {
         biased;
         arrival = errand.ask(Conditions::Ours, fill.departure(), early) => arrival,
@@ -108,6 +71,12 @@ async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
         Err(error) => fill.begin(Head::Failed(error), false, false),
         Ok(Arrival::Confirmed(entry, skipped)) => {
             fill.begin(Head::Confirmed { entry, skipped }, false, false);
+        }
+        Ok(Arrival::Response(response)) if errand.part.is_some() && response.status == 206 => {
+            slices::flow(&errand, &fill, *response).await;
+        }
+        Ok(Arrival::Response(response)) if errand.part.is_some() && response.status == 416 => {
+            fill.begin(Head::Refused, false, false);
         }
         Ok(Arrival::Response(response)) => flow(&errand, &fill, *response).await,
     }
@@ -171,6 +140,10 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
         core.shared.fills.leave(key.as_ref(), variant, fill);
     }
     let flowing = errand.flowing(&response, decision, writer.as_ref());
+    if errand.part.is_some() && response.length.is_some() {
+        // Who wants a part leaves early, and the next would have to ask for all of it again.
+        fill.go_on();
+    }
     fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
     body(errand, fill, response, &flowing, writer).await;
 }
@@ -229,209 +202,5 @@ async fn body(
                 return fill.breaks_off(writer);
             }
         }
-    }
-}
-
-impl Errand {
-    /// The rule for the request.
-    pub fn rule(&self) -> &Rule {
-        self.site.settings.site.rule_for(&self.request)
-    }
-
-    /// Asks the origin. A 304 to our own validators is turned into what it confirms; one that
-    /// speaks of something else is asked again without conditions (RFC 9111 §4.3.4).
-    ///
-    /// # Errors
-    /// Why there is no response.
-    pub async fn ask(
-        &self,
-        conditions: Conditions,
-        departure: &Departure,
-        early: Option<Early>,
-    ) -> Result<Arrival, Error> {
-        let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
-        let validates = stored.filter(|entry| conditional::has_validator(&entry.meta.fields));
-        let counters = &self.site.counters;
-        if validates.is_some() {
-            counters.revalidated.one();
-        }
-        let response = self.ask_under(conditions, validates, early.clone()).await?;
-        let (Some(entry), 304) = (validates, response.status) else {
-            return Ok(Arrival::Response(Box::new(response)));
-        };
-        let mut response = response;
-        response.body.finish();
-        counters.unchanged.one();
-        match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
-            Confirmation::Update(meta) => {
-                let renewed = self.renewed(*meta);
-                let kept = self.core.shared.store.refresh(&self.key, entry, renewed, departure);
-                Ok(Arrival::Confirmed(kept, None))
-            }
-            Confirmation::ServeOnce(meta, why) => {
-                let renewed = self.renewed(*meta);
-                let store = &self.core.shared.store;
-                store.invalidate(self.key.as_ref().url());
-                self.skip(why, response.status);
-                Ok(Arrival::Confirmed(store.detached(entry, renewed), Some(why)))
-            }
-            Confirmation::Mismatch => {
-                let response = self.ask_under(conditions, None, early).await?;
-                Ok(Arrival::Response(Box::new(response)))
-            }
-        }
-    }
-
-    /// Asks for the rest of a response of which `offset` bytes were sent, under its validator.
-    ///
-    /// # Errors
-    /// Why there is no response.
-    pub async fn ask_rest(&self, offset: u64, tag: &[u8]) -> Result<Response, Error> {
-        let mut out = self.outgoing();
-        conditional::remove_conditions(&mut out.fields);
-        resume::conditions(&mut out.fields, offset, tag);
-        self.send(&out, None).await
-    }
-
-    async fn ask_under(
-        &self,
-        conditions: Conditions,
-        validates: Option<&Arc<Entry>>,
-        early: Option<Early>,
-    ) -> Result<Response, Error> {
-        let mut out = self.outgoing();
-        match (conditions, validates) {
-            (Conditions::Ours, Some(entry)) => {
-                conditional::make_conditional(&mut out.fields, &entry.meta.fields);
-            }
-            (Conditions::Ours, None) => conditional::remove_conditions(&mut out.fields),
-            (Conditions::Clients, _) => {}
-        }
-        self.send(&out, early).await
-    }
-
-    fn outgoing(&self) -> Outgoing {
-        let node = &self.core.shared.settings.node;
-        outgoing(&self.site.settings, self.rule(), &self.request, self.client, node, true)
-    }
-
-    async fn send(&self, out: &Outgoing, early: Option<Early>) -> Result<Response, Error> {
-        let shared = &self.core.shared;
-        let counters = &self.site.counters;
-        self.site.upstream.exchange(out, RequestBody::Empty, early, &shared.clock, counters).await
-    }
-
-    /// Decides whether a response is stored, and begins to store it.
-    pub fn admit(
-        &self,
-        response: &Response,
-        departure: &Departure,
-    ) -> (Result<Box<Meta>, WhySkip>, Option<Writer>) {
-        let shared = &self.core.shared;
-        let decision = self.decide(response, departure).and_then(|meta| {
-            let writer = shared.store.begin(&self.key, response.length)?;
-            Ok((meta, writer))
-        });
-        match decision {
-            Ok((meta, writer)) => {
-                if !admission::is_shareable(&meta) {
-                    self.mark();
-                } else if !departure.is_overtaken() {
-                    shared.marks.clear(self.key.as_ref().bytes());
-                }
-                (Ok(meta), Some(writer))
-            }
-            Err(why) => {
-                self.skip(why, response.status);
-                (Err(why), None)
-            }
-        }
-    }
-
-    fn decide(&self, response: &Response, departure: &Departure) -> Result<Box<Meta>, WhySkip> {
-        match admission::admission(&self.offer(response, departure.born())) {
-            Admission::Store(_) if response.status >= 500 && self.stored.is_some() => {
-                Err(WhySkip::OlderKept)
-            }
-            Admission::Store(meta) => Ok(meta),
-            Admission::Skip(why) => Err(why),
-        }
-    }
-
-    fn flowing(
-        &self,
-        response: &Response,
-        admission: Result<Box<Meta>, WhySkip>,
-        writer: Option<&Writer>,
-    ) -> Arc<Flowing> {
-        let (site, rule) = (&self.site.settings.site, self.rule());
-        let (status, fields) = (response.status, &response.fields);
-        let has_forms = match &admission {
-            Ok(meta) => meta.has_forms,
-            Err(_) => coding::suits_passing(rule, status, fields),
-        };
-        let shown = reply::shown(site, rule, status, fields, has_forms);
-        let body_id = writer.map(Writer::id);
-        Arc::new(Flowing { status, shown, length: response.length, admission, body_id })
-    }
-
-    /// What `policy` is asked about a response.
-    pub fn offer<'a>(&'a self, response: &'a Response, born: Born) -> Offer<'a> {
-        Offer {
-            site: &self.site.settings.site,
-            rule: self.rule(),
-            request: &self.request,
-            status: response.status,
-            fields: &response.fields,
-            exchange: response.exchange,
-            born,
-        }
-    }
-
-    /// Makes a whole response visible.
-    ///
-    /// # Errors
-    /// When the disk fails in the end.
-    pub async fn keep(
-        &self,
-        writer: Writer,
-        meta: Meta,
-        departure: &Departure,
-    ) -> Result<Arc<Entry>, WhySkip> {
-        let length = writer.length();
-        let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, length);
-        writer.finish(&self.key, meta, heads, departure, self.stored.as_ref()).await
-    }
-
-    /// Counts a response that is not stored, and remembers its URL if the next will not be either;
-    /// a failure of the origin says nothing about the next.
-    pub fn skip(&self, why: WhySkip, status: u16) {
-        self.core.counters.skipped(why);
-        if why.is_lasting() && status < 500 {
-            self.mark();
-        }
-    }
-
-    fn mark(&self) {
-        let shared = &self.core.shared;
-        let ttl = Seconds::new(shared.settings.fill.uncacheable_ttl.as_secs());
-        shared.marks.set(self.key.as_ref().bytes(), shared.clock.now().plus(ttl));
-    }
-
-    /// What a 304 or a HEAD makes of something stored.
-    pub fn renewed(&self, meta: Meta) -> Renewed {
-        let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, meta.body_bytes);
-        let (site, request) = (self.site.clone(), self.request.clone());
-        let form_head = Rc::new(move |meta: &Meta, coding, length| {
-            let site = &site.settings.site;
-            heads::coded(site, site.rule_for(&request), meta, coding, Some(length))
-        });
-        Renewed { meta, heads, form_head }
-    }
-
-    /// The same as one who answers sees it.
-    pub fn wish(&self) -> Wish<'_> {
-        let Errand { core, site, request, key, .. } = self;
-        Wish { core, site, request, key: key.as_ref() }
     }
 }

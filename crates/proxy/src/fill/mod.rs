@@ -5,13 +5,13 @@
 //! stored keeps a window only: the writer waits for the fastest reader, never for the slowest,
 //! and a reader that falls out of the window has to go on by its own means.
 
+mod errand;
 mod filler;
 mod state;
 mod table;
 
-pub use filler::{
-    Arrival, Conditions, EndOnDrop, Errand, UNREAD, fill_in_background, keep_alone, lead,
-};
+pub use errand::{Arrival, Conditions, Errand};
+pub use filler::{EndOnDrop, UNREAD, fill_in_background, keep_alone, lead};
 pub use table::{Fills, Join};
 
 use crate::error::Error;
@@ -25,6 +25,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Body, Departure, Entry, LargeFile, Writer};
 use tokio::sync::Notify;
+
+/// Who wants a part of a body waits for it where no more than this comes before it, in bytes.
+const NEAR_BYTES: u64 = 1 << 20;
 
 /// A response on its way.
 #[derive(Debug)]
@@ -62,6 +65,16 @@ pub enum Head {
         /// Nothing if it is kept, or why it is not.
         skipped: Option<WhySkip>,
     },
+    /// It is stored by now, or begins to be: what is there of its body can be read, the rest is
+    /// fetched as it is asked for.
+    Stored {
+        /// The response.
+        entry: Arc<Entry>,
+        /// The origin's status, if it was asked.
+        status: Option<u16>,
+    },
+    /// The part that came is not stored: each asks for its own.
+    Refused,
     /// There is none.
     Failed(Error),
 }
@@ -159,13 +172,18 @@ impl Fill {
     }
 
     /// Says how the response begins, and whether new readers may still come.
-    fn begin(&self, head: Head, is_open: bool, keeps_all: bool) {
+    pub fn begin(&self, head: Head, is_open: bool, keeps_all: bool) {
         let mut state = self.state();
         state.head = Some(head);
         state.is_open = is_open;
         state.keeps_all = keeps_all;
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// Lets the body be stored to its end, whoever reads it.
+    pub fn go_on(&self) {
+        self.state().goes_on = true;
     }
 
     /// Notes that the body goes to a file, from which those who fall out of the window read.
@@ -331,6 +349,19 @@ impl Reader {
             }
             Ok(_) | Err(_) => Next::Lagged,
         }
+    }
+
+    /// Goes on from another offset.
+    pub fn skip_to(&mut self, offset: u64) {
+        self.offset = offset;
+        let mut state = self.fill.state();
+        state.fastest = state.fastest.max(offset);
+        state.places[self.number] = Some(offset);
+    }
+
+    /// Whether an offset is there, or will be soon.
+    pub fn is_near(&self, offset: u64) -> bool {
+        offset <= self.fill.state().length.saturating_add(NEAR_BYTES)
     }
 
     /// Another reader of the same, from the first byte.

@@ -36,6 +36,8 @@ pub struct State {
     pub end: Option<Result<Fields, ()>>,
     /// Whether all chunks are kept since the body is being stored.
     pub keeps_all: bool,
+    /// Whether it is stored to its end whoever reads it.
+    pub goes_on: bool,
     /// Whether new readers may come.
     pub is_open: bool,
     /// How many read it.
@@ -74,6 +76,7 @@ impl Default for State {
             length: 0,
             end: None,
             keeps_all: true,
+            goes_on: false,
             is_open: true,
             readers: 0,
             had_several: false,
@@ -121,7 +124,8 @@ impl State {
 
     pub fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {
         // A refresh goes on for what it stores, with readers or without.
-        if self.readers == 0 && !(limits.unattended && self.keeps_all) {
+        let goes_on = limits.unattended || self.goes_on;
+        if self.readers == 0 && !(goes_on && self.keeps_all) {
             let left_at = *self.left_at.get_or_insert(self.length);
             let missing = match announced {
                 Some(announced) => announced.saturating_sub(self.length),
@@ -136,7 +140,7 @@ impl State {
         }
         if self.waits_for_all {
             self.forget_before(self.slowest());
-            let ahead = self.length - self.slowest();
+            let ahead = self.length.saturating_sub(self.slowest());
             return if ahead <= SOLE_READER_WINDOW_BYTES { Room::Some } else { Room::None };
         }
         let window = match self.had_several {
@@ -144,7 +148,7 @@ impl State {
             true => limits.window_bytes,
         };
         self.forget_behind(window);
-        let ahead = self.length - self.fastest;
+        let ahead = self.length.saturating_sub(self.fastest);
         if self.readers == 0 || ahead <= window { Room::Some } else { Room::None }
     }
 

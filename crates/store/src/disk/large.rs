@@ -16,13 +16,14 @@ use super::pool::Pool;
 use super::reply::{Answer, Reply, reply};
 use super::slice_map::{ENTRY_BYTES, Kept, SliceMap, begin_of, slices};
 use bytes::Bytes;
+use policy::partial::SLICE_BYTES;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A slice of a body has so many bytes, but for the last.
-pub(crate) const SLICE: usize = 64 << 10;
+pub(crate) const SLICE: usize = SLICE_BYTES as usize;
 const PAGE: usize = 4096;
 /// The longest head that is read, in bytes.
 const MAX_HEAD: usize = 1 << 20;

@@ -5,6 +5,7 @@
 
 use super::large::SLICE;
 use super::reply::{Answer, Reply, reply};
+use policy::partial::BLOCK_BYTES;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -115,10 +116,9 @@ impl SliceMap {
         missing
     }
 
-    /// Claims the first stretch within a range that is missing and that nobody has claimed, and
-    /// what lies around it in its slices. It begins not behind what is missing, and is not much
-    /// longer than `most` bytes.
-    pub fn claim(&self, range: Range<u64>, most: u64) -> Option<Range<u64>> {
+    /// Claims the first stretch that begins within a range, is missing and nobody has claimed, as
+    /// far as `until` and not much more than a block, and what lies around it in its slices.
+    pub fn claim(&self, range: Range<u64>, until: u64) -> Option<Range<u64>> {
         let mut state = self.lock();
         let end = range.end.min(self.total);
         let mut at = range.start;
@@ -132,7 +132,8 @@ impl SliceMap {
                 None => break,
             }
         }
-        let until = end.min(at.saturating_add(most)).next_multiple_of(SLICE as u64);
+        let until = until.min(at.saturating_add(BLOCK_BYTES)).clamp(at + 1, self.total);
+        let until = until.next_multiple_of(SLICE as u64);
         let claim = state.begin_before(at)..state.end_behind(at, until.min(self.total));
         state.claims.push(claim.clone());
         Some(claim)
@@ -238,23 +239,23 @@ mod tests {
         let map = SliceMap::empty(10 * S + 5);
         map.set(3 * S, kept(0, S));
         map.set(5 * S, kept(100, 200));
-        for (range, most, claim) in [
-            (0..1, u64::MAX, Some(0..S)),
-            (0..1, u64::MAX, None),
-            (S + 7..S + 8, u64::MAX, Some(S..2 * S)),
-            (2 * S..9 * S, u64::MAX, Some(2 * S..3 * S)),
-            (3 * S..4 * S, u64::MAX, None),
-            (5 * S + 150..5 * S + 210, u64::MAX, Some(5 * S + 200..6 * S)),
-            (5 * S + 50..5 * S + 60, u64::MAX, Some(5 * S..5 * S + 100)),
-            (6 * S + 1..10 * S, S, Some(6 * S..8 * S)),
+        for (range, until, claim) in [
+            (0..1, 1, Some(0..S)),
+            (0..1, 1, None),
+            (S + 7..S + 8, 0, Some(S..2 * S)),
+            (2 * S..9 * S, 9 * S, Some(2 * S..3 * S)),
+            (3 * S..4 * S, 4 * S, None),
+            (5 * S + 150..5 * S + 210, 5 * S + 210, Some(5 * S + 200..6 * S)),
+            (5 * S + 50..5 * S + 60, 5 * S + 60, Some(5 * S..5 * S + 100)),
+            (6 * S + 1..6 * S + 2, 7 * S + 1, Some(6 * S..8 * S)),
             (0..u64::MAX, u64::MAX, Some(4 * S..5 * S)),
             (0..u64::MAX, u64::MAX, Some(8 * S..10 * S + 5)),
             (0..u64::MAX, u64::MAX, None),
         ] {
-            assert_eq!(map.claim(range.clone(), most), claim, "{range:?}");
+            assert_eq!(map.claim(range.clone(), until), claim, "{range:?}");
         }
         map.release(&(0..S));
-        assert_eq!(map.claim(0..u64::MAX, 1), Some(0..S));
+        assert_eq!(map.claim(0..u64::MAX, 0), Some(0..S));
     }
 
     #[test]

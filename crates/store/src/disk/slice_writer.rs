@@ -57,14 +57,15 @@ pub(crate) async fn begin(
 }
 
 impl SliceWriter {
-    /// Claims the first gap within a range that nobody fetches yet, about `most` bytes of it.
+    /// Claims the first gap that begins within a range and that nobody fetches yet, as far as
+    /// `until`.
     pub(crate) fn claim(
         shared: Arc<Shared>,
         file: &Arc<LargeFile>,
         range: Range<u64>,
-        most: u64,
+        until: u64,
     ) -> Option<SliceWriter> {
-        let claim = file.map.as_ref()?.claim(range, most)?;
+        let claim = file.map.as_ref()?.claim(range, until)?;
         let (at, slice, room) = (claim.start, Vec::new(), Room::new(shared));
         Some(SliceWriter { file: file.clone(), claim, at, slice, room })
     }
@@ -72,6 +73,11 @@ impl SliceWriter {
     /// Which bytes it is for.
     pub fn range(&self) -> Range<u64> {
         self.claim.clone()
+    }
+
+    /// Lets what comes belong to an offset of its range, where it begins later than that.
+    pub fn start_at(&mut self, offset: u64) {
+        self.at = offset.clamp(self.claim.start, self.claim.end);
     }
 
     /// Takes all up to the end of the body, since it comes anyway.

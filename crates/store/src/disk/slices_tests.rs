@@ -44,7 +44,8 @@ fn find(disk: &Disk) -> Option<Arc<LargeFile>> {
 
 /// Fills the first gap within a range, as far as `stops` allows; gives what it was for.
 fn fill(disk: &Disk, file: &Arc<LargeFile>, range: Range<u64>, stops: u64) -> Option<Range<u64>> {
-    let mut writer = disk.fill_gap(file, range, u64::MAX)?;
+    let until = range.end;
+    let mut writer = disk.fill_gap(file, range, until)?;
     let gap = writer.range();
     let end = gap.end.min(gap.start.saturating_add(stops));
     let part = Bytes::copy_from_slice(&body()[gap.start as usize..end as usize]);

@@ -157,15 +157,15 @@ impl Disk {
         slice_writer::begin(&self.shared, key, bytes).await
     }
 
-    /// Claims the first gap of a body within a range that nobody fetches yet, about `most` bytes
-    /// of it; nothing if there is none.
+    /// Claims the first gap of a body that begins within a range and that nobody fetches yet, as far
+    /// as `until`; nothing if there is none.
     pub fn fill_gap(
         &self,
         file: &Arc<LargeFile>,
         range: Range<u64>,
-        most: u64,
+        until: u64,
     ) -> Option<SliceWriter> {
-        SliceWriter::claim(self.shared.clone(), file, range, most)
+        SliceWriter::claim(self.shared.clone(), file, range, until)
     }
 
     /// Gives the response of a key and variant new meta, after a 304. It is validated by that.

@@ -1,0 +1,322 @@
+//! What is wanted of an origin, and for whom: asks for it, decides on the answer, and keeps it.
+
+use super::Flowing;
+use crate::compress::Wish;
+use crate::core::{Core, SiteOnCore};
+use crate::error::Error;
+use crate::heads;
+use crate::recall::recall;
+use crate::resume;
+use crate::upstream::request::{Client, Outgoing, outgoing};
+use crate::upstream::{Early, RequestBody, Response};
+use policy::admission::{self, Admission, Confirmation, Offer};
+use policy::coding;
+use policy::conditional;
+use policy::key::Key;
+use policy::meta::Meta;
+use policy::name::Name;
+use policy::purge::Born;
+use policy::reason::WhySkip;
+use policy::reply;
+use policy::request::Request;
+use policy::reuse::{Found, Reuse, reuse};
+use policy::rule::Rule;
+use policy::time::Seconds;
+use policy::vary::Variant;
+use std::rc::Rc;
+use std::sync::Arc;
+use store::{Departure, Entry, Lookup, Renewed, Writer};
+
+/// All that is needed to ask an origin for one thing and to keep the answer.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// The core that runs it.
+    pub core: Rc<Core>,
+    /// The site.
+    pub site: Rc<SiteOnCore>,
+    /// The client's request.
+    pub request: Rc<Request>,
+    /// Who asks.
+    pub client: Client,
+    /// The key.
+    pub key: Key,
+    /// Where requests like this one find each other.
+    pub variant: Variant,
+    /// What is stored for such requests.
+    pub stored: Option<Arc<Entry>>,
+    /// Which part is asked for, as a value of `Range`, where no more is wanted.
+    pub part: Option<Rc<str>>,
+}
+
+/// Under which conditions the origin is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditions {
+    /// With the validators of what is stored; without any where nothing is.
+    Ours,
+    /// With those of the client, and its ranges.
+    Clients,
+}
+
+/// What came of asking.
+#[derive(Debug)]
+pub enum Arrival {
+    /// What is stored is good again.
+    Confirmed(Arc<Entry>, Option<WhySkip>),
+    /// A response.
+    Response(Box<Response>),
+}
+
+impl Errand {
+    /// The rule for the request.
+    pub fn rule(&self) -> &Rule {
+        self.site.settings.site.rule_for(&self.request)
+    }
+
+    /// Asks the origin. A 304 to our own validators is turned into what it confirms; one that
+    /// speaks of something else is asked again without conditions (RFC 9111 §4.3.4).
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn ask(
+        &self,
+        conditions: Conditions,
+        departure: &Departure,
+        early: Option<Early>,
+    ) -> Result<Arrival, Error> {
+        let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
+        let validates = stored.filter(|entry| conditional::has_validator(&entry.meta.fields));
+        let counters = &self.site.counters;
+        if validates.is_some() {
+            counters.revalidated.one();
+        }
+        let response = self.ask_under(conditions, validates, early.clone()).await?;
+        let (Some(entry), 304) = (validates, response.status) else {
+            return Ok(Arrival::Response(Box::new(response)));
+        };
+        let mut response = response;
+        response.body.finish();
+        counters.unchanged.one();
+        match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
+            Confirmation::Update(meta) => {
+                let renewed = self.renewed(*meta);
+                let kept = self.core.shared.store.refresh(&self.key, entry, renewed, departure);
+                Ok(Arrival::Confirmed(kept, None))
+            }
+            Confirmation::ServeOnce(meta, why) => {
+                let renewed = self.renewed(*meta);
+                let store = &self.core.shared.store;
+                store.invalidate(self.key.as_ref().url());
+                self.skip(why, response.status);
+                Ok(Arrival::Confirmed(store.detached(entry, renewed), Some(why)))
+            }
+            Confirmation::Mismatch => {
+                let response = self.ask_under(conditions, None, early).await?;
+                Ok(Arrival::Response(Box::new(response)))
+            }
+        }
+    }
+
+    /// Asks for the rest of a response of which `offset` bytes were sent, under its validator.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn ask_rest(&self, offset: u64, tag: &[u8]) -> Result<Response, Error> {
+        let mut out = self.outgoing();
+        conditional::remove_conditions(&mut out.fields);
+        resume::conditions(&mut out.fields, offset, tag);
+        self.send(&out, None).await
+    }
+
+    /// Asks for a part of the response, whatever is stored.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn ask_part(&self, part: &str) -> Result<Response, Error> {
+        let mut out = self.outgoing();
+        conditional::remove_conditions(&mut out.fields);
+        out.fields.add(Name::Range, part);
+        self.send(&out, None).await
+    }
+
+    /// What came to be stored since this was not found: the fill that brought it has ended. Memory
+    /// has been looked at.
+    pub(super) async fn fresh_on_disk(&self) -> Option<Arc<Entry>> {
+        let shared = &self.core.shared;
+        if self.stored.is_some() || !shared.store.may_recall(self.key.as_ref()) {
+            return None;
+        }
+        let Lookup::Hit(entry) = recall(self.wish(), Lookup::Miss).await else { return None };
+        let found = Found::Response { meta: &entry.meta, invalid: shared.store.is_invalid(&entry) };
+        (reuse(found, &self.request, shared.clock.now()) == Reuse::Fresh).then_some(entry)
+    }
+
+    async fn ask_under(
+        &self,
+        conditions: Conditions,
+        validates: Option<&Arc<Entry>>,
+        early: Option<Early>,
+    ) -> Result<Response, Error> {
+        let mut out = self.outgoing();
+        if let (Conditions::Ours, Some(part)) = (conditions, &self.part) {
+            conditional::remove_conditions(&mut out.fields);
+            if let Some(entry) = validates {
+                conditional::make_conditional(&mut out.fields, &entry.meta.fields);
+            }
+            out.fields.add(Name::Range, part.as_bytes());
+            return self.send(&out, early).await;
+        }
+        match (conditions, validates) {
+            (Conditions::Ours, Some(entry)) => {
+                conditional::make_conditional(&mut out.fields, &entry.meta.fields);
+            }
+            (Conditions::Ours, None) => conditional::remove_conditions(&mut out.fields),
+            (Conditions::Clients, _) => {}
+        }
+        self.send(&out, early).await
+    }
+
+    fn outgoing(&self) -> Outgoing {
+        let node = &self.core.shared.settings.node;
+        outgoing(&self.site.settings, self.rule(), &self.request, self.client, node, true)
+    }
+
+    async fn send(&self, out: &Outgoing, early: Option<Early>) -> Result<Response, Error> {
+        let shared = &self.core.shared;
+        let counters = &self.site.counters;
+        self.site.upstream.exchange(out, RequestBody::Empty, early, &shared.clock, counters).await
+    }
+
+    /// Decides whether a response is stored, and begins to store it.
+    pub fn admit(
+        &self,
+        response: &Response,
+        departure: &Departure,
+    ) -> (Result<Box<Meta>, WhySkip>, Option<Writer>) {
+        let shared = &self.core.shared;
+        let decision = self.decide(response, departure).and_then(|meta| {
+            let writer = shared.store.begin(&self.key, response.length)?;
+            Ok((meta, writer))
+        });
+        match decision {
+            Ok((meta, writer)) => {
+                if !admission::is_shareable(&meta) {
+                    self.mark();
+                } else if !departure.is_overtaken() {
+                    shared.marks.clear(self.key.as_ref().bytes());
+                }
+                (Ok(meta), Some(writer))
+            }
+            Err(why) => {
+                self.skip(why, response.status);
+                (Err(why), None)
+            }
+        }
+    }
+
+    fn decide(&self, response: &Response, departure: &Departure) -> Result<Box<Meta>, WhySkip> {
+        match admission::admission(&self.offer(response, departure.born())) {
+            Admission::Store(_) if response.status >= 500 && self.stored.is_some() => {
+                Err(WhySkip::OlderKept)
+            }
+            Admission::Store(meta) => Ok(meta),
+            Admission::Skip(why) => Err(why),
+        }
+    }
+
+    /// How a response begins for those who read it.
+    pub(super) fn flowing(
+        &self,
+        response: &Response,
+        admission: Result<Box<Meta>, WhySkip>,
+        writer: Option<&Writer>,
+    ) -> Arc<Flowing> {
+        let (site, rule) = (&self.site.settings.site, self.rule());
+        let (status, fields) = (response.status, &response.fields);
+        let has_forms = match &admission {
+            Ok(meta) => meta.has_forms,
+            Err(_) => coding::suits_passing(rule, status, fields),
+        };
+        let shown = reply::shown(site, rule, status, fields, has_forms);
+        let body_id = writer.map(Writer::id);
+        Arc::new(Flowing { status, shown, length: response.length, admission, body_id })
+    }
+
+    /// What `policy` is asked about a response.
+    pub fn offer<'a>(&'a self, response: &'a Response, born: Born) -> Offer<'a> {
+        Offer {
+            site: &self.site.settings.site,
+            rule: self.rule(),
+            request: &self.request,
+            status: response.status,
+            fields: &response.fields,
+            exchange: response.exchange,
+            born,
+        }
+    }
+
+    /// Makes a whole response visible.
+    ///
+    /// # Errors
+    /// When the disk fails in the end.
+    pub async fn keep(
+        &self,
+        writer: Writer,
+        meta: Meta,
+        departure: &Departure,
+    ) -> Result<Arc<Entry>, WhySkip> {
+        let length = writer.length();
+        let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, length);
+        writer.finish(&self.key, meta, heads, departure, self.stored.as_ref()).await
+    }
+
+    /// Counts a response that is not stored, and remembers its URL if the next will not be either;
+    /// a failure of the origin says nothing about the next.
+    pub fn skip(&self, why: WhySkip, status: u16) {
+        self.core.counters.skipped(why);
+        if why.is_lasting() && status < 500 {
+            self.mark();
+        }
+    }
+
+    fn mark(&self) {
+        self.mark_as(self.key.as_ref().bytes());
+    }
+
+    /// Remembers that parts of it cannot be stored, so that nobody asks for more than he needs.
+    pub fn mark_parts(&self) {
+        self.mark_as(&self.name_of_parts());
+    }
+
+    /// Whether parts of it could not be stored of late.
+    pub fn has_parts_marked(&self) -> bool {
+        let shared = &self.core.shared;
+        shared.marks.has(&self.name_of_parts(), shared.clock.now())
+    }
+
+    fn name_of_parts(&self) -> Vec<u8> {
+        [self.key.as_ref().bytes(), b"\0parts"].concat()
+    }
+
+    fn mark_as(&self, name: &[u8]) {
+        let shared = &self.core.shared;
+        let ttl = Seconds::new(shared.settings.fill.uncacheable_ttl.as_secs());
+        shared.marks.set(name, shared.clock.now().plus(ttl));
+    }
+
+    /// What a 304 or a HEAD makes of something stored.
+    pub fn renewed(&self, meta: Meta) -> Renewed {
+        let heads = heads::prepared(&self.site.settings.site, self.rule(), &meta, meta.body_bytes);
+        let (site, request) = (self.site.clone(), self.request.clone());
+        let form_head = Rc::new(move |meta: &Meta, coding, length| {
+            let site = &site.settings.site;
+            heads::coded(site, site.rule_for(&request), meta, coding, Some(length))
+        });
+        Renewed { meta, heads, form_head }
+    }
+
+    /// The same as one who answers sees it.
+    pub fn wish(&self) -> Wish<'_> {
+        let Errand { core, site, request, key, .. } = self;
+        Wish { core, site, request, key: key.as_ref() }
+    }
+}

@@ -1,0 +1,419 @@
+//! Parts of large bodies: what was not stored is fetched by the slice, kept, and put together.
+
+use crate::support::{Asked, Gate, Larder, Origin, Received, Reply};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const SLICE: usize = 64 << 10;
+const TOTAL: usize = 3_000_000;
+const FRESH: &str = "max-age=3600";
+
+/// A body of a version, which differs from others at every byte.
+fn body(version: u64, total: usize) -> Vec<u8> {
+    (0..total).map(|at| (at * 7 + at / 251 + version as usize * 13) as u8).collect()
+}
+
+/// What an origin that knows ranges answers (RFC 9110 §14).
+fn part_of(asked: &Asked, body: &[u8], tag: &str) -> Reply {
+    let whole = |reply: Reply| {
+        reply.with("Cache-Control", FRESH).with("ETag", tag).with("Accept-Ranges", "bytes")
+    };
+    if asked.field("if-none-match") == Some(tag) {
+        return whole(Reply::status(304, ""));
+    }
+    let Some(range) = asked.field("range") else { return whole(Reply::ok(body)) };
+    let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+    let most = body.len() - 1;
+    let (first, last) = match (first, last) {
+        ("", last) => (body.len() - last.parse::<usize>().unwrap().min(body.len()), most),
+        (first, "") => (first.parse().unwrap(), most),
+        (first, last) => (first.parse().unwrap(), last.parse::<usize>().unwrap().min(most)),
+    };
+    if first > most {
+        let all = format!("bytes */{}", body.len());
+        return Reply::status(416, "").with("Content-Range", &all);
+    }
+    let range = format!("bytes {first}-{last}/{}", body.len());
+    whole(Reply::status(206, &body[first..=last])).with("Content-Range", &range)
+}
+
+/// An origin whose body is of the version that it is told.
+fn origin(total: usize) -> (Origin, Arc<AtomicU64>) {
+    let version = Arc::new(AtomicU64::new(1));
+    let of = version.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.method == "POST" {
+            return Reply::ok("changed");
+        }
+        let version = of.load(Ordering::Relaxed);
+        part_of(asked, &body(version, total), &format!("\"{version}\""))
+    });
+    (origin, version)
+}
+
+fn range_of(larder: &Larder, range: &str) -> Received {
+    larder.get_with("/video", &[("Range", range)])
+}
+
+/// The ranges that the origin was asked for.
+fn asked_ranges(origin: &Origin) -> Vec<String> {
+    let range = |asked: &Asked| asked.field("range").unwrap_or("whole").to_owned();
+    origin.asked().iter().map(range).collect()
+}
+
+fn assert_part(part: &Received, version: u64, range: std::ops::RangeInclusive<usize>) {
+    assert_eq!(part.status, 206, "{}", part.cache());
+    let (first, last) = (*range.start(), *range.end());
+    assert_eq!(part.field("content-range").unwrap(), format!("bytes {first}-{last}/{TOTAL}"));
+    assert!(part.body == body(version, TOTAL)[range], "other bytes than asked for");
+}
+
+#[test]
+fn a_range_has_only_the_slices_fetched_that_it_needs_and_keeps_them() {
+    let (origin, _) = origin(TOTAL);
+    let mut larder = Larder::before(&origin);
+    let first = range_of(&larder, "bytes=100000-100009");
+    assert_part(&first, 1, 100_000..=100_009);
+    assert!(first.cache().contains("fwd=uri-miss; fwd-status=206"), "{}", first.cache());
+    assert!(first.cache().contains("stored"), "{}", first.cache());
+    assert_eq!(asked_ranges(&origin), ["bytes=65536-131071"]);
+
+    let again = range_of(&larder, "bytes=65536-131071");
+    assert_part(&again, 1, 65_536..=131_071);
+    assert!(again.is_hit(), "{}", again.cache());
+
+    let more = range_of(&larder, "bytes=131000-131100");
+    assert_part(&more, 1, 131_000..=131_100);
+    assert!(
+        more.cache().contains("fwd=partial; ttl=3600; stored; detail=gaps"),
+        "{}",
+        more.cache()
+    );
+    assert_eq!(asked_ranges(&origin)[1..], ["bytes=131072-196607"]);
+
+    larder.settle();
+    larder.kill_and_restart();
+    let after = range_of(&larder, "bytes=70000-190000");
+    assert_part(&after, 1, 70_000..=190_000);
+    assert!(after.is_hit(), "{}", after.cache());
+    assert_eq!(origin.count(), 2);
+}
+
+#[test]
+fn a_whole_request_has_only_the_gaps_fetched_and_then_all_is_there() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-0");
+    range_of(&larder, "bytes=-10");
+    let whole = larder.get("/video");
+    assert_eq!((whole.status, whole.cut), (200, false), "{}", whole.cache());
+    assert_eq!(whole.field("content-length").unwrap(), TOTAL.to_string());
+    assert!(whole.body == body(1, TOTAL));
+    let last = TOTAL - TOTAL % SLICE;
+    let gap = format!("bytes={SLICE}-{}", last - 1);
+    assert_eq!(
+        asked_ranges(&origin),
+        ["bytes=0-65535", &format!("bytes={last}-{}", TOTAL - 1), &gap]
+    );
+    let again = larder.get("/video");
+    assert!(again.is_hit() && again.body == body(1, TOTAL), "{}", again.cache());
+    assert!(range_of(&larder, "bytes=5-2000000").is_hit());
+    assert_eq!(
+        larder.ask("HEAD", "/video", &[]).field("content-length").unwrap(),
+        TOTAL.to_string()
+    );
+    assert_eq!(larder.get_with("/video", &[("If-None-Match", "\"1\"")]).status, 304);
+    assert_eq!(origin.count(), 3);
+}
+
+#[test]
+fn suffixes_several_ranges_and_if_range_are_answered_from_what_is_there() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    assert_part(&range_of(&larder, "bytes=-1000"), 1, TOTAL - 1000..=TOTAL - 1);
+    assert_eq!(asked_ranges(&origin), ["bytes=-65536"]);
+    assert_part(&range_of(&larder, "bytes=-100000"), 1, TOTAL - 100_000..=TOTAL - 1);
+    let several = range_of(&larder, "bytes=0-1,2999990-2999994");
+    assert_eq!(several.status, 206);
+    let (text, whole) = (several.body.clone(), body(1, TOTAL));
+    let holds = |part: &[u8]| text.windows(part.len()).any(|at| at == part);
+    assert!(holds(&whole[..2]) && holds(&whole[2_999_990..2_999_995]));
+    let matching = [("Range", "bytes=7-9"), ("If-Range", "\"1\"")];
+    assert_part(&larder.get_with("/video", &matching), 1, 7..=9);
+    let other = larder.get_with("/video", &[("Range", "bytes=7-9"), ("If-Range", "\"0\"")]);
+    assert_eq!((other.status, other.body.len()), (200, TOTAL));
+    let beyond = range_of(&larder, "bytes=3000000-");
+    assert_eq!((beyond.status, beyond.field("content-range")), (416, Some("bytes */3000000")));
+}
+
+#[test]
+fn a_range_beyond_the_end_and_ranges_that_are_none_are_the_origins() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    assert_eq!(range_of(&larder, "bytes=9000000-").status, 416);
+    assert_eq!(larder.get_with("/video", &[("Range", "bytes=9000000-9000001")]).status, 416);
+    assert_part(&range_of(&larder, "bytes=0-1"), 1, 0..=1);
+}
+
+#[test]
+fn parts_of_two_versions_are_never_put_together() {
+    let (origin, version) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    assert_part(&range_of(&larder, "bytes=0-9"), 1, 0..=9);
+    version.store(2, Ordering::Relaxed);
+    // What is there is fresh; what is missing tells that there is something newer.
+    assert_part(&range_of(&larder, "bytes=5-8"), 1, 5..=8);
+    assert_part(&range_of(&larder, "bytes=100000-100009"), 2, 100_000..=100_009);
+    assert_part(&range_of(&larder, "bytes=0-9"), 2, 0..=9);
+    let whole = larder.get("/video");
+    assert!(whole.body == body(2, TOTAL) && !whole.cut, "{}", whole.cache());
+}
+
+#[test]
+fn parts_from_before_and_after_an_unsafe_request_are_never_put_together() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    assert_eq!(larder.ask("POST", "/video", &[]).status, 200);
+    let asked = origin.count();
+    let next = range_of(&larder, "bytes=0-9");
+    assert_part(&next, 1, 0..=9);
+    assert_eq!(origin.asked()[asked].field("if-none-match"), Some("\"1\""), "{}", next.cache());
+    assert!(range_of(&larder, "bytes=1-2").is_hit(), "it was validated");
+}
+
+#[test]
+fn when_it_is_stale_it_is_validated_and_what_is_there_is_kept() {
+    let (origin, version) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    larder.turn_clock(4000);
+    let validated = range_of(&larder, "bytes=0-9");
+    assert_part(&validated, 1, 0..=9);
+    assert!(validated.cache().contains("fwd=stale; fwd-status=304"), "{}", validated.cache());
+    version.store(2, Ordering::Relaxed);
+    larder.turn_clock(4000);
+    assert_part(&range_of(&larder, "bytes=70000-70009"), 2, 70_000..=70_009);
+    assert_eq!(asked_ranges(&origin).last().unwrap(), "bytes=65536-131071");
+    assert_part(&range_of(&larder, "bytes=0-9"), 2, 0..=9);
+}
+
+#[test]
+fn an_origin_without_ranges_is_asked_once_and_all_is_stored() {
+    let origin = Origin::answering(|_| Reply::cached(FRESH, body(1, TOTAL)).with("ETag", "\"1\""));
+    let larder = Larder::before(&origin);
+    let part = range_of(&larder, "bytes=1000000-1000009");
+    assert_part(&part, 1, 1_000_000..=1_000_009);
+    assert_part(&range_of(&larder, "bytes=0-5"), 1, 0..=5);
+    assert!(larder.get("/video").body == body(1, TOTAL));
+    assert_part(&range_of(&larder, "bytes=2000000-2000005"), 1, 2_000_000..=2_000_005);
+    assert_eq!(origin.count(), 1);
+}
+
+#[test]
+fn an_origin_that_gives_no_parts_any_more_fills_the_rest_at_once() {
+    let gives_parts = Arc::new(AtomicU64::new(1));
+    let gives = gives_parts.clone();
+    let origin = Origin::answering(move |asked| match gives.load(Ordering::Relaxed) {
+        0 => Reply::cached(FRESH, body(1, TOTAL)).with("ETag", "\"1\""),
+        _ => part_of(asked, &body(1, TOTAL), "\"1\""),
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    gives_parts.store(0, Ordering::Relaxed);
+    assert_part(&range_of(&larder, "bytes=200000-200009"), 1, 200_000..=200_009);
+    assert_part(&range_of(&larder, "bytes=2000000-2000009"), 1, 2_000_000..=2_000_009);
+    assert!(larder.get("/video").body == body(1, TOTAL));
+    assert_eq!(asked_ranges(&origin).len(), 3, "{:?}", asked_ranges(&origin));
+}
+
+#[test]
+fn what_must_not_be_stored_is_asked_for_as_the_client_asks() {
+    let control = |asked: &Asked| if asked.target == "/private" { "private" } else { "no-store" };
+    let origin = Origin::answering(move |asked| {
+        let whole = body(1, TOTAL);
+        let last = if asked.field("range") == Some("bytes=10-19") { 19 } else { 65_535 };
+        let first = if last == 19 { 10 } else { 0 };
+        let range = format!("bytes {first}-{last}/{TOTAL}");
+        let part = Reply::status(206, &whole[first..=last]).with("Content-Range", &range);
+        part.with("ETag", "\"1\"").with("Cache-Control", control(asked))
+    });
+    let larder = Larder::before(&origin);
+    for target in ["/private", "/secret"] {
+        for asked in [2, 3] {
+            let part = larder.get_with(target, &[("Range", "bytes=10-19")]);
+            assert_part(&part, 1, 10..=19);
+            let of_target = origin.asked().iter().filter(|a| a.target == target).count();
+            assert_eq!(of_target, asked, "only the first is asked for twice");
+        }
+    }
+}
+
+#[test]
+fn parts_without_a_strong_validator_are_not_stored_but_right() {
+    let origin = Origin::answering(|asked| part_of(asked, &body(1, TOTAL), "W/\"1\""));
+    let larder = Larder::before(&origin);
+    for _ in 0..2 {
+        let part = range_of(&larder, "bytes=10-19");
+        assert_part(&part, 1, 10..=19);
+        assert!(part.cache().contains("detail=partial"), "{}", part.cache());
+    }
+    assert_eq!(asked_ranges(&origin)[1..], ["bytes=10-19", "bytes=10-19"]);
+}
+
+#[test]
+fn many_who_begin_a_video_at_once_have_it_fetched_once() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        opened.pass();
+        part_of(asked, &body(1, TOTAL), "\"1\"")
+    });
+    let larder = Larder::before(&origin);
+    std::thread::scope(|scope| {
+        let viewers: Vec<_> =
+            (0..20).map(|_| scope.spawn(|| range_of(&larder, "bytes=0-"))).collect();
+        origin.wait_for(1);
+        gate.open();
+        for viewer in viewers {
+            assert_part(&viewer.join().unwrap(), 1, 0..=TOTAL - 1);
+        }
+    });
+    assert_eq!(origin.count(), 1, "{:?}", asked_ranges(&origin));
+}
+
+#[test]
+fn a_range_of_what_is_just_being_fetched_whole_is_cut_from_that_if_it_is_near() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        let (whole, gate) = (body(1, TOTAL), opened.clone());
+        if asked.field("range").is_some() {
+            return part_of(asked, &whole, "\"1\"");
+        }
+        Reply::by(move |wire| {
+            let head = format!(
+                "HTTP/1.1 200 X\r\nCache-Control: {FRESH}\r\nETag: \"1\"\r\nAccept-Ranges: \
+                 bytes\r\nContent-Length: {TOTAL}\r\n\r\n"
+            );
+            wire.send(head);
+            wire.send(&whole[..300_000]);
+            gate.pass();
+            wire.send(&whole[300_000..]);
+        })
+    });
+    let larder = Larder::before(&origin);
+    std::thread::scope(|scope| {
+        let whole = scope.spawn(|| larder.get("/video"));
+        origin.wait_for(1);
+        let near = range_of(&larder, "bytes=200000-200009");
+        assert_part(&near, 1, 200_000..=200_009);
+        assert!(near.cache().contains("collapsed"), "{}", near.cache());
+        // What is far away is not waited for.
+        assert_part(&range_of(&larder, "bytes=2900000-2900009"), 1, 2_900_000..=2_900_009);
+        assert_eq!(asked_ranges(&origin), ["whole", "bytes=2900000-2900009"]);
+        gate.open();
+        assert!(whole.join().unwrap().body == body(1, TOTAL));
+    });
+    larder.settle();
+    assert!(larder.get("/video").is_hit());
+}
+
+#[test]
+fn an_origin_that_breaks_off_leaves_what_came_and_is_asked_for_the_rest() {
+    let broken = Arc::new(AtomicU64::new(0));
+    let count = broken.clone();
+    let origin = Origin::answering(move |asked| {
+        let (whole, range) = (body(1, TOTAL), asked.field("range").unwrap_or_default().to_owned());
+        if count.fetch_add(1, Ordering::Relaxed) > 0 {
+            return part_of(asked, &whole, "\"1\"");
+        }
+        assert_eq!(range, format!("bytes=0-{}", (8 << 20) - 1));
+        Reply::by(move |wire| {
+            let head = format!(
+                "HTTP/1.1 206 X\r\nCache-Control: {FRESH}\r\nETag: \"1\"\r\nContent-Range: bytes \
+                 0-{}/{TOTAL}\r\nContent-Length: {TOTAL}\r\n\r\n",
+                TOTAL - 1
+            );
+            wire.send(head);
+            wire.send(&whole[..200_000]);
+            wire.close();
+        })
+    });
+    let larder = Larder::before(&origin);
+    let part = range_of(&larder, "bytes=0-");
+    assert_part(&part, 1, 0..=TOTAL - 1);
+    // From the byte on at which it broke off.
+    assert_eq!(asked_ranges(&origin)[1], format!("bytes=200000-{}", TOTAL - 1));
+}
+
+#[test]
+fn a_dead_origin_is_a_clean_error_and_what_is_there_is_still_served() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    origin.go_away();
+    assert_part(&range_of(&larder, "bytes=0-9"), 1, 0..=9);
+    assert_eq!(range_of(&larder, "bytes=2000000-2000009").status, 502);
+    let only = [("Range", "bytes=2000000-"), ("Cache-Control", "only-if-cached")];
+    assert_eq!(larder.get_with("/video", &only).status, 504);
+    origin.come_back();
+    assert_part(&range_of(&larder, "bytes=2000000-2000009"), 1, 2_000_000..=2_000_009);
+}
+
+#[test]
+fn long_bodies_are_asked_for_by_the_block() {
+    let total = 20 << 20;
+    let (origin, _) = origin(total);
+    let larder = Larder::configured(
+        "storage.disk.size = \"256MiB\"\n[[site]]\norigin = \"{origin}\"",
+        &origin,
+    );
+    let all = range_of(&larder, "bytes=0-");
+    assert_eq!((all.status, all.body.len(), all.cut), (206, total, false));
+    assert!(all.body == body(1, total));
+    let block = 8 << 20;
+    let ends = |at: usize| format!("bytes={}-{}", at * block, ((at + 1) * block).min(total) - 1);
+    assert_eq!(asked_ranges(&origin), [0, 1, 2].map(ends));
+    assert!(range_of(&larder, "bytes=1-").is_hit());
+}
+
+#[test]
+fn whatever_ranges_are_asked_for_in_whatever_order_the_bytes_are_of_one_version() {
+    let (origin, version) = origin(TOTAL);
+    let mut larder = Larder::before(&origin);
+    let bodies: Vec<Vec<u8>> = (0..8).map(|version| body(version, TOTAL)).collect();
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut chance = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below as u64) as usize
+    };
+    let mut hits = 0;
+    for turn in 0..400 {
+        match chance(60) {
+            0 => version.store((1 + turn / 60) as u64, Ordering::Relaxed),
+            1 => drop(larder.ask("POST", "/video", &[])),
+            2 => larder.turn_clock(1000),
+            3 if chance(4) == 0 => {
+                larder.settle();
+                larder.kill_and_restart();
+            }
+            _ => {}
+        }
+        let first = chance(TOTAL);
+        let last = (first + chance(300_000)).min(TOTAL - 1);
+        let (range, expected) = match chance(8) {
+            0 => (format!("bytes=-{}", last - first + 1), TOTAL - 1 - (last - first)..=TOTAL - 1),
+            1 => (format!("bytes={first}-"), first..=TOTAL - 1),
+            _ => (format!("bytes={first}-{last}"), first..=last),
+        };
+        let part = range_of(&larder, &range);
+        hits += usize::from(part.is_hit());
+        let tag = part.field("etag").unwrap().trim_matches('"').parse::<usize>().unwrap();
+        assert!(!part.cut && part.status == 206, "{range}: {} {}", part.status, part.cache());
+        assert!(part.body == bodies[tag][expected], "{range} of {tag} at {turn}");
+    }
+    assert!(hits > 50, "only {hits} hits");
+}
