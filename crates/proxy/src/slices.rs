@@ -204,12 +204,8 @@ impl Slices {
                 Trouble::Refused => Error::OriginDropped,
             };
             self.arrive(range.clone()).await.map_err(failed)?;
-            match self.file.read(range.start).await {
-                Ok(mut bytes) if !bytes.is_empty() => {
-                    let most = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-                    bytes.truncate(most);
-                    return Ok(bytes);
-                }
+            match self.file.read(range.start, range.end - range.start).await {
+                Ok(bytes) if !bytes.is_empty() => return Ok(bytes),
                 // What is found damaged is a gap from now on.
                 _ if damaged < TRIES => damaged += 1,
                 _ => return Err(Error::OriginDropped),

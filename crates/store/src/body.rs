@@ -130,10 +130,7 @@ impl Chunks {
             Source::InMemory(bytes) => Ok(bytes.take().filter(|chunk| !chunk.is_empty())),
             Source::OnDisk(_, range) if range.is_empty() => Ok(None),
             Source::OnDisk(file, range) => {
-                let mut chunk = file.read(range.start).await?;
-                // What is left of a range may be more than a usize, a chunk never is.
-                let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-                chunk.truncate(left);
+                let chunk = file.read(range.start, range.end - range.start).await?;
                 range.start += chunk.len() as u64;
                 if chunk.is_empty() {
                     Err(std::io::ErrorKind::UnexpectedEof.into())

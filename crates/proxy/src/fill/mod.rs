@@ -342,7 +342,7 @@ impl Reader {
     }
 
     async fn read_from(&mut self, file: &Arc<LargeFile>) -> Next {
-        match file.read(self.offset).await {
+        match file.read(self.offset, u64::MAX).await {
             Ok(data) if !data.is_empty() => {
                 self.offset += data.len() as u64;
                 Next::Data(data)

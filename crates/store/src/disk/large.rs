@@ -14,16 +14,20 @@ use super::format::LARGE;
 use super::larges::Larges;
 use super::pool::Pool;
 use super::reply::{Answer, Reply, reply};
-use super::slice_map::{ENTRY_BYTES, Kept, SliceMap, begin_of, slices};
+use super::slice_map::{ENTRY_BYTES, Kept, SliceMap, slices};
 use bytes::Bytes;
 use policy::partial::SLICE_BYTES;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A slice of a body has so many bytes, but for the last.
 pub(crate) const SLICE: usize = SLICE_BYTES as usize;
+/// Slices that are read at once: 256 KiB. Fewer and longer writes cost less, and wake clients less
+/// often; longer ones than this gain little, and each slow client holds as much.
+const MOST_SLICES: usize = 4;
 const PAGE: usize = 4096;
 /// The longest head that is read, in bytes.
 const MAX_HEAD: usize = 1 << 20;
@@ -53,6 +57,17 @@ struct Growth {
     sums: Vec<u64>,
     state: State,
     waiting: Vec<Answer<()>>,
+}
+
+/// Slices that are read together.
+struct Slices {
+    /// Where they begin in the body.
+    begin: u64,
+    /// Bytes of all.
+    length: usize,
+    sums: Box<[u64]>,
+    /// What is wanted of the body, as far as they have it.
+    wanted: Range<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,20 +224,21 @@ impl LargeFile {
         self.len() == 0
     }
 
-    /// The next piece of the body from an offset on, at most 64 KiB; an empty one at its end.
-    /// Waits for what is still on its way.
+    /// The next piece of the body from an offset on, at most `most` bytes and 256 KiB; an empty one
+    /// at its end. Waits for what is still on its way.
     ///
     /// # Errors
     /// If the disk fails, the bytes are damaged, or whoever wrote the body gave it up.
-    pub async fn read(self: &Arc<LargeFile>, offset: u64) -> io::Result<Bytes> {
+    pub async fn read(self: &Arc<LargeFile>, offset: u64, most: u64) -> io::Result<Bytes> {
         while let Some(more) = self.more(offset)? {
             more.await;
         }
-        if let Some(slice) = self.slice_if_cached(offset)? {
-            return Ok(slice);
+        let Some(slices) = self.slices(offset, most) else { return Ok(Bytes::new()) };
+        if let Some(piece) = self.piece_if_cached(&slices)? {
+            return Ok(piece);
         }
         let file = self.clone();
-        self.on_pool(move || file.slice(offset)).await
+        self.on_pool(move || file.piece(&slices)).await
     }
 
     /// Does on a thread of the pool what waits for the disk.
@@ -249,54 +265,68 @@ impl LargeFile {
         }
     }
 
-    /// Of the slice at an offset: its begin, its length and its checksum; of a body with gaps, of
-    /// what is there of it.
-    fn of_slice(&self, offset: u64) -> Option<(u64, usize, u64)> {
+    /// What to read for `most` bytes from an offset on, which is never nothing; nothing at the end,
+    /// and where bytes are missing.
+    fn slices(&self, offset: u64, most: u64) -> Option<Slices> {
         if let Some(map) = &self.map {
-            let (begin, kept) = (begin_of(offset), map.kept(offset));
-            let there = begin + u64::from(kept.from)..begin + u64::from(kept.to);
-            return there.contains(&offset).then_some((there.start, kept.len() as usize, kept.sum));
+            let (begin, length, sums) = map.stretch(offset, MOST_SLICES)?;
+            let wanted = offset..(begin + length as u64).min(offset.saturating_add(most.max(1)));
+            return Some(Slices { begin, length, sums, wanted });
         }
         let growth = self.lock();
+        let wanted = offset..growth.bytes.min(offset.saturating_add(most.max(1)));
         let begin = offset - offset % SLICE as u64;
-        let length = growth.bytes.saturating_sub(begin).min(SLICE as u64) as usize;
-        let sum = growth.sums.get((begin / SLICE as u64) as usize)?;
-        (offset < growth.bytes).then_some((begin, length, *sum))
+        let first = (begin / SLICE as u64) as usize;
+        let count = wanted.end.saturating_sub(begin).div_ceil(SLICE as u64);
+        let last = growth.sums.len().min(first + (count as usize).min(MOST_SLICES));
+        let sums = growth.sums.get(first..last).filter(|sums| !sums.is_empty())?.into();
+        let length = growth.bytes.saturating_sub(begin).min(((last - first) * SLICE) as u64);
+        (!wanted.is_empty()).then_some(Slices { begin, length: length as usize, sums, wanted })
     }
 
-    fn slice_if_cached(&self, offset: u64) -> io::Result<Option<Bytes>> {
-        let Some((begin, length, sum)) = self.of_slice(offset) else {
-            return Ok(Some(Bytes::new()));
-        };
-        let mut slice = vec![0; length];
-        match self.file.read_at_if_cached(&mut slice, self.at + begin) {
-            true => self.checked(slice, sum, (offset, begin)).map(Some),
+    fn piece_if_cached(&self, slices: &Slices) -> io::Result<Option<Bytes>> {
+        let mut piece = vec![0; slices.length];
+        match self.file.read_at_if_cached(&mut piece, self.at + slices.begin) {
+            true => self.checked(piece, slices).map(Some),
             false => Ok(None),
         }
     }
 
-    /// The slice at an offset from there on; waits for the disk.
-    pub(crate) fn slice(&self, offset: u64) -> io::Result<Bytes> {
-        let Some((begin, length, sum)) = self.of_slice(offset) else { return Ok(Bytes::new()) };
-        let mut slice = vec![0; length];
-        let read = self.file.read_at(&mut slice, self.at + begin)?;
-        slice.truncate(read);
-        self.checked(slice, sum, (offset, begin))
+    fn piece(&self, slices: &Slices) -> io::Result<Bytes> {
+        let mut piece = vec![0; slices.length];
+        let read = self.file.read_at(&mut piece, self.at + slices.begin)?;
+        piece.truncate(read);
+        self.checked(piece, slices)
     }
 
-    fn checked(&self, slice: Vec<u8>, sum: u64, (offset, begin): (u64, u64)) -> io::Result<Bytes> {
-        let from = (offset - begin) as usize;
-        if xxh3_64_with_seed(&slice, self.seed) != sum || from > slice.len() {
+    /// The slice at an offset from there on; waits for the disk.
+    pub(crate) fn slice(&self, offset: u64) -> io::Result<Bytes> {
+        self.slices(offset, 1).map_or(Ok(Bytes::new()), |slices| self.piece(&slices))
+    }
+
+    /// What is wanted of a piece, as far as its slices are good.
+    fn checked(&self, mut piece: Vec<u8>, slices: &Slices) -> io::Result<Bytes> {
+        let is_good = |(slice, sum): (&[u8], &u64)| xxh3_64_with_seed(slice, self.seed) == *sum;
+        let good = piece.chunks(SLICE).zip(&slices.sums).take_while(|pair| is_good(*pair)).count();
+        if good < slices.sums.len() {
+            let damaged = slices.begin + (good * SLICE) as u64;
             match &self.map {
                 // It is a gap from now on, unless something else is there meanwhile.
-                Some(map) if map.kept(offset).sum == sum => map.set(offset, Kept::default()),
+                Some(map) if map.kept(damaged).sum == slices.sums[good] => {
+                    map.set(damaged, Kept::default());
+                }
                 Some(_) => {}
                 // The next who looks for it finds nothing.
                 None => self.larges.is_found_damaged(self.number),
             }
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a damaged slice"));
+            piece.truncate(good * SLICE);
         }
-        Ok(Bytes::from(slice).slice(from..))
+        let from = (slices.wanted.start - slices.begin) as usize;
+        let end = piece.len().min((slices.wanted.end - slices.begin) as usize);
+        match from < end {
+            true => Ok(Bytes::from(piece).slice(from..end)),
+            false => Err(io::Error::new(io::ErrorKind::InvalidData, "a damaged slice")),
+        }
     }
 
     /// Writes the next slice; waits for the disk. All slices but the last are full.

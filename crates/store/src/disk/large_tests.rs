@@ -52,7 +52,7 @@ fn store(disk: &Disk, key: &Key, answered: u64, body: &[u8]) -> bool {
 fn read(file: &Arc<LargeFile>, mut offset: u64) -> io::Result<Vec<u8>> {
     let mut whole = Vec::new();
     loop {
-        let piece = wait_for(file.read(offset))?;
+        let piece = wait_for(file.read(offset, u64::MAX))?;
         if piece.is_empty() {
             return Ok(whole);
         }
@@ -132,6 +132,21 @@ fn a_body_is_read_while_it_is_written() {
 }
 
 #[test]
+fn a_piece_is_what_was_asked_for_and_whole_slices_at_the_most() {
+    let device = device();
+    let disk = open(&device);
+    let whole = body(400_000);
+    let file = write(&disk, &key("http", "/"), &whole).unwrap();
+    let piece = |offset, most| wait_for(file.read(offset, most)).unwrap();
+    let most = 256 << 10;
+    assert!(piece(0, u64::MAX) == whole[..most]);
+    assert!(piece(65_535, 2) == whole[65_535..65_537], "it lies in two slices");
+    assert!(piece(70_000, u64::MAX) == whole[70_000..(64 << 10) + most]);
+    assert!(piece(399_990, 100) == whole[399_990..]);
+    assert!(piece(400_000, 1).is_empty());
+}
+
+#[test]
 fn a_dropped_writer_leaves_nothing_and_its_readers_hear_it() {
     let device = device();
     let disk = open(&device);
@@ -139,7 +154,7 @@ fn a_dropped_writer_leaves_nothing_and_its_readers_hear_it() {
     wait_for(writer.write(Bytes::from(body(100_000)))).unwrap();
     let file = writer.file().clone();
     drop(writer);
-    assert!(wait_for(file.read(70_000)).is_err());
+    assert!(wait_for(file.read(70_000, u64::MAX)).is_err());
     // A thread of the pool removes it.
     let begun = std::time::Instant::now();
     while disk.stats().large_bytes > 0 && begun.elapsed() < PATIENCE {
@@ -173,7 +188,7 @@ fn damage_is_an_error_of_its_slice_or_a_miss() {
     device.damage(".body", 0.5);
     let disk = open(&device);
     let at_tail = find(&disk, &root).map(|file| {
-        assert!(wait_for(file.read(0)).is_ok(), "the first half is as it was");
+        assert!(wait_for(file.read(0, u64::MAX)).is_ok(), "the first half is as it was");
         assert!(read(&file, 0).is_err());
     });
     assert!(at_tail.is_some() || disk.stats().corrupt_records == 1);

@@ -338,7 +338,7 @@ fn whole(stored: &Stored) -> Option<Vec<u8>> {
     let DiskBody::File(file) = &stored.body else { return Some(body_of(stored).to_vec()) };
     let mut whole = Vec::new();
     loop {
-        let piece = wait_for(file.read(whole.len() as u64)).ok()?;
+        let piece = wait_for(file.read(whole.len() as u64, u64::MAX)).ok()?;
         if piece.is_empty() {
             return Some(whole);
         }

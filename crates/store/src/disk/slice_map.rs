@@ -95,6 +95,28 @@ impl SliceMap {
         self.lock().at(offset)
     }
 
+    /// What is there from the begin of a stretch that has an offset on, up to so many slices: its
+    /// begin, its length, and the checksum of each; nothing if the byte is missing.
+    pub fn stretch(&self, offset: u64, most: usize) -> Option<(u64, usize, Box<[u64]>)> {
+        let state = self.lock();
+        let there = state.there(offset);
+        if !there.contains(&offset) {
+            return None;
+        }
+        let (mut end, mut sums) = (there.end, vec![state.at(offset).sum]);
+        // Only what begins where its slice does can be told from what follows it.
+        while there.start % SLICE as u64 == 0 && sums.len() < most && end < self.total {
+            let next = state.there(end);
+            if next.start != end || next.is_empty() {
+                break;
+            }
+            sums.push(state.at(end).sum);
+            end = next.end;
+        }
+        // At most so many slices.
+        Some((there.start, (end - there.start) as usize, sums.into()))
+    }
+
     /// Notes what is there of the slice that has an offset, and tells those who wait.
     pub fn set(&self, offset: u64, kept: Kept) {
         let mut state = self.lock();

@@ -63,7 +63,7 @@ fn fill(disk: &Disk, file: &Arc<LargeFile>, range: Range<u64>, stops: u64) -> Op
 fn read(file: &Arc<LargeFile>, from: u64) -> Vec<u8> {
     let mut there = Vec::new();
     loop {
-        match wait_for(file.read(from + there.len() as u64)) {
+        match wait_for(file.read(from + there.len() as u64, u64::MAX)) {
             Ok(piece) if !piece.is_empty() => there.extend_from_slice(&piece),
             Ok(_) | Err(_) => return there,
         }
