@@ -3,6 +3,7 @@
 //! Readers ask for a range and get chunks; they need not know where the bytes lie. A body in
 //! memory is one shared buffer, so that a hit copies nothing; one on disk is read piece by piece.
 
+use crate::cost::{ARC_BYTES, SHARED_BYTES, block};
 use crate::disk::LargeFile;
 use bytes::Bytes;
 use std::ops::Range;
@@ -104,7 +105,8 @@ impl Body {
 
     /// The bytes of memory that it holds.
     pub(crate) fn footprint(&self) -> usize {
-        self.in_memory().map_or(0, Bytes::len)
+        let counted = block(ARC_BYTES + size_of::<Counted>()) + SHARED_BYTES;
+        self.in_memory().map_or(0, |bytes| counted + block(bytes.len()))
     }
 
     /// The chunks of a range of offsets, which must lie within the body.

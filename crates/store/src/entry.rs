@@ -1,6 +1,7 @@
 //! One stored response, ready to be written, and its forms in other content codings.
 
 use crate::body::Body;
+use crate::cost::{ARC_BYTES, SHARED_BYTES, block};
 use bytes::Bytes;
 use policy::coding::Coding;
 use policy::meta::Meta;
@@ -78,9 +79,9 @@ impl Made {
     /// The bytes it holds in memory, its places in tables included.
     pub(crate) fn footprint(&self) -> usize {
         // The table of all forms counts for each of them: that is simple, and never too little.
-        let table = size_of::<[OnceLock<Made>; Coding::ALL.len()]>();
+        let table = block(size_of::<[OnceLock<Made>; Coding::ALL.len()]>());
         match self {
-            Made::Form(form) => table + form.head.len() + form.body.footprint(),
+            Made::Form(form) => table + shared_block(&form.head) + form.body.footprint(),
             Made::NotShorter => table,
         }
     }
@@ -138,10 +139,10 @@ impl Entry {
 
     /// The bytes it holds in memory, its own size included.
     pub(crate) fn footprint(&self) -> usize {
-        size_of::<Entry>() - size_of::<Meta>()
-            + self.meta.footprint()
-            + self.heads.full.len()
-            + self.heads.not_modified.len()
+        block(ARC_BYTES + size_of::<Entry>())
+            + block(self.meta.footprint() - size_of::<Meta>())
+            + shared_block(&self.heads.full)
+            + shared_block(&self.heads.not_modified)
             + self.coded_head_bytes()
             + self.forms.footprint()
             + self.body.footprint()
@@ -152,9 +153,13 @@ impl Entry {
         let Heads { not_modified, not_modified_coded, .. } = &self.heads;
         match not_modified.as_ptr() == not_modified_coded.as_ptr() {
             true => 0,
-            false => not_modified_coded.len(),
+            false => shared_block(not_modified_coded),
         }
     }
+}
+
+fn shared_block(bytes: &Bytes) -> usize {
+    SHARED_BYTES + block(bytes.len())
 }
 
 /// What an entry is made of.

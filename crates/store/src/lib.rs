@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod cost;
 pub mod disk;
 mod door;
 mod entry;

@@ -57,6 +57,9 @@ pub struct Departure {
 }
 
 impl Scopes {
+    /// Bytes of one place of the table.
+    pub const PLACE_BYTES: usize = size_of::<(u64, Slot)>() + 1;
+
     /// The value of the counter.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)

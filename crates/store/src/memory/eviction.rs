@@ -53,8 +53,9 @@ struct Ghosts {
 }
 
 impl Slot {
-    /// Bytes of a slot on the heap, with its places in a queue and among the ghosts.
-    pub const FOOTPRINT: usize = size_of::<Slot>() + 16 + 2 * size_of::<usize>() + 32;
+    /// Bytes of a slot on the heap, with its places in a queue and among the ghosts, all of which
+    /// may be as much again while they grow.
+    pub const FOOTPRINT: usize = size_of::<Slot>() + 16 + 2 * size_of::<usize>() + 34;
 
     pub fn new(hash: u64, uses: u8) -> Slot {
         Slot {

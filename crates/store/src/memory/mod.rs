@@ -5,6 +5,7 @@
 
 mod eviction;
 
+use crate::cost::block;
 use crate::door::{Limits, Lookup};
 use crate::entry::{Entry, Made};
 use crate::scopes::Scopes;
@@ -248,12 +249,11 @@ fn is_later(kept: &Kept, entry: &Entry) -> bool {
     kept.entry.meta.life.answered > entry.meta.life.answered
 }
 
-/// What an entry costs beside itself: its key, its places in the tables and their slack, the
-/// counters of two `Arc`s, its slot, its URL's slot, and what the allocator rounds up.
+/// What an entry costs beside itself: its key, its places in the tables and their slack, its slot,
+/// and its URL's slot.
 fn bookkeeping(key: &Key) -> usize {
     const TABLE_SLACK: usize = 2; // tables are at least half full, once they have grown
-    const ALLOCATIONS: usize = 8 * 16;
-    let key_bytes = key.as_ref().bytes().len();
-    let places = size_of::<Resident>() + 1 + size_of::<[u64; 3]>();
-    key_bytes + TABLE_SLACK * places + size_of::<Kept>() + Slot::FOOTPRINT + ALLOCATIONS
+    let places = size_of::<Resident>() + 1 + Scopes::PLACE_BYTES;
+    let own = block(key.as_ref().bytes().len()) + block(size_of::<Kept>()) + Slot::FOOTPRINT;
+    own + TABLE_SLACK * places
 }
