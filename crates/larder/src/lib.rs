@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod disk_tier;
+mod free_memory;
 pub mod log;
 mod open_files;
 pub mod random;

@@ -1,5 +1,6 @@
 //! The threads of the data path: one a core, each with a runtime of its own.
 
+use crate::free_memory;
 use anyhow::Context;
 use proxy::core::Shared;
 use proxy::{Drained, Listeners, serve_core};
@@ -77,6 +78,8 @@ enum Wish {
     Stop(&'static str),
     /// To read the configuration again.
     Reload,
+    /// Nothing: it is time to tidy up.
+    Pause,
 }
 
 impl Signals {
@@ -95,7 +98,7 @@ impl Signals {
     }
 
     /// Waits for one that asks to stop; gives its name. Each SIGHUP before has `reload` run. A
-    /// second one ends the process at once.
+    /// second one ends the process at once. Meanwhile free memory is given back.
     ///
     /// # Errors
     /// When no thread can be had to wait for the second.
@@ -104,10 +107,11 @@ impl Signals {
             match self.next() {
                 Wish::Stop(name) => break name,
                 Wish::Reload => reload(),
+                Wish::Pause => free_memory::give_back(),
             }
         };
         std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-            while self.next() == Wish::Reload {}
+            while !matches!(self.next(), Wish::Stop(_)) {}
             tracing::warn!("a second signal: stopping at once");
             std::process::exit(1);
         })?;
@@ -121,6 +125,7 @@ impl Signals {
                 _ = terminate.recv() => Wish::Stop("SIGTERM"),
                 _ = interrupt.recv() => Wish::Stop("SIGINT"),
                 _ = hang_up.recv() => Wish::Reload,
+                () = tokio::time::sleep(free_memory::EVERY) => Wish::Pause,
             }
         })
     }
