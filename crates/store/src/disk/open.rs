@@ -135,10 +135,22 @@ impl Hasher for Same {
     }
 }
 
+/// Hashes of keys and variants, in many small tables: one alone would hold half as much again
+/// whenever it grows.
+struct Seen([HashSet<u64, BuildHasherDefault<Same>>; 256]);
+
+impl Seen {
+    /// Takes a hash in; says whether it is new.
+    fn insert(&mut self, identity: u64) -> bool {
+        // The tables themselves look at the lowest and the highest bits.
+        self.0[(identity >> 40) as u8 as usize].insert(identity)
+    }
+}
+
 /// Picks the newest record of each key and variant.
 struct Newest<'a> {
     shared: &'a Shared,
-    seen: HashSet<u64, BuildHasherDefault<Same>>,
+    seen: Seen,
     /// Bytes of large files of which no record was met yet.
     larges: FoundLarges,
     /// Bodies that an Update stands for, which lie in older segments.
@@ -147,7 +159,8 @@ struct Newest<'a> {
 
 impl<'a> Newest<'a> {
     fn new(shared: &'a Shared, larges: FoundLarges) -> Newest<'a> {
-        Newest { shared, larges, seen: HashSet::default(), bodies: HashMap::default() }
+        let seen = Seen(std::array::from_fn(|_| HashSet::default()));
+        Newest { shared, larges, seen, bodies: HashMap::default() }
     }
 
     /// Takes the records of the next older segment.
