@@ -29,4 +29,5 @@ mod sites_and_rules;
 mod staleness;
 mod streams;
 mod tls;
+mod unwritable_disk;
 mod validation;
