@@ -16,10 +16,15 @@ const SIZE: u64 = 8 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn open(device: &FaultyDevice) -> Arc<Disk> {
+    open_with(device, 2)
+}
+
+/// Without readers, what a thread of the pool would do is done at once.
+fn open_with(device: &FaultyDevice, readers: usize) -> Arc<Disk> {
     let settings = Settings {
         size_bytes: SIZE,
         segment_bytes: 64 << 10,
-        readers: 2,
+        readers,
         ..settings(&Hands::default())
     };
     Disk::open(Arc::new(device.clone()), settings).unwrap()
@@ -149,7 +154,7 @@ fn a_piece_is_what_was_asked_for_and_whole_slices_at_the_most() {
 #[test]
 fn a_dropped_writer_leaves_nothing_and_its_readers_hear_it() {
     let device = device();
-    let disk = open(&device);
+    let disk = open_with(&device, 0);
     let mut writer = disk.begin_large(&key("http", "/")).unwrap();
     wait_for(writer.write(Bytes::from(body(100_000)))).unwrap();
     let file = writer.file().clone();
