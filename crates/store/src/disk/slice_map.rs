@@ -105,7 +105,7 @@ impl SliceMap {
         }
         let (mut end, mut sums) = (there.end, vec![state.at(offset).sum]);
         // Only what begins where its slice does can be told from what follows it.
-        while there.start % SLICE as u64 == 0 && sums.len() < most && end < self.total {
+        while there.start.is_multiple_of(SLICE as u64) && sums.len() < most && end < self.total {
             let next = state.there(end);
             if next.start != end || next.is_empty() {
                 break;
