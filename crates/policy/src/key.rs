@@ -18,6 +18,22 @@ pub struct Key(Box<[u8]>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyRef<'a>(&'a [u8]);
 
+/// What a key says, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// The scheme.
+    pub scheme: &'a [u8],
+    /// The port with its colon; empty where it is the scheme's own.
+    pub port: &'a [u8],
+    /// The host without port.
+    pub hostname: &'a [u8],
+    /// Path and query, as they count.
+    pub target: &'a [u8],
+    /// What the rule adds: values of headers and cookies among them, so not to be shown. Empty where
+    /// it adds nothing.
+    pub added: &'a [u8],
+}
+
 /// Parts of a key are ended by this byte, which no host, target, header or cookie value holds.
 const END: u8 = 0;
 
@@ -54,6 +70,22 @@ impl<'a> KeyRef<'a> {
     /// An owned copy.
     pub fn to_key(self) -> Key {
         Key(self.0.into())
+    }
+
+    /// What it says.
+    pub fn parts(self) -> Parts<'a> {
+        fn next<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+            let end = rest.iter().position(|&b| b == END).unwrap_or(rest.len());
+            let part = &rest[..end];
+            *rest = rest.get(end + 1..).unwrap_or_default();
+            part
+        }
+        let mut rest = self.0;
+        let origin = next(&mut rest);
+        let (scheme, port) =
+            origin.split_at(origin.iter().position(|&b| b == b':').unwrap_or(origin.len()));
+        let (hostname, target) = (next(&mut rest), next(&mut rest));
+        Parts { scheme, port, hostname, target, added: rest }
     }
 
     /// The part that names the URL, whatever the scheme and port and the rule's parts: the
@@ -169,6 +201,24 @@ mod tests {
 
     fn globs(patterns: &[&str]) -> Vec<Glob> {
         patterns.iter().map(|p| Glob::new(p)).collect()
+    }
+
+    #[test]
+    fn a_key_says_what_it_was_made_of() {
+        let parts = KeyParts { version: "v2".into(), ..KeyParts::default() };
+        let with_version = Rule { key: parts, ..Rule::default() };
+        for (host, target, rule, said) in [
+            ("a.b", "/p?x", &Rule::default(), ["http", "", "a.b", "/p?x", ""]),
+            ("[::1]:81", "/", &Rule::default(), ["http", ":81", "[::1]", "/", ""]),
+            ("a.b", "/", &with_version, ["http", "", "a.b", "/", "v2\0"]),
+        ] {
+            let key = key(&request(host, target, &[]), rule);
+            let Parts { scheme, port, hostname, target, added } = key.as_ref().parts();
+            let found = [scheme, port, hostname, target, added];
+            assert_eq!(found, said.map(str::as_bytes), "{key:?}");
+        }
+        let junk = Key::from_bytes(b"junk");
+        assert_eq!(junk.as_ref().parts().scheme, b"junk");
     }
 
     #[test]

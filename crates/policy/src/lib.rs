@@ -26,6 +26,7 @@ pub mod name;
 pub mod negotiate;
 pub mod partial;
 pub mod path;
+pub mod prefix;
 pub mod preset;
 pub mod purge;
 pub mod range;

@@ -1,7 +1,7 @@
 //! The one door of the store.
 
 use crate::body::Body;
-use crate::disk::{Disk, DiskBody, DiskStats, Found, LargeFile, Stored};
+use crate::disk::{Disk, DiskBody, DiskStats, Found, LargeFile, Stored, place};
 use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::scopes::{Departure, Latest, Scopes};
@@ -243,7 +243,7 @@ impl Store {
 
     /// Notes that a request for this key leaves for the origin now.
     pub fn depart(&self, key: KeyRef<'_>) -> Departure {
-        self.scopes.depart(self.hash(key.url()), self.born)
+        self.scopes.depart(self.url_hash(key.url()), self.born)
     }
 
     /// Begins to take a body. `announced` is its claimed length.
@@ -271,6 +271,20 @@ impl Store {
 
     pub(crate) fn disk(&self) -> Option<&Arc<Disk>> {
         self.disk.as_ref()
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The place of a URL in the order of all that is stored.
+    pub(crate) fn place_of(&self, url: &[u8]) -> u64 {
+        place(self.url_hash(url))
+    }
+
+    /// The hash of a key and variant.
+    pub(crate) fn identity(&self, key: &Key, variant: &Variant) -> u64 {
+        self.hasher.hash_one((key, variant))
     }
 
     /// Keeps a stored response under new metadata, after a 304 or a HEAD; the bodies are shared,
@@ -327,7 +341,7 @@ impl Store {
     /// validated before use. Says whether there was any. `url` is [`policy::key::url_scope`]'s.
     pub fn invalidate(&self, url: &[u8]) -> bool {
         // The counter first: what is put on disk meanwhile sees it, or comes before and is marked.
-        let invalid = self.scopes.invalidate(self.hash(url));
+        let invalid = self.scopes.invalidate(self.url_hash(url));
         let on_disk = self.disk.as_ref().is_some_and(|disk| disk.invalidate(url));
         invalid || on_disk
     }
@@ -381,7 +395,7 @@ impl Store {
         departure: &Departure,
         of: &Meta,
     ) -> bool {
-        let identity = self.hasher.hash_one((key, &meta.variant));
+        let identity = self.identity(key, &meta.variant);
         let new = Latest { identity, answered: meta.life.answered, body };
         departure.may_store(new, of.life.answered)
     }
@@ -404,6 +418,12 @@ impl Store {
 
     fn hash(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash_one(bytes)
+    }
+
+    /// The hash of a URL scope: the one that the disk has of it, so that both tiers list what they
+    /// hold in one order.
+    fn url_hash(&self, url: &[u8]) -> u64 {
+        self.disk.as_ref().map_or_else(|| self.hash(url), |disk| disk.url_hash(url))
     }
 }
 

@@ -48,6 +48,11 @@ impl Forms {
         self.0.get()?[coding as usize].get()
     }
 
+    /// Whether there is a form in that coding.
+    pub(crate) fn has(&self, coding: Coding) -> bool {
+        matches!(self.get(coding), Some(Made::Form(_)))
+    }
+
     /// Takes those forms of others that it does not have, with heads that `head` makes of the coding
     /// and the body's length.
     pub(crate) fn take_over(&self, others: &Forms, head: impl Fn(Coding, u64) -> Bytes) {

@@ -125,9 +125,16 @@ pub(crate) struct Index {
     shards: Box<[Mutex<Shard>]>,
 }
 
+/// The place of a URL in the order of all that is stored, by the hash of its scope.
+pub(crate) fn place(url: u64) -> u64 {
+    (url >> 56) << 32 | u64::from(url as u32)
+}
+
 /// The part of the index for some URLs.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
+    /// Which of the shards it is.
+    number: u64,
     slots: HashTable<Slot>,
     waiting: HashMap<u64, Vec<Arc<Op>>, foldhash::fast::FixedState>,
 }
@@ -135,7 +142,11 @@ pub(crate) struct Shard {
 impl Index {
     /// An empty index.
     pub fn new() -> Index {
-        Index { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Index {
+            shards: (0..SHARDS as u64)
+                .map(|number| Mutex::new(Shard { number, ..Shard::default() }))
+                .collect(),
+        }
     }
 
     /// The shard of a URL, locked.
@@ -148,17 +159,28 @@ impl Index {
         self.shards.iter().map(|shard| lock(shard).slots.len()).sum()
     }
 
-    /// All slots from a place on, each with its place: in the order of hashes, shard after shard. A
-    /// place stays what it is whatever comes and goes.
-    pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, Slot)> {
-        let first = (place >> 32) as usize;
-        self.shards.iter().enumerate().skip(first).flat_map(move |(number, shard)| {
-            let of = |slot: &Slot| ((number as u64) << 32 | u64::from(slot.0[0]), *slot);
-            let mut slots: Vec<(u64, Slot)> = lock(shard).slots.iter().map(of).collect();
-            slots.retain(|(at, _)| *at >= place);
-            slots.sort_unstable_by_key(|(at, _)| *at);
-            slots
+    /// The places at which anything is stored or waits, from one on: in order, each once. A place
+    /// stands for a URL, and by chance for another beside it; it stays what it is whatever comes and
+    /// goes. Each shard is locked once, when it is come to.
+    pub fn places(&self, from: u64) -> impl Iterator<Item = u64> {
+        let first = (from >> 32) as usize;
+        self.shards.iter().skip(first).flat_map(move |shard| {
+            let mut places: Vec<u64> = {
+                let shard = lock(shard);
+                let number = shard.number << 32;
+                let stored = shard.slots.iter().map(|slot| number | u64::from(slot.0[0]));
+                stored.chain(shard.waiting.keys().map(|url| place(*url))).collect()
+            };
+            places.retain(|at| *at >= from);
+            places.sort_unstable();
+            places.dedup();
+            places
         })
+    }
+
+    /// The shard of a place, locked.
+    pub fn shard_at(&self, place: u64) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[(place >> 32) as usize % SHARDS])
     }
 
     /// Takes out all slots of a segment, and says how many there were.
@@ -189,6 +211,13 @@ impl Shard {
     pub fn of_url(&self, url: u64) -> impl Iterator<Item = Slot> {
         let bits = url as u32;
         self.slots.iter_hash(table_hash(bits)).copied().filter(move |slot| slot.0[0] == bits)
+    }
+
+    /// The slots at a place, and what waits there, in order.
+    pub fn at(&self, at: u64) -> (Vec<Slot>, Vec<Arc<Op>>) {
+        let waiting = self.waiting.iter().filter(|(url, _)| place(**url) == at);
+        let waiting = waiting.flat_map(|(_, ops)| ops.iter().cloned()).collect();
+        (self.of_url(at).collect(), waiting)
     }
 
     /// Changes the slots of a URL, but not where they lie.

@@ -60,10 +60,11 @@ pub use device::{Device, DeviceFile, Listed};
 pub use error::OpenError;
 pub use folder::Folder;
 pub use format::Format;
+pub(crate) use index::place;
 pub use large::LargeFile;
 pub use large_writer::LargeWriter;
 pub use look::Stored;
-pub use objects::{Listing, Object};
+pub(crate) use objects::Object;
 pub use offline::{Report, stat, verify};
 pub use op::DiskBody;
 #[cfg(test)]

@@ -1,68 +1,103 @@
-//! Looking in: which responses are stored, page by page.
+//! Looking in: which responses are stored at a place of the index.
 
 use super::index::Slot;
-use super::look::{LoadedBody, load_slot};
+use super::look::{Loaded, LoadedBody, Trouble, body_of, load_slot, look};
+use super::op::{Act, Op};
 use super::shared::Shared;
-use policy::key::Key;
+use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::meta_code;
+use std::sync::Arc;
 
-/// Records that are read for one page at the most, so that a rare prefix does not take for ever.
-const MAX_LOOKED_AT: usize = 20_000;
-
-/// One page of what is stored.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// In the order of their hashes.
-    pub objects: Vec<Object>,
-    /// Where the next page begins; nothing after the last. A page may be empty and not the last.
-    pub next: Option<u64>,
-}
+/// How often a place is looked at again when records move meanwhile.
+const TRIES: usize = 8;
 
 /// One stored response.
 #[derive(Debug)]
-pub struct Object {
-    /// Its key; [`policy::key::KeyRef::url`] of it is its URL.
+pub(crate) struct Object {
+    /// Its key.
     pub key: Key,
     /// What is known of it besides its body.
     pub meta: Meta,
     /// Its URL was made invalid since it was stored.
     pub must_validate: bool,
-    /// Its body is a file of its own.
-    pub is_large: bool,
-    /// Bytes of its record, and of its file.
-    pub bytes: u64,
 }
 
-/// A page of `limit` responses whose URL scope begins with `prefix`; more only where the last
-/// have one URL. What waits to be written is not in it.
-pub(crate) fn objects(shared: &Shared, prefix: &[u8], from: u64, limit: usize) -> Listing {
-    let mut listing = Listing::default();
-    let mut last = None;
-    for (looked_at, (place, slot)) in shared.index.from(from).enumerate() {
-        let is_full = listing.objects.len() >= limit || looked_at >= MAX_LOOKED_AT;
-        // Those of one URL stay together.
-        if is_full && last != Some(place) {
-            listing.next = Some(place);
-            break;
+/// What moved while it was read.
+struct Moved;
+
+/// What is stored at a place under the keys that are wanted, what waits to be written included. What
+/// cannot be read is left out.
+pub(crate) fn objects_at(
+    shared: &Shared,
+    place: u64,
+    wanted: &dyn Fn(KeyRef<'_>) -> bool,
+) -> Vec<Object> {
+    for _ in 0..TRIES {
+        let (slots, waiting) = shared.index.shard_at(place).at(place);
+        if let Ok(objects) = read(shared, &slots, &waiting, wanted) {
+            return objects;
         }
-        last = Some(place);
-        let object = object(shared, slot);
-        listing.objects.extend(object.filter(|o| o.key.as_ref().url().starts_with(prefix)));
     }
-    listing
+    Vec::new()
 }
 
-fn object(shared: &Shared, slot: Slot) -> Option<Object> {
-    let segment = shared.segments.at(slot.lies().segment)?;
-    let loaded = load_slot(shared, slot, &segment, true).ok()?;
-    let mut meta = meta_code::decode(&loaded.meta).ok()?;
-    let mut bytes = u64::from(slot.lies().length);
-    let is_large = slot.lies().is_large;
-    if let LoadedBody::File { bytes: body, .. } = loaded.body {
-        meta.body_bytes = body;
-        bytes += body;
+fn read(
+    shared: &Shared,
+    slots: &[Slot],
+    waiting: &[Arc<Op>],
+    wanted: &dyn Fn(KeyRef<'_>) -> bool,
+) -> Result<Vec<Object>, Moved> {
+    let mut loaded = Vec::new();
+    for slot in slots {
+        let Some(segment) = shared.segments.at(slot.lies().segment) else { return Err(Moved) };
+        match load_slot(shared, *slot, &segment, true) {
+            Ok(record) if wanted(Key::from_bytes(&record.key).as_ref()) => {
+                loaded.push((*slot, record));
+            }
+            Err(Trouble::Gone) => return Err(Moved),
+            Ok(_) | Err(_) => {}
+        }
     }
-    let must_validate = slot.must_validate() || loaded.must_validate;
-    Some(Object { key: Key::from_bytes(&loaded.key), meta, must_validate, is_large, bytes })
+    if waiting.is_empty() {
+        let objects = loaded.iter().map(|(slot, record)| object(shared, *slot, record));
+        return Ok(objects.collect::<Result<Vec<_>, Moved>>()?.into_iter().flatten().collect());
+    }
+    // What waits changes what is written: for those few each key is looked up as a request would.
+    let mut keys: Vec<Key> =
+        loaded.iter().map(|(_, record)| Key::from_bytes(&record.key)).collect();
+    keys.extend(waiting.iter().filter_map(|op| match &op.act {
+        Act::Put { key, .. } | Act::Update { key, .. } => Some(key.clone()),
+        Act::Forget { .. } | Act::Invalidate | Act::MakeRoom { .. } => None,
+    }));
+    keys.retain(|key| wanted(key.as_ref()));
+    keys.sort_unstable_by(|one, other| one.as_ref().bytes().cmp(other.as_ref().bytes()));
+    keys.dedup();
+    let of_key = |key: &Key| {
+        let seen = look(shared, key, true).unwrap_or_default().into_iter();
+        let key = key.clone();
+        seen.map(move |stored| Object {
+            key: key.clone(),
+            meta: stored.meta,
+            must_validate: stored.must_validate,
+        })
+    };
+    Ok(keys.iter().flat_map(of_key).collect())
+}
+
+/// What a record stands for; nothing if it cannot be read.
+fn object(shared: &Shared, slot: Slot, record: &Loaded) -> Result<Option<Object>, Moved> {
+    let Ok(mut meta) = meta_code::decode(&record.meta) else { return Ok(None) };
+    meta.body_bytes = match &record.body {
+        LoadedBody::Here(bytes) => bytes.len() as u64,
+        // No file is opened for a look at the list.
+        LoadedBody::File { bytes, .. } => *bytes,
+        LoadedBody::Elsewhere(_) | LoadedBody::None => match body_of(shared, record, true) {
+            Ok(body) => body.len(),
+            Err(Trouble::Gone) => return Err(Moved),
+            Err(_) => return Ok(None),
+        },
+    };
+    let must_validate = slot.must_validate() || record.must_validate;
+    Ok(Some(Object { key: Key::from_bytes(&record.key), meta, must_validate }))
 }

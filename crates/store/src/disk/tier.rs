@@ -5,7 +5,7 @@ use super::error::OpenError;
 use super::large::LargeFile;
 use super::large_writer::LargeWriter;
 use super::look::{Stored, WouldWait, look};
-use super::objects::{Listing, objects};
+use super::objects::{Object, objects_at};
 use super::op::{Act, DiskBody};
 use super::open::open;
 use super::record::MAX_RECORD;
@@ -13,7 +13,7 @@ use super::shared::{InUse, Settings, Shared};
 use super::slice_writer::{self, SliceWriter};
 use super::stats::{DiskStats, count};
 use policy::fields::Fields;
-use policy::key::Key;
+use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::vary::Variant;
 use std::fmt;
@@ -240,10 +240,24 @@ impl Disk {
         }
     }
 
-    /// A page of what is stored, of URLs whose scope begins with `prefix`; `from` is 0 or
-    /// [`Listing::next`]. Reads records: not for threads that must not wait.
-    pub fn objects(&self, prefix: &[u8], from: u64, limit: usize) -> Listing {
-        objects(&self.shared, prefix, from, limit)
+    /// The places at which anything is stored, from one on, in order.
+    pub(crate) fn places(&self, from: u64) -> impl Iterator<Item = u64> {
+        self.shared.index.places(from)
+    }
+
+    /// What is stored at a place under keys for which `wanted` says so. Reads records: not for
+    /// threads that must not wait.
+    pub(crate) fn objects_at(
+        &self,
+        place: u64,
+        wanted: &dyn Fn(KeyRef<'_>) -> bool,
+    ) -> Vec<Object> {
+        objects_at(&self.shared, place, wanted)
+    }
+
+    /// The hash of a URL scope in this folder, whose order is that of places.
+    pub(crate) fn url_hash(&self, url: &[u8]) -> u64 {
+        self.shared.url_hash(url)
     }
 
     /// Sizes now, and counts.

@@ -299,23 +299,62 @@ fn a_foreign_folder_is_left_as_it_is() {
 }
 
 #[test]
-fn what_is_stored_is_listed_page_by_page() {
+fn what_is_stored_is_listed_in_one_order_written_or_not() {
     let device = device();
     let mut tier = tier(&device);
-    for at in 0..60 {
-        tier.put(&key("http", &format!("/{}/{at}", at % 2)), meta("a", at), b"body");
-    }
+    let list = |tier: &Tier, from: u64| -> Vec<(u64, u64)> {
+        let wanted = |key: policy::key::KeyRef<'_>| key.parts().target.starts_with(b"/1/");
+        let found = tier.disk.places(from).flat_map(|place| {
+            let objects = tier.disk.objects_at(place, &wanted).into_iter();
+            objects.map(move |object| (place, object.meta.life.answered.0))
+        });
+        found.collect()
+    };
+    let put = |tier: &Tier, from: u64| {
+        for at in from..from + 30 {
+            tier.put(&key("http", &format!("/{}/{at}", at % 2)), meta("a", at), b"body");
+        }
+    };
+    put(&tier, 0);
     tier.work();
-    let (mut seen, mut from) = (Vec::new(), 0);
-    loop {
-        let page = tier.disk.objects(b"host\0/1/", from, 7);
-        assert!(page.objects.len() <= 7);
-        seen.extend(page.objects.iter().map(|object| object.meta.life.answered.0));
-        let Some(next) = page.next else { break };
-        from = next;
-    }
+    put(&tier, 30);
+    let waiting = list(&tier, 0);
+    let mut seen: Vec<u64> = waiting.iter().map(|(_, at)| *at).collect();
     seen.sort_unstable();
     assert_eq!(seen, (0..60).filter(|at| at % 2 == 1).collect::<Vec<_>>());
+    assert!(waiting.is_sorted());
+    tier.work();
+    assert_eq!(list(&tier, 0), waiting);
+    assert_eq!(list(&tier, waiting[7].0), waiting[7..]);
+    drop(tier);
+    assert_eq!(list(&self::tier(&device), 0), waiting, "after a start too");
+}
+
+#[test]
+fn what_waits_shows_in_the_list_as_it_will_be() {
+    let device = device();
+    let mut tier = tier(&device);
+    let root = key("http", "/");
+    tier.put(&root, meta("a", 1), b"one");
+    tier.put(&root, meta("b", 2), b"other");
+    tier.work();
+    let list = |tier: &Tier| {
+        let objects = tier.disk.places(0).flat_map(|at| tier.disk.objects_at(at, &|_| true));
+        let told = |o: super::objects::Object| {
+            (o.meta.life.answered.0, o.meta.body_bytes, o.must_validate)
+        };
+        let mut all: Vec<_> = objects.map(told).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(list(&tier), [(1, 3, false), (2, 5, false)]);
+    tier.disk.update(&root, &variant("a"), meta("a", 3), || false);
+    tier.disk.forget(&root, &variant("b"));
+    assert_eq!(list(&tier), [(3, 3, false)]);
+    tier.disk.invalidate(root.as_ref().url());
+    assert_eq!(list(&tier), [(3, 3, true)]);
+    tier.work();
+    assert_eq!(list(&tier), [(3, 3, true)]);
 }
 
 #[test]

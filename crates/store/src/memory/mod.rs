@@ -4,6 +4,7 @@
 //! then the shards of the victims, never two at once, and drops victims outside of all locks.
 
 mod eviction;
+mod residents;
 
 use crate::cost::block;
 use crate::door::{Limits, Lookup};
@@ -14,6 +15,7 @@ use hashbrown::HashTable;
 use policy::coding::Coding;
 use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
+pub(crate) use residents::Residents;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
@@ -30,6 +32,8 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 struct Resident {
     hash: u64,
+    /// The hash of its URL scope, here so that a list of all is made without a look elsewhere.
+    url: u64,
     key: Key,
     variants: Vec<Kept>,
 }
@@ -193,10 +197,16 @@ impl Memory {
         placed: impl FnOnce(&Arc<Entry>, &mut dyn Iterator<Item = &Entry>),
     ) -> Option<(Arc<Slot>, Vec<Kept>)> {
         let superseded = |kept: &Kept| takes_place_of(&entry, replaced, kept);
+        let url = entry.url;
         let mut shard = self.shard(hash);
         let resident = shard
             .entry(hash, |r| r.hash == hash && r.key == *key, |r| r.hash)
-            .or_insert_with(|| Resident { hash, key: key.clone(), variants: Vec::with_capacity(1) })
+            .or_insert_with(|| Resident {
+                hash,
+                url,
+                key: key.clone(),
+                variants: Vec::with_capacity(1),
+            })
             .into_mut();
         if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry)) {
             return None;
@@ -229,8 +239,11 @@ impl Memory {
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Resident>> {
-        let shard = &self.shards[(hash >> 40) as usize % SHARDS];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock((hash >> 40) as usize % SHARDS)
+    }
+
+    fn lock(&self, shard: usize) -> MutexGuard<'_, HashTable<Resident>> {
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn eviction(&self) -> MutexGuard<'_, Eviction> {
