@@ -7,6 +7,8 @@
 
 mod support;
 
+mod admin;
+mod admin_objects;
 mod astro;
 mod bad_requests;
 mod caching;

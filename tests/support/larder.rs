@@ -226,6 +226,30 @@ impl Larder {
         client.read_to(method)
     }
 
+    /// The token of the data folder.
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.data().join("admin.token")).unwrap().trim().to_owned()
+    }
+
+    /// Gets JSON from the admin listener, with the token of the data folder.
+    pub fn admin_json(&self, target: &str) -> serde_json::Value {
+        let token = format!("Bearer {}", self.token());
+        let fields = [("Host", "localhost"), ("Authorization", &token), ("Connection", "close")];
+        let received = Client::connect(self.admin).ask("GET", target, &fields);
+        assert_eq!(received.status, 200, "{target}: {}", received.text());
+        serde_json::from_str(&received.text()).expect("it is JSON")
+    }
+
+    /// Runs a command that asks this Larder; gives its exit code and what it printed where.
+    pub fn command(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(arguments).env_remove("LARDER_TOKEN").arg("--data").arg(self.data());
+        command.env("LARDER_ADMIN", format!("http://{}", self.admin));
+        let output = command.output().expect("the binary can be started");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
     /// Turns the clock forward.
     pub fn turn_clock(&self, seconds: u64) {
         self.turn_clock_millis(seconds * 1000);

@@ -1,6 +1,6 @@
 //! The wiring: all parts of the process are made and joined here, and nowhere else.
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Access, Refusals};
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
@@ -40,12 +40,10 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::open(&meant.settings.listen, cores)
         .map_err(|(address, error)| in_use(error, address, "--listen ADDR"))?;
-    let admin_listener = std::net::TcpListener::bind(meant.admin_listen)
-        .map_err(|error| in_use(error, meant.admin_listen, "--admin ADDR"))?;
+    let admin_listener = std::net::TcpListener::bind(meant.admin.listen)
+        .map_err(|error| in_use(error, meant.admin.listen, "--admin ADDR"))?;
     let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
     let admin_address = admin_listener.local_addr()?;
-    // What the token opens comes with the first door that needs one; the file is made from the
-    // first start on, so that it is there when the binary is replaced.
     let token = admin_token::prepare(&meant.data);
 
     let clock: Arc<Clock> = Arc::default();
@@ -57,18 +55,23 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
     let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (stop, stopping) = watch::channel(false);
-    let telemetry = Telemetry::new(shared.clone());
-    admin::start(
-        admin_listener,
-        Admin { telemetry, shared: shared.clone(), stopping: stopping.clone() },
-    )?;
-    let signals = Signals::catch()?;
     let (settings, current) = watch::channel(shared.clone());
+    let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
+    let refusals = Arc::<Refusals>::default();
+    let sources = admin::Sources {
+        telemetry: Telemetry::new(shared.clone(), refusals.clone()),
+        current: current.clone(),
+        stopping: stopping.clone(),
+        access: may,
+        refusals,
+    };
+    admin::start(admin_listener, sources)?;
+    let signals = Signals::catch()?;
     let workers = Workers::start(&current, listeners, &stopping)?;
     let about_disk = shared.store.disk_stats();
     announce(&meant, &addresses, admin_address, token.is_some(), about_disk);
 
-    let mut reload = Reload { served: meant.clone(), certificates, settings };
+    let mut reload = Reload { served: meant.clone(), certificates, settings, access, token };
     let signal = signals.wait(|| reload.run(read_again()))?;
     tracing::info!(
         "{signal}: no new requests; what runs has {:?}",

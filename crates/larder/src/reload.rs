@@ -1,5 +1,6 @@
 //! A new configuration for a process that serves: all of it, or nothing.
 
+use crate::admin::Access;
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use proxy::core::Shared;
@@ -14,6 +15,10 @@ pub struct Reload {
     pub certificates: Option<Followed>,
     /// Where the cores find what they serve by.
     pub settings: watch::Sender<Arc<Shared>>,
+    /// Where the admin listener finds who may do what.
+    pub access: watch::Sender<Arc<Access>>,
+    /// The token of the data folder, if there is one.
+    pub token: Option<String>,
 }
 
 impl Reload {
@@ -32,6 +37,7 @@ impl Reload {
         }
         // Only what changed at once is shared: what is stored, counted and under way stays.
         self.settings.send_modify(|shared| *shared = shared.reloaded(meant.settings.clone()));
+        self.access.send_replace(Arc::new(Access::new(&meant.admin, self.token.as_deref())));
         tracing::info!("the configuration was read again and is in effect");
         self.served = meant;
     }
@@ -44,7 +50,7 @@ impl Reload {
         let pairs = [
             ("server.listen", old.settings.listen != new.settings.listen),
             ("server.tls", old.tls.is_some() != new.tls.is_some()),
-            ("admin.listen", old.admin_listen != new.admin_listen),
+            ("admin.listen", old.admin.listen != new.admin.listen),
             ("storage.memory", old.memory_bytes != new.memory_bytes),
             ("storage.disk", old.disk != new.disk),
             ("storage.max_variants", old.max_variants != new.max_variants),
@@ -68,7 +74,7 @@ impl Reload {
             // A name that was made up lasts as long as the process.
             settings.node.clone_from(&kept.node);
         }
-        (meant.admin_listen, meant.memory_bytes) = (old.admin_listen, old.memory_bytes);
+        (meant.admin.listen, meant.memory_bytes) = (old.admin.listen, old.memory_bytes);
         (meant.max_variants, meant.access_log) = (old.max_variants, old.access_log);
         (meant.level, meant.disk) = (old.level, old.disk.clone());
     }

@@ -269,6 +269,11 @@ impl Store {
         self.limits.max_in_memory_bytes
     }
 
+    /// Bytes that the memory tier may hold.
+    pub fn memory_bytes(&self) -> usize {
+        self.limits.memory_bytes
+    }
+
     pub(crate) fn disk(&self) -> Option<&Arc<Disk>> {
         self.disk.as_ref()
     }

@@ -5,9 +5,7 @@ use super::place::Place;
 use super::settings;
 
 /// Keys that a later version knows.
-const NOT_YET: [(&str, &str); 13] = [
-    ("tokens", "leave it out: the admin listener is on loopback only"),
-    ("insecure", "leave it out: the admin listener is on loopback only"),
+const NOT_YET: [(&str, &str); 11] = [
     ("disk", "leave it out: responses are kept in memory, see storage.memory"),
     ("shared", "leave it out: responses are kept in memory, see storage.memory"),
     ("cluster", "leave it out: each node stands alone"),
@@ -78,6 +76,10 @@ fn explain_type(found: &str, expected: &str, place: &Place) -> Fault {
         let mend = "write an origin, such as \"http://127.0.0.1:4321\", or a list of them";
         return Fault::new("origins as tables are not in this version", mend);
     }
+    if place.name() == Some("secret") {
+        // What was found is perhaps the secret.
+        return Fault::new("this is no secret", format!("write {expected}"));
+    }
     let found = match found {
         "map" => "a table",
         "sequence" => "a list",
@@ -141,10 +143,10 @@ mod tests {
                 "known here: listen, node",
             ),
             (
-                "unknown field `tokens`, expected one of `listen`, `node`",
-                Place::top().key("admin").key("tokens"),
-                "`tokens` is not in this version",
-                NOT_YET[0].1,
+                "unknown field `alert`, expected one of `server`, `site`",
+                Place::top().key("alert"),
+                "`alert` is not in this version",
+                "leave it out: watch /metrics on the admin listener",
             ),
             (
                 "unknown variant `jsn`, expected one of `off`, `json`",

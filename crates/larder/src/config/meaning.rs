@@ -1,7 +1,8 @@
 //! From what was written to what it means: checks that need more than one value, and the making
 //! of [`Meant`].
 
-mod data_folder;
+mod admin;
+pub mod data_folder;
 mod edits;
 mod origin_tls;
 mod rule;
@@ -18,7 +19,6 @@ use super::report::{Finding, Severity};
 use super::written::{self, Server, Storage, Written};
 use crate::random;
 use proxy::settings::{Listen, Network, Settings};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Works out the meaning; `None` where mistakes leave none.
@@ -31,7 +31,7 @@ pub fn work_out(
     let mut notes = Notes { document, findings: Vec::new() };
     let tls = tls::certificates(&written.server, &mut notes);
     let listen = listen(&written.server, flags, &mut notes);
-    let admin_listen = admin(written, flags, &listen, &mut notes);
+    let admin = admin::admin(&written.admin, flags, &listen, &mut notes);
     check_storage(&written.storage, &mut notes);
     let sites = site::sites(written, flags, &listen, &mut notes);
     let settings = sites.map(|sites| Settings {
@@ -49,7 +49,7 @@ pub fn work_out(
         settings,
         node_is_named: written.server.node.is_some(),
         tls,
-        admin_listen,
+        admin,
         memory_bytes: written.storage.memory.0,
         max_variants: written.storage.max_variants.0,
         access_log: written.log.access,
@@ -119,32 +119,6 @@ fn listen(server: &Server, flags: &Flags, notes: &mut Notes<'_, '_>) -> Vec<List
         known.push(Listen { address, is_tls });
     }
     known
-}
-
-fn admin(
-    written: &Written,
-    flags: &Flags,
-    listen: &[Listen],
-    notes: &mut Notes<'_, '_>,
-) -> SocketAddr {
-    let place = Place::top().key("admin").key("listen");
-    let address = flags.admin.unwrap_or(written.admin.listen).0;
-    // The listener asks for no token yet, so it must not be reachable from elsewhere.
-    if !address.ip().to_canonical().is_loopback() {
-        let what = format!("the admin listener would be open to other machines on {address}");
-        let mend = format!("use 127.0.0.1:{} and reach it by ssh or a side-car", address.port());
-        notes.error(&place, what, mend);
-    }
-    if address.port() != 0 && listen.iter().any(|own| shares_port(own.address, address)) {
-        let what = format!("port {} is the one that sites are served on", address.port());
-        notes.error(&place, what, "give the admin listener another port (--admin)");
-    }
-    address
-}
-
-/// Whether who connects to `address` would reach a listener on `own`.
-fn shares_port(own: SocketAddr, address: SocketAddr) -> bool {
-    own.port() == address.port() && (own.ip() == address.ip() || own.ip().is_unspecified())
 }
 
 fn trusted_proxies(server: &Server, notes: &mut Notes<'_, '_>) -> Vec<Network> {

@@ -1,7 +1,9 @@
 //! What the configuration means: validated values, built once and whole.
 
-use super::written::{AccessLog, Level};
+use super::secret::Secret;
+use super::written::{AccessLog, Level, Scope};
 use crate::certificates::Served;
+use policy::glob::Glob;
 use proxy::settings::Settings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +23,28 @@ pub struct Disk {
     pub readers: usize,
 }
 
+/// Where the admin listener stands, and who may use it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    /// Its address. Not on loopback only where there are tokens.
+    pub listen: SocketAddr,
+    /// The tokens that are configured.
+    pub tokens: Vec<Token>,
+    /// Names by which it is asked beside its own.
+    pub hosts: Vec<Glob>,
+}
+
+/// Who sends this secret may do what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    /// The name in the log.
+    pub name: String,
+    /// The secret.
+    pub secret: Secret,
+    /// What it may be used for.
+    pub may: Vec<Scope>,
+}
+
 /// A configuration that holds no mistake.
 #[derive(Clone, Debug)]
 pub struct Meant {
@@ -30,8 +54,8 @@ pub struct Meant {
     pub node_is_named: bool,
     /// The certificates, where TLS is spoken.
     pub tls: Option<Served>,
-    /// Where the admin listener stands; always on loopback.
-    pub admin_listen: SocketAddr,
+    /// The admin listener.
+    pub admin: Admin,
     /// Bytes of memory for stored responses.
     pub memory_bytes: u64,
     /// What is kept on disk.

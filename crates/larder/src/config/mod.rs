@@ -12,6 +12,7 @@ pub mod place;
 pub mod quantity;
 pub mod reading;
 pub mod report;
+pub mod secret;
 pub mod settings;
 pub mod words;
 pub mod written;
@@ -26,6 +27,7 @@ use document::Document;
 use environment::{Environment, Hidden};
 use fault::Fault;
 use grammar::Broken;
+pub use meaning::data_folder::choose as data_folder;
 use meant::Meant;
 use place::Place;
 use report::{Finding, Report, Severity};
@@ -83,7 +85,8 @@ pub fn understand(
         meant
     });
     findings.extend(broken.findings);
-    let report = Report::new(file.name, file.text, hide(findings, &hidden));
+    // Lines are shown with what is wrong in them, but no secret.
+    let report = Report::new(file.name, &secret::mask(file.text), hide(findings, &hidden));
     let meant = meant.filter(|_| report.count(Severity::Error) == 0);
     (meant, report)
 }
@@ -152,7 +155,7 @@ mod tests {
         assert_eq!(site.origin_host, OriginHost::Keep);
         let address = "0.0.0.0:8080".parse().expect("an address");
         assert_eq!(meant.settings.listen, [Listen { address, is_tls: false }]);
-        assert_eq!(meant.admin_listen.to_string(), "127.0.0.1:9090");
+        assert_eq!(meant.admin.listen.to_string(), "127.0.0.1:9090");
         assert_eq!((meant.memory_bytes, meant.max_variants), (64 << 20, 64));
         assert!(meant.settings.node.starts_with("larder-"), "{}", meant.settings.node);
     }
@@ -169,7 +172,7 @@ mod tests {
         };
         let meant = meant(text, &flags);
         assert_eq!(meant.settings.listen[0].address.port(), 3);
-        assert_eq!(meant.admin_listen.port(), 4);
+        assert_eq!(meant.admin.listen.port(), 4);
         assert_eq!(meant.data, PathBuf::from("/d"));
         assert_eq!(meant.settings.sites[0].origins[0].host, "flag");
         assert_eq!(meant.settings.sites[0].origin_host, OriginHost::Origin);

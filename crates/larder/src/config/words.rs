@@ -54,6 +54,8 @@ words! {
     Tag, "Tag", "a tag in quotes", read_tag;
     /// The name of a node.
     NodeName, "NodeName", "a name in quotes, such as \"edge-1\"", read_token;
+    /// The name of a token.
+    TokenName, "TokenName", "a name in quotes, such as \"ci\"", read_token;
     /// A word that is part of keys.
     Version, "Version", "a word in quotes, such as \"v2\"", read_version;
 }

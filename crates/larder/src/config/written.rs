@@ -5,10 +5,12 @@
 //! the `Default` of its section holds. What it all means is worked out in
 //! [`meant`](super::meant).
 
+mod admin;
 mod limits;
 mod rule;
 mod site;
 
+pub use admin::{Admin, Scope, Token};
 pub use limits::{Disk, Limits, Origins, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, Site};
@@ -28,7 +30,7 @@ use std::path::PathBuf;
 pub struct Written {
     /// Toward clients.
     pub server: Server,
-    /// The listener for operators: `/health`, `/ready`, `/metrics`.
+    /// The listener for operators: `/health`, `/ready`, `/metrics`, and `/v1/…`.
     pub admin: Admin,
     /// What is kept, and how much of it.
     pub storage: Storage,
@@ -89,15 +91,6 @@ impl Tls {
     }
 }
 
-/// `[admin]`: the listener for operators.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Admin {
-    /// Address of the listener; loopback only, since in this version it asks for no token.
-    /// `--admin` wins over this.
-    pub listen: Listener,
-}
-
 /// `[log]`: what is logged.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -152,11 +145,5 @@ impl Default for Server {
             node: None,
             limits: Limits::default(),
         }
-    }
-}
-
-impl Default for Admin {
-    fn default() -> Admin {
-        Admin { listen: Listener(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))) }
     }
 }

@@ -1,8 +1,11 @@
 //! The numbers that the process tells, in Prometheus' words (OpenMetrics).
 
+mod admin;
 mod data_path;
 mod process;
 
+use crate::admin::Refusals;
+use admin::AdminListener;
 use data_path::DataPath;
 use process::Process;
 use prometheus_client::encoding::text;
@@ -15,10 +18,11 @@ use std::sync::Arc;
 pub struct Telemetry(Registry);
 
 impl Telemetry {
-    /// Tells of this data path and this process.
-    pub fn new(shared: Arc<Shared>) -> Arc<Telemetry> {
+    /// Tells of this data path, this process, and what its admin listener refused.
+    pub fn new(shared: Arc<Shared>, refusals: Arc<Refusals>) -> Arc<Telemetry> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(DataPath(shared)));
+        registry.register_collector(Box::new(AdminListener(refusals)));
         registry.register_collector(Box::new(Process));
         Arc::new(Telemetry(registry))
     }

@@ -1,0 +1,49 @@
+//! The doors for probes and for who gathers numbers.
+
+use super::Admin;
+use super::refusal::Refusal;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// The process runs.
+pub async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// It takes requests. Served by the admin listener only once the sites' sockets are open.
+pub async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
+    if *admin.stopping.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+    }
+    // A disk that fails costs warmth, not answers.
+    let failing = admin.shared().store.disk_stats().and_then(|disk| disk.failing);
+    let note = failing.map(|why| format!("the disk cannot be written: {why}\n"));
+    (StatusCode::OK, format!("ready\n{}", note.unwrap_or_default()))
+}
+
+/// The numbers, for Prometheus.
+pub async fn metrics(State(admin): State<Admin>) -> Response {
+    const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match admin.telemetry.scrape() {
+        Ok(text) => ([(header::CONTENT_TYPE, KIND)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+/// There is no such door.
+pub async fn nowhere() -> Response {
+    Refusal::UnknownPath.problem().into_response()
+}
+
+/// Turns the clock of the data path forward by the milliseconds of the body.
+#[cfg(feature = "turned-clock")]
+pub async fn turn_clock(State(admin): State<Admin>, body: String) -> (StatusCode, &'static str) {
+    match body.trim().parse() {
+        Ok(millis) => {
+            admin.shared().clock.turn(millis);
+            (StatusCode::OK, "turned\n")
+        }
+        Err(_) => (StatusCode::BAD_REQUEST, "the body is no number of milliseconds\n"),
+    }
+}

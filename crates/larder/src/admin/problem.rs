@@ -1,0 +1,71 @@
+//! Errors as clients of the admin listener get them: problem documents (RFC 9457).
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::borrow::Cow;
+
+/// What went wrong, and how to mend it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: u16,
+    token: &'static str,
+    title: &'static str,
+    detail: Cow<'static, str>,
+    /// In a box, so that results with problems stay small.
+    field: Option<Box<(HeaderName, HeaderValue)>>,
+}
+
+impl Problem {
+    /// A problem; `token` is its kind, for programs, `detail` how to mend it.
+    pub fn new(
+        status: u16,
+        token: &'static str,
+        title: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Problem {
+        Problem { status, token, title, detail: detail.into(), field: None }
+    }
+
+    /// What was asked makes no sense.
+    pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::new(400, "bad-request", "The request makes no sense", detail)
+    }
+
+    /// The same with a header field.
+    pub fn with(self, name: HeaderName, value: HeaderValue) -> Problem {
+        Problem { field: Some(Box::new((name, value))), ..self }
+    }
+
+    /// Its status.
+    #[cfg(test)]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// How to mend it.
+    #[cfg(test)]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Problem { status, token, title, detail, field } = self;
+        let body = json!({
+            "type": format!("urn:larder:problem:{token}"),
+            "title": title,
+            "status": status,
+            "detail": detail,
+        });
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (status, kind, format!("{body}\n")).into_response();
+        if let Some(field) = field {
+            let (name, value) = *field;
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

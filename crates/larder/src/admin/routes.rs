@@ -1,0 +1,94 @@
+//! The doors of the admin listener, each with what it needs. The one list of them.
+
+use super::{Admin, doors, guard, object, objects, openapi, status};
+use crate::config::written::Scope;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get};
+
+/// What a request needs to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A token that may read, unless it comes to a loopback address.
+    ReadFromElsewhere,
+    /// A token with this scope.
+    Token(Scope),
+}
+
+/// A door.
+pub struct Route {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path, as the router has it.
+    pub path: &'static str,
+    /// What it needs.
+    pub needs: Needs,
+    /// What answers.
+    door: fn() -> MethodRouter<Admin>,
+}
+
+/// All doors.
+pub const ROUTES: &[Route] = &[
+    Route { method: "GET", path: "/health", needs: Needs::Nothing, door: || get(doors::health) },
+    Route { method: "GET", path: "/ready", needs: Needs::Nothing, door: || get(doors::ready) },
+    Route {
+        method: "GET",
+        path: "/metrics",
+        needs: Needs::ReadFromElsewhere,
+        door: || get(doors::metrics),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/status",
+        needs: Needs::Token(Scope::Read),
+        door: || get(status::status),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/objects",
+        needs: Needs::Token(Scope::Read),
+        door: || get(objects::objects),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/object",
+        needs: Needs::Token(Scope::Read),
+        door: || get(object::object),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/openapi.json",
+        needs: Needs::Token(Scope::Read),
+        door: || get(openapi::openapi),
+    },
+    #[cfg(feature = "turned-clock")]
+    Route {
+        method: "POST",
+        path: "/clock",
+        needs: Needs::Nothing,
+        door: || axum::routing::post(doors::turn_clock),
+    },
+];
+
+/// The methods of a path, as `Allow` names them.
+pub fn allowed(path: &str) -> &'static str {
+    match ROUTES.iter().find(|route| route.path == path).map(|route| route.method) {
+        Some("GET") => "GET, HEAD",
+        Some(method) => method,
+        None => "",
+    }
+}
+
+/// All doors behind their guard.
+pub fn router(admin: Admin) -> Router {
+    let add = |router: Router<Admin>, route: &Route| router.route(route.path, (route.door)());
+    ROUTES
+        .iter()
+        .fold(Router::new(), add)
+        // Asked by nobody: the guard answers first.
+        .fallback(doors::nowhere)
+        .layer(from_fn_with_state(admin.clone(), guard::guard))
+        .with_state(admin)
+}
