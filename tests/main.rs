@@ -8,6 +8,7 @@
 mod support;
 
 mod admin;
+mod admin_commands;
 mod admin_objects;
 mod astro;
 mod bad_requests;

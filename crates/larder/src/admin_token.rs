@@ -46,7 +46,11 @@ pub fn read_or_make(folder: &Path) -> io::Result<String> {
     read(&path)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The token that a file holds.
+///
+/// # Errors
+/// If the file cannot be read, or holds no token.
+pub fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_TOKEN_BYTES).read_to_string(&mut text)?;
     let token = text.trim();

@@ -35,6 +35,12 @@ pub enum Command {
     Config(ConfigCommand),
     /// Ask a running Larder whether it is ready (for containers)
     Health(Health),
+    /// Tell how a running Larder does, in a few numbers
+    Status(Status),
+    /// List what a running Larder has stored
+    Objects(Objects),
+    /// Show one stored response of a running Larder whole
+    Show(Show),
     /// Look at the cache on disk while no Larder runs on it
     #[command(subcommand)]
     Store(StoreCommand),
@@ -52,7 +58,7 @@ pub struct Serve {
     /// Address to serve on; may be given several times [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<Listener>,
-    /// Address of the admin listener, on loopback [default: 127.0.0.1:9090]
+    /// Address of the admin listener [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<Listener>,
     /// Folder for what outlives the process [default: $XDG_STATE_HOME/larder, or
@@ -119,6 +125,63 @@ pub struct Health {
     #[arg(long, value_name = "URL", env = "LARDER_ADMIN", default_value = "http://127.0.0.1:9090")]
     pub admin: Origin,
     /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which Larder is asked, and how it is told who asks.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// The admin listener to ask
+    #[arg(long, value_name = "URL", env = "LARDER_ADMIN", default_value = "http://127.0.0.1:9090")]
+    pub admin: Origin,
+    /// The folder that Larder was given as --data, for its admin.token; LARDER_TOKEN wins over it
+    /// [default: as with serve]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// `larder status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print the numbers as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder objects`
+#[derive(Debug, Args)]
+pub struct Objects {
+    /// Only URLs below it: example.com, example.com/news, /news (on every host) or a whole URL
+    #[arg(long, value_name = "P")]
+    pub prefix: Option<String>,
+    /// How many at the most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The URL: host, path and query, with or without scheme
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// A header of a request, to pick the response that it would find; may be given several times
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print it as JSON
     #[arg(long)]
     pub json: bool,
 }

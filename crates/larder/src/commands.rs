@@ -1,10 +1,14 @@
 //! What each command does, and how it ends.
 
+pub mod ask;
 pub mod check;
 pub mod config;
 pub mod health;
 pub mod init;
+pub mod objects;
 pub mod serve;
+pub mod show;
+pub mod status;
 pub mod store;
 
 use crate::cli::Cli;
@@ -72,4 +76,10 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
 /// Prints to standard error. Where that is closed, nobody is left to tell.
 pub(crate) fn say_aside(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// The text without characters that would do something to a terminal: what is stored has been named
+/// by strangers.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -16,6 +16,9 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Default) => commands::config::print_example(),
         Command::Config(ConfigCommand::Schema) => commands::config::print_schema(),
         Command::Health(arguments) => commands::health::run(&arguments),
+        Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Objects(arguments) => commands::objects::run(&arguments),
+        Command::Show(arguments) => commands::show::run(&arguments),
         Command::Store(command) => commands::store::run(&command),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)

@@ -23,6 +23,7 @@ mod status;
 mod walk;
 
 pub use access::Access;
+pub use query::encode;
 pub use refusal::Refusals;
 
 use crate::telemetry::Telemetry;

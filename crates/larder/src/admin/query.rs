@@ -64,6 +64,13 @@ fn decode(text: &str) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| wrong())
 }
 
+/// Encodes a value so that [`Query`] reads it.
+pub fn encode(value: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:,".contains(&b);
+    let one = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    value.bytes().map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +106,14 @@ mod tests {
         assert_eq!(query.one("b").expect("once"), Some("3"));
         assert_eq!(query.one("c").expect("never"), None);
         assert_eq!(query.all("a").collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_as_it_was() {
+        for value in ["", "http://a.b:81/é?x=1&y=%41+z#", "\u{0}\n"] {
+            let query = format!("a={}", encode(value));
+            let read = Query::parse(Some(&query), &["a"]).expect("it is right");
+            assert_eq!(read.one("a").expect("once"), Some(value));
+        }
     }
 }

@@ -1,0 +1,98 @@
+//! The commands that ask a running Larder.
+
+use crate::support::{Larder, Origin, Reply};
+use serde_json::Value;
+
+fn larder() -> (Origin, Larder) {
+    let origin = Origin::answering(|asked| {
+        let language = asked.field("accept-language").unwrap_or("none").to_owned();
+        Reply::cached("max-age=600", language).with("Vary", "Accept-Language").with("X-Own", "kept")
+    });
+    let larder = Larder::before(&origin);
+    for n in 0..5 {
+        larder.fill_with(&format!("/news/{n}"), &[("Host", "a.test")]);
+    }
+    larder.fill_with("/p", &[("Host", "a.test"), ("Accept-Language", "de")]);
+    larder.fill_with("/p", &[("Host", "a.test"), ("Accept-Language", "en")]);
+    (origin, larder)
+}
+
+#[test]
+fn objects_are_listed_for_people_and_programs() {
+    let (_origin, larder) = larder();
+    let (code, output, error) = larder.command(&["objects"]);
+    assert_eq!((code, output.lines().count(), error.as_str()), (Some(0), 7, ""), "{output}");
+    assert!(output.contains("http://a.test/news/3") && output.contains("memory+disk"), "{output}");
+    let (code, output, error) = larder.command(&["objects", "--prefix", "/news", "--limit", "2"]);
+    assert_eq!((code, output.lines().count()), (Some(0), 2), "{output}");
+    assert!(error.contains("--limit"), "{error}");
+    let (code, output, _) = larder.command(&["objects", "--json", "--limit", "3"]);
+    let listed: Value = serde_json::from_str(&output).expect("it is JSON");
+    assert_eq!((code, listed["objects"].as_array().map(Vec::len)), (Some(0), Some(3)));
+    assert_eq!(listed["truncated"], true);
+    let (code, _, error) = larder.command(&["objects", "--prefix", "ftp://x/"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("example.com/news"), "{error}");
+}
+
+#[test]
+fn one_response_is_shown_and_others_of_its_url_are_named() {
+    let (_origin, larder) = larder();
+    let (code, output, error) = larder.command(&["show", "http://a.test/news/1"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(output.starts_with("200 http://a.test/news/1\n"), "{output}");
+    assert!(output.contains("x-own: kept") && output.contains("memory disk"), "{output}");
+    let (_, output, _) = larder.command(&["show", "a.test/p", "-H", "Accept-Language: de"]);
+    assert!(output.contains("variant   accept-language: de\n"), "{output}");
+    assert!(output.contains("2 are stored"), "{output}");
+    let (code, output, _) = larder.command(&["show", "a.test/p"]);
+    assert_eq!(code, Some(0));
+    assert!(output.starts_with("no stored response is for this request"), "{output}");
+    let (_, output, _) = larder.command(&["show", "a.test/news/1", "--json"]);
+    let shown: Value = serde_json::from_str(&output).expect("it is JSON");
+    assert_eq!(shown["picked"]["status"], 200);
+    let (code, output, error) = larder.command(&["show", "a.test/none"]);
+    assert_eq!((code, output.as_str()), (Some(1), ""));
+    assert!(error.contains("Nothing is stored"), "{error}");
+    assert_eq!(larder.command(&["show"]).0, Some(2), "wrong usage");
+}
+
+#[test]
+fn the_status_is_a_few_lines() {
+    let (_origin, larder) = larder();
+    let (code, output, error) = larder.command(&["status"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(output.contains("requests  7") && output.contains("memory    7 stored"), "{output}");
+    let (_, output, _) = larder.command(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&output).expect("it is JSON");
+    assert_eq!(status["requests"]["total"], 7);
+}
+
+#[test]
+fn errors_say_what_to_name() {
+    let (_origin, larder) = larder();
+    let other = larder.data().join("other");
+    std::fs::create_dir_all(&other).unwrap();
+    let run = |environment: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(arguments).env_remove("LARDER_TOKEN").env_remove("LARDER_ADMIN");
+        command.envs(environment.iter().copied()).env("HOME", &other).env("XDG_STATE_HOME", &other);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let admin = format!("http://{}", larder.admin);
+    let error = run(&[], &["status", "--admin", "http://127.0.0.1:1"]);
+    assert!(error.contains("larder serve") && error.contains("--admin URL"), "{error}");
+    let error = run(&[("LARDER_ADMIN", &admin)], &["status"]);
+    assert!(error.contains("other/larder/admin.token") && error.contains("--data"), "{error}");
+    let wrong = "wrong-wrong-wrong";
+    let error = run(&[("LARDER_TOKEN", wrong)], &["objects", "--admin", &admin]);
+    assert!(
+        error.contains("that of LARDER_TOKEN is not known") && !error.contains(wrong),
+        "{error}"
+    );
+    let error = run(&[], &["status", "--admin", &format!("http://{}", larder.address)]);
+    assert!(error.contains("no Larder") || error.contains("says"), "{error}");
+}
