@@ -1,6 +1,6 @@
 //! The commands that ask a running Larder.
 
-use crate::support::{Larder, Origin, Reply};
+use crate::support::{Authority, Client, Larder, Origin, Reply, request};
 use serde_json::Value;
 
 fn larder() -> (Origin, Larder) {
@@ -95,4 +95,36 @@ fn errors_say_what_to_name() {
     );
     let error = run(&[], &["status", "--admin", &format!("http://{}", larder.address)]);
     assert!(error.contains("no Larder") || error.contains("says"), "{error}");
+}
+
+#[test]
+fn the_listener_speaks_tls_with_those_who_believe_its_certificate() {
+    let (authority, origin) = (Authority::new(), Origin::as_told());
+    let [certificate, key] = authority.issue(&["localhost"]);
+    let toml = format!(
+        "admin.tls = {{ certificate = {certificate:?}, key = {key:?} }}\n\
+         [[site]]\norigin = \"{{origin}}\"\n"
+    );
+    let larder = Larder::configured(&toml, &origin);
+    let admin = format!("https://localhost:{}", larder.admin.port());
+    let ask = |line: &[&str], believed: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(line).env_remove("LARDER_TOKEN").env("LARDER_ADMIN", &admin);
+        let output = command.env("SSL_CERT_FILE", believed).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let data = larder.data();
+    let status = ["status", "--json", "--data", data.to_str().unwrap()];
+    let (code, output, error) = ask(&status, &authority.file());
+    assert_eq!(code, Some(0), "{error}");
+    let status: Value = serde_json::from_str(&output).expect("it is JSON");
+    assert_eq!(status["sites"], 1);
+    assert_eq!(ask(&["health"], &authority.file()).0, Some(0));
+    let (code, _, error) = ask(&["health"], &Authority::new().file());
+    assert_eq!(code, Some(1), "another authority is not believed: {error}");
+    let mut plain = Client::connect(larder.admin);
+    plain.send(request("GET", "/health", &[]));
+    let said = String::from_utf8_lossy(&plain.read_to_end()).into_owned();
+    assert!(!said.contains("HTTP/1.1 200"), "nothing is said in clear: {said}");
 }

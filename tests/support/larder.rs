@@ -113,7 +113,9 @@ impl Setup {
             child,
             address: address(listens, "http://").expect(known),
             secure: address(listens, "https://"),
-            admin: address(listens, "admin on http://").expect(known),
+            admin: address(listens, "admin on http://")
+                .or_else(|| address(listens, "admin on https://"))
+                .expect(known),
             setup: self,
             folder,
             errors,

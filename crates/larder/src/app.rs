@@ -65,13 +65,16 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
         access: may,
         refusals,
     };
-    admin::start(admin_listener, sources)?;
+    let admin_certificates = meant.admin.tls.clone().map(Followed::begin).transpose()?;
+    let admin_tls = admin_certificates.as_ref().map(Followed::server_config).transpose();
+    admin::start(admin_listener, admin_tls.context("TLS of the admin listener")?, sources)?;
     let signals = Signals::catch()?;
     let workers = Workers::start(&current, listeners, &stopping)?;
     let about_disk = shared.store.disk_stats();
     announce(&meant, &addresses, admin_address, token.is_some(), about_disk);
 
-    let mut reload = Reload { served: meant.clone(), certificates, settings, access, token };
+    let mut reload =
+        Reload { served: meant.clone(), certificates, admin_certificates, settings, access, token };
     let signal = signals.wait(|| reload.run(read_again()))?;
     tracing::info!(
         "{signal}: no new requests; what runs has {:?}",
@@ -153,9 +156,10 @@ fn announce(
         None => "no disk".to_owned(),
     };
     tracing::info!(
-        "larder {} listens on {}, admin on http://{admin}; origin {}; {folder}; memory {} MiB; {disk}",
+        "larder {} listens on {}, admin on {}; origin {}; {folder}; memory {} MiB; {disk}",
         env!("CARGO_PKG_VERSION"),
         listening.join(", "),
+        url(&Listen { address: admin, is_tls: meant.admin.tls.is_some() }),
         origins.join(", "),
         meant.memory_bytes >> 20,
     );

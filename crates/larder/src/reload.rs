@@ -13,6 +13,8 @@ pub struct Reload {
     pub served: Meant,
     /// The certificates that are shown, where TLS is spoken.
     pub certificates: Option<Followed>,
+    /// Those of the admin listener, where it speaks TLS.
+    pub admin_certificates: Option<Followed>,
     /// Where the cores find what they serve by.
     pub settings: watch::Sender<Arc<Shared>>,
     /// Where the admin listener finds who may do what.
@@ -35,6 +37,9 @@ impl Reload {
         if let (Some(followed), Some(served)) = (&self.certificates, &meant.tls) {
             followed.replace(served.clone());
         }
+        if let (Some(followed), Some(served)) = (&self.admin_certificates, &meant.admin.tls) {
+            followed.replace(served.clone());
+        }
         // Only what changed at once is shared: what is stored, counted and under way stays.
         self.settings.send_modify(|shared| *shared = shared.reloaded(meant.settings.clone()));
         self.access.send_replace(Arc::new(Access::new(&meant.admin, self.token.as_deref())));
@@ -51,6 +56,7 @@ impl Reload {
             ("server.listen", old.settings.listen != new.settings.listen),
             ("server.tls", old.tls.is_some() != new.tls.is_some()),
             ("admin.listen", old.admin.listen != new.admin.listen),
+            ("admin.tls", old.admin.tls.is_some() != new.admin.tls.is_some()),
             ("storage.memory", old.memory_bytes != new.memory_bytes),
             ("storage.disk", old.disk != new.disk),
             ("storage.max_variants", old.max_variants != new.max_variants),

@@ -98,6 +98,7 @@ mod tests {
         };
         let meant = meant::Admin {
             listen: "127.0.0.1:9090".parse().expect("an address"),
+            tls: None,
             tokens: vec![
                 token("reader", "reads-only", &[Scope::Read]),
                 token("purger", "purges-only", &[Scope::Purge]),

@@ -31,6 +31,7 @@ use anyhow::Context;
 use failures::Failures;
 use listed::Fingerprints;
 use proxy::core::Shared;
+use proxy::tls::ServerConfig;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,11 +92,16 @@ impl Admin {
     }
 }
 
-/// Starts the listener's thread, which runs as long as the process.
+/// Starts the listener's thread, which runs as long as the process. It speaks TLS where it is said
+/// how.
 ///
 /// # Errors
 /// When no thread can be had.
-pub fn start(listener: TcpListener, sources: Sources) -> anyhow::Result<()> {
+pub fn start(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    sources: Sources,
+) -> anyhow::Result<()> {
     listener.set_nonblocking(true).context("the admin listener")?;
     let admin = Admin::new(sources);
     let run = move || -> std::io::Result<()> {
@@ -105,7 +111,7 @@ pub fn start(listener: TcpListener, sources: Sources) -> anyhow::Result<()> {
             .build()?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            server::serve(listener, routes::router(admin)).await;
+            server::serve(listener, routes::router(admin), tls).await;
             Ok(())
         })
     };

@@ -6,12 +6,15 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use proxy::tls::ServerConfig;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 /// The longest wait for the head of a request, on a kept connection too; tests do not wait so long.
 const HEAD_TIMEOUT: Duration =
@@ -38,8 +41,9 @@ pub struct Connection {
     pub seat: Arc<Seat>,
 }
 
-/// Serves for ever.
-pub async fn serve(listener: TcpListener, router: Router) {
+/// Serves for ever; with TLS where it is said how.
+pub async fn serve(listener: TcpListener, router: Router, tls: Option<Arc<ServerConfig>>) {
+    let acceptor = tls.map(acceptor);
     let seats = Arc::<Seats>::default();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -50,14 +54,35 @@ pub async fn serve(listener: TcpListener, router: Router) {
         // Where there is no seat the connection is closed: all have shown right tokens.
         if let (Some(taken), Ok(local)) = (seats.take(), local) {
             let connection = Connection { peer, local, seat: taken.seat.clone() };
-            tokio::spawn(serve_one(stream, router.clone().layer(Extension(connection)), taken));
+            let router = router.clone().layer(Extension(connection));
+            tokio::spawn(serve_one(stream, acceptor.clone(), router, taken));
         }
     }
 }
 
-async fn serve_one(stream: TcpStream, router: Router, taken: Taken) {
+/// HTTP/1.1 is all that is spoken here.
+fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve_one(stream: TcpStream, acceptor: Option<TlsAcceptor>, router: Router, taken: Taken) {
     // Without it an answer in two writes waits for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = acceptor else {
+        return serve_stream(stream, router, &taken).await;
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(HEAD_TIMEOUT, acceptor.accept(stream)) => shaken,
+        () = taken.seat.lost() => return,
+    };
+    if let Ok(Ok(stream)) = shaken {
+        serve_stream(stream, router, &taken).await;
+    }
+}
+
+async fn serve_stream(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, taken: &Taken) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

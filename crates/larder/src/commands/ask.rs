@@ -6,10 +6,13 @@ use crate::cli::Asking;
 use crate::config::{self, environment};
 use anyhow::{Context, anyhow, bail};
 use proxy::settings::OriginAddress;
+use proxy::tls::{Believed, server_name};
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest wait to connect.
@@ -101,23 +104,39 @@ impl Token {
 }
 
 fn exchange(admin: &OriginAddress, target: &str, token: Option<&str>) -> anyhow::Result<Answer> {
-    if admin.is_tls {
-        bail!("the admin listener speaks plain HTTP: write --admin http://{}", admin.host);
-    }
     if token.is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
         bail!("the token has spaces or other characters that no token has");
     }
-    let mut stream = connect(admin)?;
+    let stream = connect(admin)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let host = admin.authority();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     // HTTP/1.0: the answer ends with the connection and is never chunked.
     let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n{token}\r\n");
+    let bytes = match admin.is_tls {
+        true => send_and_read(StreamOwned::new(secured(admin)?, stream), &request),
+        false => send_and_read(stream, &request),
+    }?;
+    parse(&String::from_utf8_lossy(&bytes)).context("this is no HTTP answer")
+}
+
+fn send_and_read(mut stream: impl Read + Write, request: &str) -> std::io::Result<Vec<u8>> {
     stream.write_all(request.as_bytes())?;
+    stream.flush()?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER_BYTES).read_to_end(&mut bytes)?;
-    parse(&String::from_utf8_lossy(&bytes)).context("this is no HTTP answer")
+    Ok(bytes)
+}
+
+/// The client's side of TLS, which believes whom the system believes (`SSL_CERT_FILE` names others).
+fn secured(admin: &OriginAddress) -> anyhow::Result<ClientConnection> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let config = Believed::of(found).client_config().map_err(|what| anyhow!(what))?;
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let name = server_name(&admin.host).map_err(|what| anyhow!(what))?;
+    Ok(ClientConnection::new(Arc::new(config), name)?)
 }
 
 fn connect(admin: &OriginAddress) -> anyhow::Result<TcpStream> {

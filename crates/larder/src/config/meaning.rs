@@ -29,7 +29,7 @@ pub fn work_out(
     document: &Document<'_>,
 ) -> (Option<Meant>, Vec<Finding>) {
     let mut notes = Notes { document, findings: Vec::new() };
-    let tls = tls::certificates(&written.server, &mut notes);
+    let tls = tls::certificates("server", &written.server.tls.0, &mut notes);
     let listen = listen(&written.server, flags, &mut notes);
     let admin = admin::admin(&written.admin, flags, &listen, &mut notes);
     check_storage(&written.storage, &mut notes);

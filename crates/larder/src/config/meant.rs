@@ -24,10 +24,12 @@ pub struct Disk {
 }
 
 /// Where the admin listener stands, and who may use it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Admin {
     /// Its address. Not on loopback only where there are tokens.
     pub listen: SocketAddr,
+    /// Its certificates, where it speaks TLS.
+    pub tls: Option<Served>,
     /// The tokens that are configured.
     pub tokens: Vec<Token>,
     /// Names by which it is asked beside its own.

@@ -86,7 +86,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    fn example() -> Tls {
+    pub(super) fn example() -> Tls {
         Tls { certificate: "fullchain.pem".into(), key: "privkey.pem".into() }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the admin listener stands, and who may use it.
 
-use super::Notes;
+use super::{Notes, tls};
 use crate::config::Flags;
 use crate::config::meant::{Admin, Token};
 use crate::config::place::Place;
@@ -21,36 +21,39 @@ pub fn admin(
     let address = flags.admin.unwrap_or(written.listen).0;
     let tokens = tokens(&written.tokens.0, &place_of_tokens, notes);
     if !address.ip().to_canonical().is_loopback() {
-        let has_lost = notes.document.has_lost_below(&place_of_tokens);
-        check_open(written, address, (&place, has_lost), notes);
+        check_open(written, address, &top, notes);
     }
     if address.port() != 0 && listen.iter().any(|own| shares_port(own.address, address)) {
         let what = format!("port {} is the one that sites are served on", address.port());
         notes.error(&place, what, "give the admin listener another port (--admin)");
     }
     let hosts = written.hosts.iter().map(|host| host.glob()).collect();
-    Admin { listen: address, tokens, hosts }
+    let tls = tls::certificates("admin", &written.tls.0, notes);
+    Admin { listen: address, tls, tokens, hosts }
 }
 
 /// Checks a listener that other machines reach.
 fn check_open(
     written: &written::Admin,
     address: SocketAddr,
-    (place, has_lost): (&Place, bool),
+    top: &Place,
     notes: &mut Notes<'_, '_>,
 ) {
+    let place = &top.key("listen");
     let loopback = format!("use 127.0.0.1:{} and reach it by ssh or a side-car", address.port());
-    if written.tokens.0.is_empty() && !has_lost {
+    let has_lost = |name: &str| notes.document.has_lost_below(&top.key(name));
+    let (lost_tokens, lost_tls) = (has_lost("tokens"), has_lost("tls"));
+    if written.tokens.0.is_empty() && !lost_tokens {
         let what = format!(
             "the admin listener would be open to other machines on {address} without tokens"
         );
         notes.error(place, what, format!("{loopback}, or configure [admin] tokens"));
     }
-    if !written.insecure {
-        let what = format!(
-            "tokens would pass in clear on {address}: the admin listener speaks no TLS in this version"
-        );
-        let mend = "or, where nobody listens in, write insecure = true in [admin]";
+    let speaks_tls = !written.tls.0.is_empty() || lost_tls;
+    if !written.insecure && !speaks_tls {
+        let what = format!("tokens would pass in clear on {address}: it is not on loopback");
+        let mend =
+            "name certificates in [admin] tls, or, where nobody listens in, write insecure = true";
         notes.error(place, what, format!("{loopback}, {mend}"));
     }
 }
@@ -209,6 +212,13 @@ mod tests {
             (format!("listen = \"0.0.0.0:9090\"\n{tokens}"), 1, "insecure = true"),
             ("listen = \"0.0.0.0:9090\"\ninsecure = true\n".to_owned(), 1, "[admin] tokens"),
             (format!("listen = \"0.0.0.0:9090\"\ninsecure = true\n{tokens}"), 0, ""),
+            (
+                format!(
+                    "listen = \"0.0.0.0:9090\"\n{tokens}tls = {{ certificate = \"c\", key = \"k\" }}"
+                ),
+                1,
+                "cannot read c",
+            ),
             (format!("listen = \"[::1]:9090\"\n{tokens}"), 0, ""),
             ("listen = \"[::ffff:127.0.0.1]:9090\"\n".to_owned(), 0, ""),
             ("listen = \"127.0.0.1:8080\"\n".to_owned(), 1, "port 8080"),

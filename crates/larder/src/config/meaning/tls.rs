@@ -3,13 +3,14 @@
 use super::Notes;
 use crate::certificates::{Files, Served};
 use crate::config::place::Place;
-use crate::config::written::Server;
+use crate::config::written::Tls;
 
-/// Reads all certificates; nothing where there are none, or one cannot be used.
-pub fn certificates(server: &Server, notes: &mut Notes<'_, '_>) -> Option<Served> {
-    let place = Place::top().key("server").key("tls");
+/// Reads all certificates of `tls` in a section; nothing where there are none, or one cannot be
+/// used.
+pub fn certificates(section: &str, tls: &[Tls], notes: &mut Notes<'_, '_>) -> Option<Served> {
+    let place = Place::top().key(section).key("tls");
     let mut served = Served::default();
-    for (i, written) in server.tls.0.iter().enumerate() {
+    for (i, written) in tls.iter().enumerate() {
         let files = Files { certificate: written.certificate.clone(), key: written.key.clone() };
         if let Err(what) = served.add(files) {
             let listed = place.index(i);

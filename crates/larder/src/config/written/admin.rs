@@ -1,5 +1,6 @@
 //! `[admin]`: the listener for operators, and who may use it.
 
+use super::Tls;
 use crate::config::address::Listener;
 use crate::config::reading::TableOrMany;
 use crate::config::secret::Secret;
@@ -12,9 +13,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
-    /// Address of the listener. Other than on loopback it needs `tokens`, and `insecure`, since
-    /// it speaks no TLS. `--admin` wins over this.
+    /// Address of the listener. Other than on loopback it needs `tokens`, and `tls` or `insecure`.
+    /// `--admin` wins over this.
     pub listen: Listener,
+    /// Certificates of the listener, as those of the server. Where set, it speaks TLS only; the name
+    /// that clients ask by goes into `hosts`.
+    #[schemars(example = Tls::example())]
+    pub tls: TableOrMany<Tls>,
     /// Who may ask for what: a name for the log, a secret of at least 8 characters (24 and more are
     /// safe) sent as `Authorization: Bearer …`, and what it may do: "read" (status, objects,
     /// metrics), "purge", "refresh", "admin" (reload). The token in `DIR/admin.token` may do
@@ -26,8 +31,8 @@ pub struct Admin {
     /// ask it by a name of its own (DNS rebinding).
     #[schemars(example = ["larder.internal"])]
     pub hosts: Vec<HostPattern>,
-    /// Whether it may listen on other addresses than loopback though tokens then pass in clear. For
-    /// networks where nobody listens in.
+    /// Whether it may listen on other addresses than loopback without `tls`, though tokens then pass
+    /// in clear. For networks where nobody listens in.
     pub insecure: bool,
 }
 
@@ -82,6 +87,7 @@ impl Default for Admin {
     fn default() -> Admin {
         Admin {
             listen: Listener(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
+            tls: TableOrMany::default(),
             tokens: TableOrMany::default(),
             hosts: Vec::new(),
             insecure: false,
