@@ -1,7 +1,7 @@
 //! A real Astro site behind Larder, visited with a real browser.
 
+use crate::support::browser::{tests, visit};
 use crate::support::{DEADLINE, Larder, Origin};
-use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,10 +53,6 @@ impl Drop for Site {
     }
 }
 
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests")
-}
-
 #[test]
 fn all_of_a_real_site_works_and_nothing_of_one_visitor_reaches_another() {
     let site = Site::start();
@@ -73,22 +69,4 @@ fn all_of_a_real_site_works_and_nothing_of_one_visitor_reaches_another() {
     larder.restart();
     drop(site);
     visit("warm.mjs", &larder, &["hits", pages[0], pages[1]]);
-}
-
-/// Runs a script of visits in a browser, which has to end well, and gives what it says.
-fn visit(script: &str, larder: &Larder, more: &[&str]) -> String {
-    let mut visit = Command::new("node")
-        .arg(script)
-        .arg(format!("http://{}", larder.address))
-        .args(more)
-        .current_dir(tests().join("browser"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node is there");
-    // It ends by itself, after a minute at the latest.
-    let mut said = String::new();
-    visit.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(visit.wait().unwrap().success(), "{said}");
-    said
 }

@@ -1,5 +1,6 @@
 //! Parts of large bodies: what was not stored is fetched by the slice, kept, and put together.
 
+use crate::support::browser::visit;
 use crate::support::{Asked, Gate, Larder, Origin, Received, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -416,4 +417,41 @@ fn whatever_ranges_are_asked_for_in_whatever_order_the_bytes_are_of_one_version(
         assert!(part.body == bodies[tag][expected], "{range} of {tag} at {turn}");
     }
     assert!(hits > 50, "only {hits} hits");
+}
+
+/// A sound of 200 s at 176 400 bytes a second.
+fn sound() -> Vec<u8> {
+    let (rate, seconds) = (176_400_u32, 200);
+    let length = rate * seconds;
+    let mut sound = b"RIFF".to_vec();
+    sound.extend((length + 36).to_le_bytes());
+    sound.extend(b"WAVEfmt ");
+    // 16 bytes of format: PCM, two channels, 44 100 Hz, 4 bytes a frame, 16 bits a sample.
+    for (value, bytes) in [(16, 4), (1, 2), (2, 2), (44_100, 4), (rate, 4), (4, 2), (16, 2)] {
+        sound.extend(&u32::to_le_bytes(value)[..bytes]);
+    }
+    sound.extend(b"data");
+    sound.extend(length.to_le_bytes());
+    sound.resize(length as usize + 44, 0);
+    sound
+}
+
+#[test]
+fn a_player_in_a_browser_jumps_about_and_the_next_has_it_all_from_the_cache() {
+    let sound = sound();
+    let origin = Origin::answering(move |asked| match asked.target.as_str() {
+        "/player" => Reply::cached(FRESH, "<!doctype html><audio src=\"/sound.wav\"></audio>")
+            .with("Content-Type", "text/html"),
+        "/sound.wav" => part_of(asked, &sound, "\"1\"").with("Content-Type", "audio/wav"),
+        _ => Reply::status(404, ""),
+    });
+    let larder = Larder::before(&origin);
+    visit("player.mjs", &larder, &[]);
+    let of_sound = || origin.asked().iter().filter(|asked| asked.target == "/sound.wav").count();
+    let asked = of_sound();
+    assert!(asked > 0);
+    larder.settle();
+    let said = visit("player.mjs", &larder, &[]);
+    // It may read a little further than the first did.
+    assert!(of_sound() <= asked + 2, "{said}: {:?}", asked_ranges(&origin));
 }

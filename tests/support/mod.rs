@@ -8,6 +8,7 @@
 //! Nothing here sleeps and hopes. Whoever waits, waits for something to happen, and fails loudly
 //! when it does not happen within [`DEADLINE`].
 
+pub mod browser;
 mod client;
 mod gate;
 mod http2;
