@@ -30,6 +30,8 @@ pub struct Writer {
     key: Option<Key>,
     taken: Taken,
     length: u64,
+    /// It is announced to be too long for memory.
+    goes_to_file: bool,
     /// The number of the body.
     id: u64,
 }
@@ -53,9 +55,13 @@ impl Writer {
         let id = store.bodies.fetch_add(1, Ordering::Relaxed);
         let taken = Taken::InMemory(Vec::new());
         let reserved = Reservation::new(store);
-        let mut writer = Writer { reserved, key: key.cloned(), taken, length: 0, id };
+        let (key, goes_to_file) = (key.cloned(), false);
+        let mut writer = Writer { reserved, key, taken, length: 0, goes_to_file, id };
         let announced = announced.unwrap_or(0);
         if announced > writer.store().limits.max_object_bytes {
+            return Err(WhySkip::TooLarge);
+        }
+        if announced > writer.store().limits.max_in_memory_bytes && !writer.may_go_to_file() {
             return Err(WhySkip::TooLarge);
         }
         match announced > writer.store().limits.max_in_memory_bytes {
@@ -63,7 +69,11 @@ impl Writer {
             true if writer.store().disk().is_some_and(|disk| announced > disk.max_body_bytes()) => {
                 return Err(WhySkip::TooLarge);
             }
-            true => writer.go_to_file()?,
+            // Its file is made when the first of it comes: that waits for the disk.
+            true => {
+                writer.goes_to_file = true;
+                writer.reserved.add(FILE_BYTES)?;
+            }
             false => writer.reserved.add(announced)?,
         }
         Ok(writer)
@@ -79,9 +89,9 @@ impl Writer {
         if self.length > limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
-        if matches!(self.taken, Taken::InMemory(_)) && self.length > limits.max_in_memory_bytes {
-            let chunks = self.go_to_file_with()?;
-            for chunk in chunks {
+        let is_long = self.goes_to_file || self.length > limits.max_in_memory_bytes;
+        if matches!(self.taken, Taken::InMemory(_)) && is_long {
+            for chunk in self.go_to_file().await? {
                 self.write(chunk).await?;
             }
         }
@@ -151,17 +161,19 @@ impl Writer {
         }
     }
 
-    fn go_to_file(&mut self) -> Result<(), WhySkip> {
-        self.go_to_file_with().map(|_| ())
+    fn may_go_to_file(&self) -> bool {
+        self.key.is_some() && self.store().disk().is_some()
     }
 
     /// Goes on into a file; gives what was taken so far.
-    fn go_to_file_with(&mut self) -> Result<Vec<Bytes>, WhySkip> {
+    async fn go_to_file(&mut self) -> Result<Vec<Bytes>, WhySkip> {
         let (Some(key), Some(disk)) = (&self.key, self.store().disk()) else {
             return Err(WhySkip::TooLarge);
         };
-        let writer = disk.begin_large(key).map_err(|_| WhySkip::Disk)?;
-        self.reserved.add(FILE_BYTES)?;
+        let writer = disk.begin_large(key).await.map_err(|_| WhySkip::Disk)?;
+        if !self.goes_to_file {
+            self.reserved.add(FILE_BYTES)?;
+        }
         match std::mem::replace(&mut self.taken, Taken::IntoFile(Box::new(writer))) {
             Taken::InMemory(chunks) => Ok(chunks),
             Taken::IntoFile(_) => Ok(Vec::new()),

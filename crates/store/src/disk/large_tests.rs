@@ -40,7 +40,7 @@ fn body(bytes: usize) -> Vec<u8> {
 
 /// Writes a body in pieces of an odd length.
 fn write(disk: &Disk, key: &Key, body: &[u8]) -> io::Result<Arc<LargeFile>> {
-    let mut writer = disk.begin_large(key)?;
+    let mut writer = wait_for(disk.begin_large(key))?;
     wait_for(async {
         for piece in body.chunks(10_007) {
             writer.write(Bytes::copy_from_slice(piece)).await?;
@@ -123,7 +123,7 @@ fn a_body_is_read_while_it_is_written() {
     let device = device();
     let disk = open(&device);
     let root = key("http", "/");
-    let mut writer = disk.begin_large(&root).unwrap();
+    let mut writer = wait_for(disk.begin_large(&root)).unwrap();
     let (file, body) = (writer.file().clone(), body(200_000));
     let reader = std::thread::spawn(move || read(&file, 0));
     let file = wait_for(async {
@@ -155,7 +155,7 @@ fn a_piece_is_what_was_asked_for_and_whole_slices_at_the_most() {
 fn a_dropped_writer_leaves_nothing_and_its_readers_hear_it() {
     let device = device();
     let disk = open_with(&device, 0);
-    let mut writer = disk.begin_large(&key("http", "/")).unwrap();
+    let mut writer = wait_for(disk.begin_large(&key("http", "/"))).unwrap();
     wait_for(writer.write(Bytes::from(body(100_000)))).unwrap();
     let file = writer.file().clone();
     drop(writer);

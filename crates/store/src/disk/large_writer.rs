@@ -25,12 +25,19 @@ pub struct LargeWriter {
 }
 
 impl LargeWriter {
-    pub(crate) fn begin(shared: Arc<Shared>, key: &Key) -> io::Result<LargeWriter> {
+    /// Makes the file on a thread of the pool.
+    pub(crate) async fn begin(shared: Arc<Shared>, key: &Key) -> io::Result<LargeWriter> {
+        let (pool, key) = (shared.pool.clone(), key.clone());
+        let made = pool.ask_surely(move || LargeWriter::make(shared, key)).await;
+        made.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
+    }
+
+    fn make(shared: Arc<Shared>, key: Key) -> io::Result<LargeWriter> {
         let number = shared.next_seq();
         let (seed, help) = (shared.format.seed, shared.help());
         let of = (number, seed);
         let file = LargeFile::begin(&*shared.device, of, key.as_ref().bytes(), help)?;
-        let (key, slice) = (key.clone(), Vec::with_capacity(SLICE));
+        let slice = Vec::with_capacity(SLICE);
         let room = Room::new(shared.clone());
         Ok(LargeWriter { shared, key, file, slice, room, is_whole: false })
     }

@@ -321,7 +321,7 @@ fn write_large(
     is_left: bool,
 ) -> io::Result<Arc<LargeFile>> {
     let mut written = pin!(async {
-        let mut writer = disk.begin_large(key)?;
+        let mut writer = disk.begin_large(key).await?;
         writer.write(bytes::Bytes::from(body)).await?;
         if is_left { Err(io::Error::other("left")) } else { writer.finish().await }
     });

@@ -22,12 +22,17 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a record has beside key, meta and body, at the most; meta is coded shorter than it is held.
 const MARGIN: usize = 256;
 /// How long a body may be and still lie in a segment, in bytes.
 pub const MAX_SMALL_BODY_BYTES: u64 = 64 << 10;
+
+/// How long the end of the process waits for the disk.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
+/// How often it looks whether the disk is done.
+const CLOSE_STEP: Duration = Duration::from_millis(2);
 
 /// Responses on disk. They are kept by one thread, found by all.
 ///
@@ -144,8 +149,8 @@ impl Disk {
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn begin_large(&self, key: &Key) -> io::Result<LargeWriter> {
-        LargeWriter::begin(self.shared.clone(), key)
+    pub async fn begin_large(&self, key: &Key) -> io::Result<LargeWriter> {
+        LargeWriter::begin(self.shared.clone(), key).await
     }
 
     /// Makes room for a body of so many bytes that comes in parts. It is put like a large one, with
@@ -230,14 +235,21 @@ impl Disk {
         self.shared.queue.drain(patience)
     }
 
-    /// Writes what waits, and what makes the next start quick. Nothing is kept afterwards.
+    /// Writes what waits, and what makes the next start quick. Nothing is kept afterwards. A disk
+    /// that hangs is not waited for longer than [`CLOSE_PATIENCE`]: the next start reads more then.
     pub fn close(&self) {
         self.shared.queue.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // A panic over there was told of there.
-            let _ = thread.join();
+        let Some(thread) = thread else { return };
+        let begun = Instant::now();
+        while !thread.is_finished() {
+            if begun.elapsed() > CLOSE_PATIENCE {
+                return tracing::warn!("the disk does not answer; the next start takes longer");
+            }
+            thread::sleep(CLOSE_STEP);
         }
+        // A panic over there was told of there.
+        let _ = thread.join();
     }
 
     /// The places at which anything is stored, from one on, in order.
