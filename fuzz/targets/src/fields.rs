@@ -7,9 +7,10 @@ use policy::glob::Glob;
 use policy::key::{forwarded_target, keyed_target};
 use policy::name::Name;
 use policy::negotiate as wishes;
+use policy::partial::{ContentRange, first_ask};
 use policy::path::match_path;
 use policy::purge::invalidated;
-use policy::range::{MAX_RANGES, Ranges, parse};
+use policy::range::{MAX_RANGES, Ranges, first_spec, parse};
 use policy::request::{Method, Request};
 use policy::rule::{QueryRule, Rule};
 use policy::targeted::winner;
@@ -122,7 +123,16 @@ pub fn range(data: &[u8]) {
         if let Ranges::Parts(parts) = parse(data, length) {
             assert!(!parts.is_empty() && parts.len() <= MAX_RANGES);
             assert!(parts.iter().all(|part| part.first <= part.last && part.last < length));
+            assert!(first_spec(data).is_some(), "what is understood has a first range");
         }
+    }
+    if let Some(spec) = first_spec(data) {
+        assert!(first_ask(spec).starts_with("bytes="));
+    }
+    let mut response = Fields::new();
+    response.add(Name::ContentRange, data);
+    if let Some(range) = ContentRange::of(&response) {
+        assert!(range.first <= range.last && range.last < range.total);
     }
 }
 
