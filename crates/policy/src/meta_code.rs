@@ -13,7 +13,7 @@ use crate::time::{Seconds, Timestamp};
 use crate::vary::Variant;
 
 /// The version that is written, and the only one that is read.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const HAS_FORMS: u8 = 1;
 const ALWAYS_VALIDATE: u8 = 2;
@@ -39,7 +39,7 @@ pub fn encode(meta: &Meta, out: &mut Vec<u8>) {
     push_life(out, &meta.life);
     push_number(out, meta.born.log_id);
     push_number(out, meta.born.seq);
-    push_number(out, meta.site.0.into());
+    push_number(out, meta.site.0);
     encode_variant(&meta.variant, out);
     push_number(out, meta.fields.len() as u64);
     for field in meta.fields.iter() {
@@ -68,7 +68,7 @@ pub fn decode(bytes: &[u8]) -> Result<Meta, Malformed> {
         has_forms: flags & HAS_FORMS != 0,
         life: rest.life(flags)?,
         born: Born { log_id: rest.number()?, seq: rest.number()? },
-        site: SiteId(rest.small()?),
+        site: SiteId(rest.number()?),
         variant: rest.variant()?,
         fields: rest.fields()?,
         tags: rest.list(Reader::text)?,
@@ -126,7 +126,7 @@ fn push_scope(out: &mut Vec<u8>, scope: &Scope) {
         }
         Scope::Tag(site, tag) => {
             out.push(SCOPE_TAG);
-            push_number(out, site.0.into());
+            push_number(out, site.0);
             push_bytes(out, tag.as_bytes());
         }
     }
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
     fn scope(&mut self) -> Result<Scope, Malformed> {
         match self.byte()? {
             SCOPE_URL => Ok(Scope::Url(self.bytes()?.into())),
-            SCOPE_TAG => Ok(Scope::Tag(SiteId(self.small()?), self.text()?)),
+            SCOPE_TAG => Ok(Scope::Tag(SiteId(self.number()?), self.text()?)),
             _ => Err(Malformed),
         }
     }
@@ -290,7 +290,7 @@ mod tests {
         fn meta()(
             life in life(),
             (status, body_bytes, has_forms, log_id, seq, site) in
-                any::<(u16, u64, bool, u64, u64, u16)>(),
+                any::<(u16, u64, bool, u64, u64, u64)>(),
             fields in prop::collection::vec(("[a-z-]{1,20}", prop::collection::vec(any::<u8>(), 0..40)), 0..9),
             variant in prop::collection::vec(("[a-z-]{1,9}", prop::collection::vec(any::<u8>(), 0..9)), 0..4),
             tags in prop::collection::vec(".{0,9}", 0..4),
@@ -370,5 +370,5 @@ mod tests {
         assert_eq!(meta.expect("just written").fields.get(Name::Etag), Some(&b"\"x\""[..]));
     }
 
-    const EMPTY: [u8; 15] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const EMPTY: [u8; 15] = [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }

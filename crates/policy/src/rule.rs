@@ -11,15 +11,29 @@ use crate::path::match_path;
 use crate::preset::Preset;
 use crate::request::{Method, Request, hostname, split_target};
 use crate::time::Seconds;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The number of a site in the running configuration.
+/// Which site: the same in every run and after every reload, wherever it stands in the
+/// configuration. It is a hash of its first host, so what is stored of a site stays its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SiteId(pub u16);
+pub struct SiteId(pub u64);
+
+impl SiteId {
+    /// What stands for the host of a site that is for every host.
+    pub const EVERY_HOST: &str = "*";
+    /// Written to disk with what is stored: another seed is another site.
+    const SEED: u64 = 0x73_6974_6569_6431;
+
+    /// The site whose first host pattern this is; [`SiteId::EVERY_HOST`] for that of every host.
+    pub fn of_host(host: &str) -> SiteId {
+        SiteId(xxh3_64_with_seed(host.to_ascii_lowercase().as_bytes(), SiteId::SEED))
+    }
+}
 
 /// One site: the hosts it answers for and how what it serves is cached.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// Its number.
+    /// Which one it is, whatever happens to the others.
     pub id: SiteId,
     /// Its name in logs and metrics: the first host, or `default`.
     pub name: String,
@@ -328,6 +342,17 @@ pub(crate) mod tests {
         let paths = vec![Glob::new(path)];
         Rule { matches: Match { paths, ..Match::default() }, ..Rule::default() }
     }
+
+    #[test]
+    fn a_site_is_known_again_by_its_first_host() {
+        // Written to disk: these numbers must never change.
+        for (host, id) in [("*", EVERY), ("example.com", EXAMPLE), ("EXAMPLE.com", EXAMPLE)] {
+            assert_eq!(SiteId::of_host(host), SiteId(id), "{host}");
+        }
+    }
+
+    const EVERY: u64 = 2_924_619_899_066_916_110;
+    const EXAMPLE: u64 = 295_497_760_490_018_587;
 
     #[test]
     fn the_first_rule_that_matches_wins() {

@@ -98,7 +98,7 @@ pub(crate) fn variant(value: &str) -> Variant {
 
 /// Meta that says when it was answered, and is told apart by that.
 pub(crate) fn meta(value: &str, answered: u64) -> Meta {
-    let mut meta = meta_code::decode(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    let mut meta = meta_code::decode(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     meta.status = 200;
     meta.variant = variant(value);
     meta.life.answered = Timestamp(answered);

@@ -13,6 +13,7 @@ use crate::config::written::Written;
 use policy::preset::Preset;
 use policy::rule::{Rule, Site, SiteId};
 use proxy::settings::{HealthCheck, Listen, OriginAddress, SiteSettings};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// The most sites that are taken.
@@ -33,10 +34,11 @@ pub fn sites(
     }
     let written_sites = with_flag(written, flags, notes)?;
     check_hosts(&written_sites, &top, notes);
+    check_ids(&written_sites, &top, notes);
     let work_out = |(i, site): (usize, &written::Site)| {
         let place = top.index(i);
         let origins = origins(site, listen, &place, notes);
-        let meant = one(site, i, written, &place, notes);
+        let meant = one(site, written, &place, notes);
         let origin_tls = origin_tls::origin_tls(site, &place, notes);
         let health_check = health_check(&site.health_check, &place, notes);
         origins.map(|origins| SiteSettings {
@@ -83,19 +85,13 @@ fn with_flag(
     Some(sites)
 }
 
-fn one(
-    written: &written::Site,
-    index: usize,
-    all: &Written,
-    place: &Place,
-    notes: &mut Notes<'_, '_>,
-) -> Site {
+fn one(written: &written::Site, all: &Written, place: &Place, notes: &mut Notes<'_, '_>) -> Site {
     let rules = rules(&written.rule, &place.key("rule"), notes);
     check_cookies(written, place, notes);
     let everywhere = is_for_every_host(written);
     let name = written.hosts.first().map_or("default", |host| host.0.as_str());
     let mut site = Site {
-        id: SiteId(u16::try_from(index).unwrap_or(u16::MAX)),
+        id: id(written),
         name: if everywhere { "default".to_owned() } else { name.to_owned() },
         hosts: if everywhere {
             Vec::new()
@@ -130,6 +126,12 @@ fn hsts(written: &written::Hsts) -> String {
         value.push_str(if wanted { word } else { "" });
     }
     value
+}
+
+/// Which site it is: what is stored of it, and purges of it, are known by that in every run.
+fn id(site: &written::Site) -> SiteId {
+    let first = site.hosts.first().map(|host| host.0.as_str());
+    SiteId::of_host(first.filter(|_| !is_for_every_host(site)).unwrap_or(SiteId::EVERY_HOST))
 }
 
 fn is_for_every_host(site: &written::Site) -> bool {
@@ -233,6 +235,23 @@ fn check_hosts(sites: &[written::Site], top: &Place, notes: &mut Notes<'_, '_>) 
     }
 }
 
+/// Notes sites that would be taken for one another by their first hosts, which are others.
+fn check_ids(sites: &[written::Site], top: &Place, notes: &mut Notes<'_, '_>) {
+    let Some((before, after)) = twins(sites.iter().map(id)) else { return };
+    if sites[before].hosts.first() != sites[after].hosts.first() {
+        let before = notes.line(&top.index(before));
+        let what = format!("the first host of this site cannot be told from that of {before}");
+        let mend = "put another of its hosts first";
+        notes.error(&top.index(after).key("hosts").index(0), what, mend);
+    }
+}
+
+/// The first two that have the same identity.
+fn twins(ids: impl Iterator<Item = SiteId>) -> Option<(usize, usize)> {
+    let mut known: HashMap<SiteId, usize> = HashMap::new();
+    ids.enumerate().find_map(|(i, id)| known.insert(id, i).map(|before| (before, i)))
+}
+
 fn check_host(
     host: &HostPattern,
     place: &Place,
@@ -249,5 +268,31 @@ fn check_host(
     if let Some((other, before)) = taken {
         let what = format!("{host} is served by the site of {other} ({})", notes.line(before));
         notes.warn(place, what, "put this site before that one");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twins_are_found_among_many() {
+        for (ids, found) in
+            [(&[1, 2, 3][..], None), (&[1, 2, 1], Some((0, 2))), (&[4, 4, 1, 1], Some((0, 1)))]
+        {
+            assert_eq!(twins(ids.iter().map(|id| SiteId(*id))), found, "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_site_is_the_same_wherever_it_stands() {
+        let site = |hosts: &[&str]| written::Site {
+            hosts: hosts.iter().map(|host| HostPattern((*host).to_owned())).collect(),
+            ..written::Site::default()
+        };
+        assert_eq!(id(&site(&["a.b", "c.d"])), SiteId::of_host("a.b"));
+        for everywhere in [&[][..], &["*"], &["a.b", "*"]] {
+            assert_eq!(id(&site(everywhere)), SiteId::of_host(SiteId::EVERY_HOST));
+        }
     }
 }
