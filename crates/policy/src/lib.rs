@@ -11,6 +11,7 @@
 
 pub mod admission;
 pub mod cache_control;
+mod code;
 pub mod coding;
 pub mod conditional;
 pub mod cookies;

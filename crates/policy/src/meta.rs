@@ -2,7 +2,7 @@
 
 use crate::fields::Fields;
 use crate::freshness::Life;
-use crate::purge::{Born, Scope};
+use crate::purge::{Born, Source};
 use crate::rule::SiteId;
 use crate::vary::Variant;
 
@@ -27,8 +27,8 @@ pub struct Meta {
     pub site: SiteId,
     /// Its tags.
     pub tags: Box<[Box<str>]>,
-    /// Scopes of the responses it was made from; empty for what an origin sent as it is.
-    pub sources: Box<[Scope]>,
+    /// What it was made from; empty for what an origin sent as it is.
+    pub sources: Box<[Source]>,
 }
 
 impl Meta {
@@ -38,6 +38,6 @@ impl Meta {
             + self.fields.footprint()
             + self.variant.footprint()
             + self.tags.iter().map(|tag| tag.len() + size_of::<Box<str>>()).sum::<usize>()
-            + self.sources.len() * size_of::<Scope>()
+            + self.sources.len() * size_of::<Source>()
     }
 }

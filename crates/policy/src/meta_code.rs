@@ -1,16 +1,17 @@
 //! A stored response's [`Meta`] as bytes, for tiers that outlive the process.
 //!
-//! The code begins with a byte of version. Numbers are written seven bits a byte, the least
-//! first; text is its length and its bytes. What is read may be damaged or made up: every length
-//! is held against what is left, and memory is taken only for what was read.
+//! The code begins with a byte of version; see [`crate::code`] for numbers and text.
 
+use crate::code::{Reader, push_bytes, push_number};
 use crate::fields::Fields;
 use crate::freshness::{Life, Staleness};
 use crate::meta::Meta;
-use crate::purge::{Born, Scope};
+use crate::purge::{Born, Source};
 use crate::rule::SiteId;
 use crate::time::{Seconds, Timestamp};
 use crate::vary::Variant;
+
+pub use crate::code::Malformed;
 
 /// The version that is written, and the only one that is read.
 const VERSION: u8 = 2;
@@ -23,12 +24,9 @@ const STALE_FORBIDDEN: u8 = 0;
 const STALE_WINDOWS: u8 = 1;
 const STALE_WHEN_UNREACHABLE: u8 = 2;
 
-const SCOPE_URL: u8 = 0;
-const SCOPE_TAG: u8 = 1;
-
-/// The bytes are no `Meta` of a version that is known here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+const SOURCE_URL: u8 = 0;
+const SOURCE_TAG: u8 = 1;
+const SOURCE_SITE: u8 = 2;
 
 /// Appends the code of `meta`.
 pub fn encode(meta: &Meta, out: &mut Vec<u8>) {
@@ -49,7 +47,7 @@ pub fn encode(meta: &Meta, out: &mut Vec<u8>) {
     push_number(out, meta.tags.len() as u64);
     meta.tags.iter().for_each(|tag| push_bytes(out, tag.as_bytes()));
     push_number(out, meta.sources.len() as u64);
-    meta.sources.iter().for_each(|scope| push_scope(out, scope));
+    meta.sources.iter().for_each(|source| push_source(out, source));
 }
 
 /// Reads what [`encode`] wrote, and nothing else.
@@ -72,7 +70,7 @@ pub fn decode(bytes: &[u8]) -> Result<Meta, Malformed> {
         variant: rest.variant()?,
         fields: rest.fields()?,
         tags: rest.list(Reader::text)?,
-        sources: rest.list(Reader::scope)?,
+        sources: rest.list(Reader::source)?,
     };
     rest.end(meta)
 }
@@ -118,88 +116,25 @@ fn push_life(out: &mut Vec<u8>, life: &Life) {
     }
 }
 
-fn push_scope(out: &mut Vec<u8>, scope: &Scope) {
-    match scope {
-        Scope::Url(url) => {
-            out.push(SCOPE_URL);
+fn push_source(out: &mut Vec<u8>, source: &Source) {
+    match source {
+        Source::Url(url) => {
+            out.push(SOURCE_URL);
             push_bytes(out, url);
         }
-        Scope::Tag(site, tag) => {
-            out.push(SCOPE_TAG);
+        Source::Tag(site, tag) => {
+            out.push(SOURCE_TAG);
             push_number(out, site.0);
             push_bytes(out, tag.as_bytes());
         }
+        Source::Site(site) => {
+            out.push(SOURCE_SITE);
+            push_number(out, site.0);
+        }
     }
 }
-
-fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    push_number(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// What is left to read.
-struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Result<u8, Malformed> {
-        let (first, rest) = self.0.split_first().ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(*first)
-    }
-
-    fn number(&mut self) -> Result<u64, Malformed> {
-        let mut number = 0;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            // Of the tenth byte only one bit has a place.
-            if shift == 63 && bits > 1 {
-                return Err(Malformed);
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(Malformed)
-    }
-
-    fn small(&mut self) -> Result<u16, Malformed> {
-        self.number()?.try_into().map_err(|_| Malformed)
-    }
-
-    fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
-        let length = usize::try_from(self.number()?).map_err(|_| Malformed)?;
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn str(&mut self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed)
-    }
-
-    fn text(&mut self) -> Result<Box<str>, Malformed> {
-        self.str().map(Box::from)
-    }
-
-    /// A list grows as its members are read: a false count costs nothing.
-    fn list<T>(
-        &mut self,
-        member: impl Fn(&mut Self) -> Result<T, Malformed>,
-    ) -> Result<Box<[T]>, Malformed> {
-        let count = self.number()?;
-        (0..count).map(|_| member(self)).collect()
-    }
-
     fn life(&mut self, flags: u8) -> Result<Life, Malformed> {
         Ok(Life {
             answered: Timestamp(self.number()?),
@@ -237,16 +172,13 @@ impl<'a> Reader<'a> {
         Ok(fields)
     }
 
-    fn scope(&mut self) -> Result<Scope, Malformed> {
+    fn source(&mut self) -> Result<Source, Malformed> {
         match self.byte()? {
-            SCOPE_URL => Ok(Scope::Url(self.bytes()?.into())),
-            SCOPE_TAG => Ok(Scope::Tag(SiteId(self.number()?), self.text()?)),
+            SOURCE_URL => Ok(Source::Url(self.bytes()?.into())),
+            SOURCE_TAG => Ok(Source::Tag(SiteId(self.number()?), self.text()?)),
+            SOURCE_SITE => Ok(Source::Site(SiteId(self.number()?))),
             _ => Err(Malformed),
         }
-    }
-
-    fn end<T>(self, value: T) -> Result<T, Malformed> {
-        if self.0.is_empty() { Ok(value) } else { Err(Malformed) }
     }
 }
 
@@ -296,7 +228,7 @@ mod tests {
             tags in prop::collection::vec(".{0,9}", 0..4),
             urls in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..3),
         ) -> Meta {
-            let tag = |tag: &String| Scope::Tag(SiteId(site), tag.as_str().into());
+            let tag = |tag: &String| Source::Tag(SiteId(site), tag.as_str().into());
             Meta {
                 status, body_bytes, has_forms, life,
                 fields: listed(&fields),
@@ -306,8 +238,8 @@ mod tests {
                 born: Born { log_id, seq },
                 site: SiteId(site),
                 tags: tags.iter().map(|tag| tag.as_str().into()).collect(),
-                sources: urls.iter().map(|url| Scope::Url(url.as_slice().into()))
-                    .chain(tags.iter().map(tag)).collect(),
+                sources: urls.iter().map(|url| Source::Url(url.as_slice().into()))
+                    .chain(tags.iter().map(tag)).chain([Source::Site(SiteId(site))]).collect(),
             }
         }
     }

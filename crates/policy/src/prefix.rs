@@ -40,6 +40,16 @@ impl Prefix {
         Some(Prefix { host: Some(host), target: target.to_owned() })
     }
 
+    /// Its host, in lower case and without port; nothing for every host.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Its path, perhaps with a query; empty for every path.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
     /// Whether it covers the URL of a key.
     pub fn covers(&self, key: KeyRef<'_>) -> bool {
         let parts = key.parts();

@@ -1,30 +1,11 @@
-//! What a purge covers, and what unsafe requests make invalid (RFC 9111 §4.4).
+//! What unsafe requests make invalid (RFC 9111 §4.4).
 
 use crate::fields::Fields;
 use crate::key::url_scope;
 use crate::name::Name;
 use crate::path::resolve_dots;
 use crate::request::{Request, hostname};
-use crate::rule::{Rule, SiteId};
-
-/// The point in the purge log that a response was born at: the log's head when the request for
-/// it left. Numbers of different logs are never compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Born {
-    /// Which log.
-    pub log_id: u64,
-    /// The sequence number of its head.
-    pub seq: u64,
-}
-
-/// What a purge can name of a stored response.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// One URL, as [`crate::key::url_scope`] writes it.
-    Url(Box<[u8]>),
-    /// A tag of one site.
-    Tag(SiteId, Box<str>),
-}
+use crate::rule::Rule;
 
 /// The URL scopes that a response to an unsafe request makes invalid: after a non-error answer
 /// the target, and `Location` and `Content-Location` of the same host (RFC 9111 §4.4). Which rule

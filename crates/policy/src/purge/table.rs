@@ -1,0 +1,348 @@
+//! The table that purges are folded into: what was purged by which number.
+
+use super::compact::{Compact, Line, MAX_SEQ};
+use super::identity::Identity;
+use super::{Born, Force, Pattern, Purge, Scope, Subject};
+use crate::time::Timestamp;
+use std::collections::HashMap;
+
+/// What purges say of a stored response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// None covers it.
+    Valid,
+    /// A soft one does: it is stale since then, unless it was stale before.
+    StaleSince(Timestamp),
+    /// A hard one does, or it cannot be told: it is never used again.
+    Gone,
+}
+
+/// How much a table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableLimits {
+    /// Scopes that are told apart, hard and soft ones.
+    pub scopes: usize,
+    /// Patterns: each new one is run once over each response that is asked for.
+    pub patterns: usize,
+}
+
+impl Default for TableLimits {
+    fn default() -> TableLimits {
+        TableLimits { scopes: 1_000_000, patterns: 256 }
+    }
+}
+
+/// Sizes of a table at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableStats {
+    /// Scopes that are told apart.
+    pub scopes: usize,
+    /// Patterns that may have to be run.
+    pub patterns: usize,
+    /// Sites and hosts, and everything, whose older responses all count as stale because there
+    /// were more purges than the limits let be told apart.
+    pub floors: usize,
+    /// Scopes and patterns that went into floors since the table was made.
+    pub folded: u64,
+    /// Bytes that it holds in memory.
+    pub bytes: usize,
+}
+
+/// One line of the table, to be written to disk and read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A scope that was purged hard.
+    Hard(Place),
+    /// A scope that was purged softly, and when.
+    Soft(Place, Timestamp),
+    /// A floor, and since when all that is older is stale.
+    Floor(Place, Timestamp),
+}
+
+/// What a mark is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The scope.
+    pub identity: Identity,
+    /// The scope that takes its place where there are too many; nothing where it is one of few.
+    pub enclosing: Option<Identity>,
+    /// The number of the newest purge that named it, at most 2^48 - 1.
+    pub seq: u64,
+}
+
+/// A pattern of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedPattern {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// What it does.
+    pub force: Force,
+    /// The number of the newest purge that named it.
+    pub seq: u64,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+/// All purges up to a head, folded: of each scope the newest hard and the newest soft purge.
+///
+/// Past a limit the oldest sixteenth goes into *floors*: all that is older of that site or host
+/// counts as stale, and of what was purged hard as stale since ever, so that nothing is valid that
+/// a purge covers.
+#[derive(Debug)]
+pub struct Table {
+    limits: TableLimits,
+    log_id: u64,
+    head: u64,
+    hard: Compact<()>,
+    soft: Compact<Timestamp>,
+    floors: Compact<Timestamp>,
+    /// In the order of their numbers.
+    patterns: Vec<MarkedPattern>,
+    enclosings: Enclosings,
+    folded: u64,
+}
+
+impl Table {
+    /// The greatest number of a purge.
+    pub const MAX_SEQ: u64 = MAX_SEQ;
+
+    /// A table of the log of that name, with nothing purged up to `head`.
+    pub fn new(log_id: u64, head: u64, limits: TableLimits) -> Table {
+        Table {
+            limits,
+            log_id,
+            head,
+            hard: Compact::default(),
+            soft: Compact::default(),
+            floors: Compact::default(),
+            patterns: Vec::new(),
+            enclosings: Enclosings::default(),
+            folded: 0,
+        }
+    }
+
+    /// The log and the number of the newest purge in the table.
+    pub fn head(&self) -> Born {
+        Born { log_id: self.log_id, seq: self.head }
+    }
+
+    /// Takes in the next purge. `seq` is greater than the head, and at most [`Table::MAX_SEQ`].
+    pub fn apply(&mut self, seq: u64, purge: &Purge) {
+        debug_assert!(self.head < seq && seq <= MAX_SEQ, "numbers rise");
+        for scope in &purge.scopes {
+            match (scope, scope.identity()) {
+                (Scope::Pattern(pattern), _) => {
+                    let (force, at) = (purge.force, purge.at);
+                    self.put_pattern(MarkedPattern { pattern: pattern.clone(), force, seq, at });
+                }
+                (_, Some(identity)) => {
+                    let place = Place { identity, enclosing: scope.enclosing(), seq };
+                    self.put_mark(match purge.force {
+                        Force::Hard => Mark::Hard(place),
+                        Force::Soft => Mark::Soft(place, purge.at),
+                    });
+                }
+                (_, None) => debug_assert!(false, "only patterns have no identity"),
+            }
+        }
+        self.head = seq;
+    }
+
+    /// Takes in one mark of a table that was written.
+    pub fn put_mark(&mut self, mark: Mark) {
+        match mark {
+            Mark::Hard(place) => self.hard.put(self.enclosings.line(place, ())),
+            Mark::Soft(place, at) => self.soft.put(self.enclosings.line(place, at)),
+            Mark::Floor(place, at) => self.put_floor(place.identity, place.seq, at),
+        }
+        if self.hard.len() + self.soft.len() > self.limits.scopes {
+            self.fold();
+        }
+    }
+
+    /// Takes in a pattern, in the place of the same one with the same force. It is no older than
+    /// those that are there.
+    pub fn put_pattern(&mut self, new: MarkedPattern) {
+        let is_same = |old: &MarkedPattern| (old.force, &old.pattern) == (new.force, &new.pattern);
+        self.patterns.retain(|old| !is_same(old));
+        self.patterns.push(new);
+        if self.patterns.len() > self.limits.patterns {
+            let MarkedPattern { pattern, force, seq, at } = self.patterns.remove(0);
+            let since = if force == Force::Hard { Timestamp(0) } else { at };
+            let enclosing = Scope::Pattern(pattern).enclosing();
+            self.put_floor(enclosing.unwrap_or(Identity::EVERYTHING), seq, since);
+            self.folded += 1;
+        }
+    }
+
+    /// What purges say of a response that was born so. `since` is a head at which the table
+    /// was asked of it before and said [`Verdict::Valid`], or 0: older patterns are not run again.
+    pub fn check(&self, subject: &Subject<'_>, born: Born, since: u64) -> Verdict {
+        if born.log_id != self.log_id || born.seq > self.head {
+            return Verdict::Gone;
+        }
+        if born.seq == self.head {
+            return Verdict::Valid;
+        }
+        let is_newer = |line: &Line<()>| line.seq() > born.seq;
+        let identities = subject.identities().iter();
+        if self.hard.newest() > born.seq
+            && identities.clone().any(|id| self.hard.find(*id).is_some_and(is_newer))
+        {
+            return Verdict::Gone;
+        }
+        let mut stale = None;
+        for table in [&self.soft, &self.floors].into_iter().filter(|it| it.newest() > born.seq) {
+            let found = identities.clone().filter_map(|identity| table.find(*identity));
+            let found = found.filter(|line| line.seq() > born.seq).map(|line| line.beside);
+            stale = earliest(stale, found.min());
+        }
+        self.check_patterns(subject, born.seq.max(since), stale)
+    }
+
+    fn check_patterns(
+        &self,
+        subject: &Subject<'_>,
+        since: u64,
+        mut stale: Option<Timestamp>,
+    ) -> Verdict {
+        let newer = self.patterns.partition_point(|marked| marked.seq <= since);
+        if let newer @ [_, ..] = &self.patterns[newer..] {
+            let texts = subject.texts();
+            for marked in newer.iter().filter(|marked| texts.fit(&marked.pattern)) {
+                match marked.force {
+                    Force::Hard => return Verdict::Gone,
+                    Force::Soft => stale = earliest(stale, Some(marked.at)),
+                }
+            }
+        }
+        stale.map_or(Verdict::Valid, Verdict::StaleSince)
+    }
+
+    /// Gives up what matters to no response that was born at `least` or later.
+    pub fn forget_until(&mut self, least: u64) {
+        self.hard.take_out(|line| line.seq() <= least, |_| {});
+        self.soft.take_out(|line| line.seq() <= least, |_| {});
+        self.floors.take_out(|line| line.seq() <= least, |_| {});
+        self.patterns.retain(|marked| marked.seq > least);
+    }
+
+    /// All lines of the table but for the patterns.
+    pub fn marks(&self) -> impl Iterator<Item = Mark> {
+        let hard = self.hard.lines().iter().map(|line| Mark::Hard(self.enclosings.place(line)));
+        let soft = self.soft.lines().iter();
+        let soft = soft.map(|line| Mark::Soft(self.enclosings.place(line), line.beside));
+        let floors = self.floors.lines().iter();
+        let floors = floors.map(|line| Mark::Floor(self.enclosings.place(line), line.beside));
+        hard.chain(soft).chain(floors)
+    }
+
+    /// The patterns, in the order of their numbers.
+    pub fn patterns(&self) -> &[MarkedPattern] {
+        &self.patterns
+    }
+
+    /// Sizes now.
+    pub fn stats(&self) -> TableStats {
+        TableStats {
+            scopes: self.hard.len() + self.soft.len(),
+            patterns: self.patterns.len(),
+            floors: self.floors.len(),
+            folded: self.folded,
+            bytes: self.hard.bytes() + self.soft.bytes() + self.floors.bytes(),
+        }
+    }
+
+    /// Of a floor the number only rises and the time only falls.
+    fn put_floor(&mut self, identity: Identity, seq: u64, at: Timestamp) {
+        let (seq, at) = match self.floors.find(identity) {
+            Some(known) => (known.seq().max(seq), known.beside.min(at)),
+            None => (seq, at),
+        };
+        self.floors.put(Line::new(identity, seq, Enclosings::NONE, at));
+    }
+
+    /// Folds the oldest, so that a sixteenth is free.
+    fn fold(&mut self) {
+        let keeps = self.limits.scopes - self.limits.scopes / 16;
+        let excess = (self.hard.len() + self.soft.len()).saturating_sub(keeps);
+        let hard = self.hard.lines().iter().filter(|line| folds(line)).map(Line::seq);
+        let soft = self.soft.lines().iter().filter(|line| folds(line)).map(Line::seq);
+        let mut numbers: Vec<u64> = hard.chain(soft).collect();
+        let Some(last) = excess.min(numbers.len()).checked_sub(1) else { return };
+        let (_, limit, _) = numbers.select_nth_unstable(last);
+        let limit = *limit;
+        let mut floors: Vec<(u16, u64, Timestamp)> = Vec::new();
+        self.hard.take_out(
+            |line| folds(line) && line.seq() <= limit,
+            |line| floors.push((line.enclosing(), line.seq(), Timestamp(0))),
+        );
+        self.soft.take_out(
+            |line| folds(line) && line.seq() <= limit,
+            |line| floors.push((line.enclosing(), line.seq(), line.beside)),
+        );
+        self.folded += floors.len() as u64;
+        for (enclosing, seq, at) in floors {
+            let enclosing = self.enclosings.identity(enclosing).unwrap_or(Identity::EVERYTHING);
+            self.put_floor(enclosing, seq, at);
+        }
+    }
+}
+
+fn folds<T>(line: &Line<T>) -> bool {
+    line.enclosing() != Enclosings::NONE
+}
+
+fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+/// The enclosing scopes that lines refer to by sixteen bits. Where these are used up, everything
+/// stands for the rest.
+#[derive(Debug)]
+struct Enclosings {
+    identities: Vec<Identity>,
+    places: HashMap<Identity, u16>,
+}
+
+impl Default for Enclosings {
+    fn default() -> Enclosings {
+        let places = HashMap::from([(Identity::EVERYTHING, Enclosings::EVERYTHING)]);
+        // The first stands for no enclosing scope and is never read.
+        Enclosings { identities: vec![Identity::EVERYTHING; 2], places }
+    }
+}
+
+impl Enclosings {
+    /// The place that says that there is none.
+    const NONE: u16 = 0;
+    const EVERYTHING: u16 = 1;
+
+    fn line<T>(&mut self, place: Place, beside: T) -> Line<T> {
+        let enclosing = place.enclosing.map_or(Enclosings::NONE, |identity| self.take(identity));
+        Line::new(place.identity, place.seq, enclosing, beside)
+    }
+
+    fn take(&mut self, identity: Identity) -> u16 {
+        let next = u16::try_from(self.identities.len());
+        match (self.places.get(&identity), next) {
+            (Some(place), _) => *place,
+            (None, Err(_)) => Enclosings::EVERYTHING,
+            (None, Ok(next)) => {
+                self.identities.push(identity);
+                self.places.insert(identity, next);
+                next
+            }
+        }
+    }
+
+    fn identity(&self, place: u16) -> Option<Identity> {
+        let is_one = place != Enclosings::NONE;
+        self.identities.get(usize::from(place)).copied().filter(|_| is_one)
+    }
+
+    fn place<T>(&self, line: &Line<T>) -> Place {
+        let enclosing = self.identity(line.enclosing());
+        Place { identity: line.identity, enclosing, seq: line.seq() }
+    }
+}
