@@ -455,3 +455,181 @@ fn a_player_in_a_browser_jumps_about_and_the_next_has_it_all_from_the_cache() {
     // It may read a little further than the first did.
     assert!(of_sound() <= asked + 2, "{said}: {:?}", asked_ranges(&origin));
 }
+
+#[test]
+fn who_may_not_fill_a_gap_gets_it_all_the_same_and_it_is_not_kept() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-0");
+    // A cookie without explicit shared freshness: nothing of that is stored.
+    for _ in 0..2 {
+        let whole = larder.get_with("/video", &[("Cookie", "session=1")]);
+        assert!(!whole.cut && whole.body == body(1, TOTAL), "{}", whole.cache());
+    }
+    let asked = origin.count();
+    assert_part(&range_of(&larder, "bytes=70000-70009"), 1, 70_000..=70_009);
+    assert_eq!(origin.count(), asked + 1, "it was not kept before");
+    assert!(range_of(&larder, "bytes=70000-70009").is_hit());
+}
+
+#[test]
+fn a_gap_that_sets_a_cookie_is_for_who_asked() {
+    let origin = Origin::answering(|asked| {
+        let reply = part_of(asked, &body(1, TOTAL), "\"1\"");
+        let is_first = asked.field("range") == Some("bytes=0-65535");
+        if is_first { reply } else { reply.with("Set-Cookie", "visitor=1") }
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    for _ in 0..2 {
+        let asked = origin.count();
+        assert_part(&range_of(&larder, "bytes=70000-70009"), 1, 70_000..=70_009);
+        assert_eq!(origin.count(), asked + 1, "it is not kept");
+    }
+}
+
+#[test]
+fn answers_to_a_clients_own_range_or_condition_are_for_nobody_else() {
+    let origin = Origin::answering(|asked| {
+        let status = match (asked.field("range"), asked.field("if-match")) {
+            (Some(_), _) => 416,
+            (None, Some(_)) => 412,
+            (None, None) => 200,
+        };
+        Reply::status(status, "x").with("Cache-Control", FRESH).with("ETag", "\"1\"")
+    });
+    let larder = Larder::before(&origin);
+    assert_eq!(larder.get_with("/a", &[("Range", "bytes=9-")]).status, 416);
+    assert_eq!(larder.get("/a").status, 200);
+    assert_eq!(larder.get_with("/b", &[("If-Match", "\"0\"")]).status, 412);
+    assert_eq!(larder.get("/b").status, 200);
+}
+
+#[test]
+fn a_part_that_is_not_as_long_as_it_says_is_not_stored() {
+    let whole = body(1, TOTAL);
+    let origin = Origin::answering(move |asked| {
+        let part = match asked.target.as_str() {
+            "/whole" => {
+                Reply::status(206, &whole).with("Content-Range", "bytes 65536-131071/3000000")
+            }
+            "/longer" => Reply::status(206, &whole[..90_000])
+                .with("Content-Range", "bytes 65536-65635/3000000"),
+            "/several" => Reply::status(206, &whole[65_536..131_072])
+                .with("Content-Range", "bytes 65536-131071/3000000")
+                .with("Content-Type", "multipart/byteranges; boundary=x"),
+            _ => Reply::status(206, &whole[65_536..131_072])
+                .with("Content-Range", "bytes 65536-131071/3000000")
+                .chunked(),
+        };
+        part.with("Cache-Control", FRESH).with("ETag", "\"1\"")
+    });
+    let larder = Larder::before(&origin);
+    for target in ["/whole", "/longer", "/several", "/without-length"] {
+        for _ in 0..2 {
+            let part = larder.get_with(target, &[("Range", "bytes=100000-100009")]);
+            assert!(part.cache().contains("detail=partial"), "{target}: {}", part.cache());
+        }
+    }
+}
+
+#[test]
+fn an_origin_that_fails_is_not_asked_by_one_after_the_other() {
+    let (gate, fails) = (Gate::shut(), Arc::new(AtomicU64::new(0)));
+    let (opened, failing) = (gate.clone(), fails.clone());
+    let origin = Origin::answering(move |asked| match failing.load(Ordering::Relaxed) {
+        0 => part_of(asked, &body(1, TOTAL), "\"1\""),
+        _ => {
+            opened.pass();
+            Reply::status(503, "away")
+        }
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    fails.store(1, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let viewers: Vec<_> =
+            (0..10).map(|_| scope.spawn(|| range_of(&larder, "bytes=70000-70009"))).collect();
+        origin.wait_for(2);
+        gate.open();
+        for viewer in viewers {
+            let status = viewer.join().unwrap().status;
+            assert!([502, 503].contains(&status), "{status}");
+        }
+    });
+    assert!(origin.count() <= 12, "{:?}", asked_ranges(&origin));
+}
+
+#[test]
+fn a_new_version_is_fetched_once_for_all_who_find_out() {
+    let gate = Gate::shut();
+    let (opened, version) = (gate.clone(), Arc::new(AtomicU64::new(1)));
+    let of = version.clone();
+    let origin = Origin::answering(move |asked| {
+        let version = of.load(Ordering::Relaxed);
+        if version > 1 {
+            opened.pass();
+        }
+        part_of(asked, &body(version, TOTAL), &format!("\"{version}\""))
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    version.store(2, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let viewers: Vec<_> =
+            (0..10).map(|_| scope.spawn(|| range_of(&larder, "bytes=70000-70009"))).collect();
+        origin.wait_for(2);
+        gate.open();
+        for viewer in viewers {
+            assert_part(&viewer.join().unwrap(), 2, 70_000..=70_009);
+        }
+    });
+    assert!(origin.count() <= 5, "{:?}", asked_ranges(&origin));
+}
+
+#[test]
+fn what_nobody_reads_any_more_is_not_fetched_on() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let total = 20 << 20;
+    let origin = Origin::answering(move |_| {
+        let (whole, gate) = (body(1, total), opened.clone());
+        Reply::by(move |wire| {
+            wire.send(format!(
+                "HTTP/1.1 206 X\r\nCache-Control: {FRESH}\r\nETag: \"1\"\r\nContent-Range: bytes \
+                 0-8388607/{total}\r\nContent-Length: 8388608\r\n\r\n"
+            ));
+            wire.send(&whole[..200_000]);
+            gate.pass();
+            wire.send(&whole[200_000..300_000]);
+        })
+    });
+    let larder = Larder::configured(
+        "storage.disk.size = \"256MiB\"\n[[site]]\norigin = \"{origin}\"",
+        &origin,
+    );
+    let mut client = larder.connect();
+    client.send(crate::support::request("GET", "/video", &[("Range", "bytes=0-")]));
+    assert_eq!(client.read_bytes(65_536).len(), 65_536);
+    drop(client);
+    // The origin is silent, and has one turn less for nobody.
+    larder.settle();
+    gate.open();
+}
+
+#[test]
+fn where_there_is_no_room_for_gaps_clients_get_all_the_same() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::configured(
+        "storage.in_flight_bytes = \"140KiB\"\n[[site]]\norigin = \"{origin}\"",
+        &origin,
+    );
+    range_of(&larder, "bytes=0-0");
+    std::thread::scope(|scope| {
+        let viewers: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| range_of(&larder, "bytes=0-"))).collect();
+        for viewer in viewers {
+            assert_part(&viewer.join().unwrap(), 1, 0..=TOTAL - 1);
+        }
+    });
+}

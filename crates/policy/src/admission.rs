@@ -144,6 +144,7 @@ fn refuse_by_kind(offer: &Offer<'_>, directives: &ResponseDirectives) -> Option<
     match offer.status {
         206 => return Some(WhySkip::Partial),
         304 => return Some(WhySkip::NotModified),
+        412 | 416 => return Some(WhySkip::Condition),
         _ => {}
     }
     if media_type::is_event_stream(offer.fields) {

@@ -7,6 +7,7 @@
 use crate::admission::{Admission, Offer, admission};
 use crate::conditional;
 use crate::fields::Fields;
+use crate::media_type::media_type;
 use crate::meta::Meta;
 use crate::name::Name;
 use crate::range::Spec;
@@ -51,6 +52,12 @@ impl ContentRange {
         (makes_sense && values.next().is_none()).then_some(range)
     }
 
+    /// How many bytes it has.
+    #[allow(clippy::len_without_is_empty, reason = "a range is never empty")]
+    pub fn len(self) -> u64 {
+        self.last - self.first + 1
+    }
+
     /// Whether it is all of it.
     pub fn is_whole(self) -> bool {
         self.first == 0 && self.last + 1 == self.total
@@ -82,8 +89,8 @@ pub fn first_ask(spec: Spec) -> String {
 pub fn admit(offer: &Offer<'_>) -> Result<(Box<Meta>, ContentRange), WhySkip> {
     let range = ContentRange::of(offer.fields).ok_or(WhySkip::Partial)?;
     let fields = of_the_whole(offer.fields);
-    let date = conditional::has_strong_validator(&with_date(&fields, offer));
-    if !range.is_whole() && !date {
+    let is_several = media_type(offer.fields) == "multipart/byteranges";
+    if is_several || (!range.is_whole() && !conditional::has_strong_validator(&fields)) {
         return Err(WhySkip::Partial);
     }
     match admission(&Offer { status: 200, fields: &fields, ..*offer }) {
@@ -92,13 +99,14 @@ pub fn admit(offer: &Offer<'_>) -> Result<(Box<Meta>, ContentRange), WhySkip> {
     }
 }
 
-/// Whether a response bears bytes of what is stored: the same strong validator, the same coding,
-/// the same length (RFC 9111 §3.4).
+/// Whether a response bears bytes of what is stored: the same strong validator, the same type and
+/// coding, the same length (RFC 9111 §3.4).
 pub fn is_of(stored: &Meta, fields: &Fields, total: Option<u64>) -> bool {
     let coding = |fields: &Fields| -> Vec<Vec<u8>> {
         fields.members(Name::ContentEncoding).map(<[u8]>::to_ascii_lowercase).collect()
     };
     total == Some(stored.body_bytes)
+        && fields.get(Name::ContentType) == stored.fields.get(Name::ContentType)
         && coding(fields) == coding(&stored.fields)
         && conditional::is_strongly_the_same(&stored.fields, fields)
 }
@@ -109,15 +117,6 @@ pub fn of_the_whole(fields: &Fields) -> Fields {
     whole.remove(Name::ContentRange);
     whole.remove(Name::ContentLength);
     whole
-}
-
-/// A response without `Date` was made when it came, at the latest.
-fn with_date(fields: &Fields, offer: &Offer<'_>) -> Fields {
-    let mut fields = fields.clone();
-    if !fields.has(Name::Date) {
-        fields.set(Name::Date, offer.exchange.answered.to_http());
-    }
-    fields
 }
 
 #[cfg(test)]

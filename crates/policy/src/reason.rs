@@ -59,6 +59,8 @@ reasons! {
         Partial = "partial",
         /// A 304 to the client's own condition, or to none.
         NotModified = "not-modified",
+        /// The answer is to the client's own condition or range (412, 416).
+        Condition = "condition",
         /// `must-understand` on a status that is not understood (§5.2.2.3).
         NotUnderstood = "must-understand",
         /// The status is cacheable only with explicit freshness, and there is none (§3).
@@ -117,6 +119,7 @@ impl WhySkip {
         !matches!(
             self,
             WhySkip::RequestNoStore
+                | WhySkip::Condition
                 | WhySkip::Authorization
                 | WhySkip::Disk
                 | WhySkip::Head

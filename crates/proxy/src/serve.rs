@@ -16,7 +16,7 @@ use crate::hints::Hints;
 use crate::metrics::Verdict;
 use crate::pass::{Passing, pass};
 use crate::recall::recall;
-use crate::slices;
+use crate::slices::{self, Begun};
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
 use policy::key::KeyRef;
@@ -136,10 +136,21 @@ async fn by_cache(
 
 /// Answers from something stored of which parts are missing.
 async fn in_slices(answer: Answer, errand: impl Fn() -> Errand, caller: &Caller) -> Answer {
-    match slices::begun(answer, &errand).await {
-        Ok(answer) => answer,
-        Err(Some(error)) => Answer::own(error),
-        Err(None) => fetch_alone(errand(), WhyFetch::Gaps, caller).await,
+    match slices::begin(answer, errand()).await {
+        Begun::Ready(answer) => *answer,
+        Begun::Failed(error) => Answer::own(error),
+        Begun::Alone => fetch_alone(errand(), WhyFetch::Gaps, caller).await,
+        Begun::Outdated => {
+            // Together with the others who found it so.
+            let answer = fetch(errand(), WhyFetch::Invalidated, false, caller).await;
+            match slices::begin(answer, errand()).await {
+                Begun::Ready(answer) => *answer,
+                Begun::Failed(error) => Answer::own(error),
+                Begun::Alone | Begun::Outdated => {
+                    fetch_alone(errand(), WhyFetch::Gaps, caller).await
+                }
+            }
+        }
     }
 }
 

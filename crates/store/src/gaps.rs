@@ -2,7 +2,7 @@
 //! (RFC 9111 §3.3, §3.4). They are on disk only.
 
 use crate::body::Body;
-use crate::disk::{LargeFile, SliceWriter};
+use crate::disk::{Fate, LargeFile, SliceWriter};
 use crate::door::Store;
 use crate::entry::{Entry, Forms, Heads, Parts};
 use crate::reservation::Reservation;
@@ -31,27 +31,43 @@ impl Store {
         self.disk().is_some()
     }
 
-    /// Makes a response visible whose body has `meta.body_bytes` bytes, of which none is there yet.
-    /// It takes the place of an older one and of `replaced`.
+    /// Makes a response visible whose body has `meta.body_bytes` bytes, of which none is there yet,
+    /// and gives what writes the bytes `first` of it. It takes the place of an older one and of
+    /// `replaced`.
     ///
     /// # Errors
     /// If it is too long, or the disk fails or has no room.
     pub async fn begin_with_gaps(
-        &self,
+        self: &Arc<Store>,
         key: &Key,
         (meta, heads): (Meta, Heads),
+        first: Range<u64>,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
-    ) -> Result<Arc<Entry>, WhySkip> {
+    ) -> Result<(Arc<Entry>, GapWriter), WhySkip> {
         let (disk, bytes) = (self.disk().ok_or(WhySkip::Disk)?, meta.body_bytes);
         if bytes > self.limits.max_object_bytes || bytes > disk.max_body_bytes() {
             return Err(WhySkip::TooLarge);
         }
+        let mut reserved = Reservation::new(self.clone());
+        reserved.add(GAP_BYTES)?;
         let id = self.bodies.fetch_add(1, Ordering::Relaxed);
         let file = disk.begin_with_gaps(key, bytes).await.map_err(|_| WhySkip::Disk)?;
+        // Claimed before anybody else sees it.
+        let slices = disk.fill_gap(&file, first.start..first.start + 1, first.end);
+        let gap = slices.map(|slices| GapWriter { slices, _reserved: reserved });
         let body = Body::on_disk(file, id);
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
-        Ok(self.keep(key, parts, departure, replaced))
+        Ok((self.keep(key, parts, departure, replaced), gap.ok_or(WhySkip::Disk)?))
+    }
+
+    /// Takes so much of `in_flight_bytes` for as long as what it gives lives.
+    ///
+    /// # Errors
+    /// If there is not so much.
+    pub fn reserve(self: &Arc<Store>, bytes: u64) -> Result<Reservation, WhySkip> {
+        let mut reserved = Reservation::new(self.clone());
+        reserved.add(bytes).map(|()| reserved)
     }
 
     /// Claims the first gap of a body that begins within a range and that nobody fills yet, as far as
@@ -82,6 +98,31 @@ impl GapWriter {
     /// Lets what comes belong to an offset of its range, where it begins later than that.
     pub fn start_at(&mut self, offset: u64) {
         self.slices.start_at(offset);
+    }
+
+    /// Says what those hear who wait for what does not come; that it failed, if nothing is said.
+    pub fn set_fate(&mut self, fate: Fate) {
+        self.slices.set_fate(fate);
+    }
+
+    /// Waits until nobody reads the body.
+    pub fn is_left(&self) -> impl Future<Output = ()> + use<> {
+        let left = self.slices.is_left();
+        async move {
+            if let Some(left) = left {
+                left.await;
+            }
+        }
+    }
+
+    /// How many bytes it still lacks.
+    pub fn missing(&self) -> u64 {
+        self.slices.range().end.saturating_sub(self.slices.next())
+    }
+
+    /// Takes nothing from an offset on.
+    pub fn end_at(&mut self, offset: u64) {
+        self.slices.end_at(offset);
     }
 
     /// Takes all up to the end of the body, since it comes anyway.

@@ -7,19 +7,19 @@ use std::sync::atomic::Ordering;
 
 /// Bytes taken from `in_flight_bytes`; given back on drop.
 #[derive(Debug)]
-pub(crate) struct Reservation {
-    pub store: Arc<Store>,
+pub struct Reservation {
+    pub(crate) store: Arc<Store>,
     bytes: u64,
 }
 
 impl Reservation {
     /// Nothing so far.
-    pub fn new(store: Arc<Store>) -> Reservation {
+    pub(crate) fn new(store: Arc<Store>) -> Reservation {
         Reservation { store, bytes: 0 }
     }
 
     /// How many bytes it has.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -27,7 +27,7 @@ impl Reservation {
     ///
     /// # Errors
     /// If there are not so many; what was taken is given back when this is dropped.
-    pub fn add(&mut self, bytes: u64) -> Result<(), WhySkip> {
+    pub(crate) fn add(&mut self, bytes: u64) -> Result<(), WhySkip> {
         let limits = &self.store.limits;
         let before = self.store.in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;

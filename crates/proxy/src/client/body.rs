@@ -107,8 +107,9 @@ impl<S: Sink> Out<'_, S> {
             Content::Stored { form: Form::Coming { mut reader, .. }, .. } => {
                 self.flowing(&mut reader).await?
             }
-            Content::Stored { entry, reply, slices, .. } => {
-                self.stored(&entry, &reply, slices.as_deref()).await?
+            Content::Stored { entry, reply, mut slices, .. } => {
+                let slices = slices.as_deref_mut();
+                self.stored(&entry, &reply, slices).await?
             }
             Content::Flowing { mut reader, part: Some(part), .. } => {
                 self.part(&mut reader, part.len()).await?
@@ -145,7 +146,7 @@ impl<S: Sink> Out<'_, S> {
         &mut self,
         entry: &Entry,
         reply: &Reply,
-        slices: Option<&Slices>,
+        slices: Option<&mut Slices>,
     ) -> Result<Option<Fields>, Gone> {
         let whole = match (reply, entry.body.in_memory()) {
             (Reply::Full, Some(body)) => {
@@ -164,14 +165,15 @@ impl<S: Sink> Out<'_, S> {
         &mut self,
         entry: &Entry,
         parts: &[ByteRange],
-        slices: Option<&Slices>,
+        mut slices: Option<&mut Slices>,
     ) -> Result<bool, Gone> {
         if let [part] = parts {
             return self.range(&entry.body, part.first..part.last + 1, slices).await;
         }
         for part in parts {
             self.piece(&part_head(entry, *part).into()).await?;
-            if !self.range(&entry.body, part.first..part.last + 1, slices).await? {
+            let range = part.first..part.last + 1;
+            if !self.range(&entry.body, range, slices.as_deref_mut()).await? {
                 return Ok(false);
             }
             self.piece(&Bytes::from_static(b"\r\n")).await?;
@@ -184,7 +186,7 @@ impl<S: Sink> Out<'_, S> {
         &mut self,
         body: &Body,
         mut range: Range<u64>,
-        slices: Option<&Slices>,
+        slices: Option<&mut Slices>,
     ) -> Result<bool, Gone> {
         let Some(slices) = slices else {
             let mut chunks = body.chunks(range);

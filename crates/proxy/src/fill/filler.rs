@@ -142,7 +142,7 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
     let flowing = errand.flowing(&response, decision, writer.as_ref());
     if errand.part.is_some() && response.length.is_some() {
         // Who wants a part leaves early, and the next would have to ask for all of it again.
-        fill.go_on();
+        fill.go_on_for(partial::BLOCK_BYTES);
     }
     fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
     body(errand, fill, response, &flowing, writer).await;

@@ -181,9 +181,9 @@ impl Fill {
         self.changed.notify_waiters();
     }
 
-    /// Lets the body be stored to its end, whoever reads it.
-    pub fn go_on(&self) {
-        self.state().goes_on = true;
+    /// Lets the body be stored to its end, whoever reads it, if no more than this is missing.
+    pub fn go_on_for(&self, bytes: u64) {
+        self.state().goes_on_bytes = bytes;
     }
 
     /// Notes that the body goes to a file, from which those who fall out of the window read.

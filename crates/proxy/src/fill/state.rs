@@ -36,8 +36,8 @@ pub struct State {
     pub end: Option<Result<Fields, ()>>,
     /// Whether all chunks are kept since the body is being stored.
     pub keeps_all: bool,
-    /// Whether it is stored to its end whoever reads it.
-    pub goes_on: bool,
+    /// It is stored to its end, whoever reads it, if no more than this is missing.
+    pub goes_on_bytes: u64,
     /// Whether new readers may come.
     pub is_open: bool,
     /// How many read it.
@@ -76,7 +76,7 @@ impl Default for State {
             length: 0,
             end: None,
             keeps_all: true,
-            goes_on: false,
+            goes_on_bytes: 0,
             is_open: true,
             readers: 0,
             had_several: false,
@@ -124,14 +124,14 @@ impl State {
 
     pub fn room(&mut self, limits: &Limits, announced: Option<u64>) -> Room {
         // A refresh goes on for what it stores, with readers or without.
-        let goes_on = limits.unattended || self.goes_on;
-        if self.readers == 0 && !(goes_on && self.keeps_all) {
+        if self.readers == 0 && !(limits.unattended && self.keeps_all) {
             let left_at = *self.left_at.get_or_insert(self.length);
             let missing = match announced {
                 Some(announced) => announced.saturating_sub(self.length),
                 None => self.length - left_at,
             };
-            let worth = self.keeps_all && missing <= limits.finish_bytes;
+            let most = limits.finish_bytes.max(self.goes_on_bytes);
+            let worth = self.keeps_all && missing <= most;
             return if worth { Room::Some } else { Room::Abandoned };
         }
         if self.keeps_all {

@@ -14,7 +14,7 @@ use super::format::LARGE;
 use super::larges::Larges;
 use super::pool::Pool;
 use super::reply::{Answer, Reply, reply};
-use super::slice_map::{ENTRY_BYTES, Kept, SliceMap, slices};
+use super::slice_map::{ENTRY_BYTES, SliceMap, slices};
 use bytes::Bytes;
 use policy::partial::SLICE_BYTES;
 use std::fmt;
@@ -166,9 +166,14 @@ impl LargeFile {
         let (file, head) = (create(device, number)?, head(Form::WithGaps, key, bytes));
         let (seed, at) = (seed ^ number, head.len() as u64);
         let sum = sum_of(seed, &head, &[]).to_le_bytes();
-        file.write_at(&head, 0)?;
-        file.write_at(&sum, Form::WithGaps.file_bytes(key.len(), bytes) - sum.len() as u64)?;
-        device.rename(&temporary_name(number), &body_name(number))?;
+        let end = Form::WithGaps.file_bytes(key.len(), bytes) - sum.len() as u64;
+        let written = file.write_at(&head, 0).and_then(|()| file.write_at(&sum, end));
+        let named = || device.rename(&temporary_name(number), &body_name(number));
+        if let Err(error) = written.and_then(|()| named()) {
+            // What cannot be removed now is removed at the next start.
+            let _ = device.remove(&temporary_name(number));
+            return Err(error);
+        }
         let growth = Growth { bytes, state: State::Whole, ..Growth::default() };
         let (growth, map) = (Mutex::new(growth), Some(SliceMap::empty(bytes)));
         let adding = Mutex::default();
@@ -312,10 +317,9 @@ impl LargeFile {
             let damaged = slices.begin + (good * SLICE) as u64;
             match &self.map {
                 // It is a gap from now on, unless something else is there meanwhile.
-                Some(map) if map.kept(damaged).sum == slices.sums[good] => {
-                    map.set(damaged, Kept::default());
+                Some(map) => {
+                    self.larges.shrink(self.number, map.lose(damaged, slices.sums[good]));
                 }
-                Some(_) => {}
                 // The next who looks for it finds nothing.
                 None => self.larges.is_found_damaged(self.number),
             }

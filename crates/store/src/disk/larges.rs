@@ -59,6 +59,15 @@ impl Larges {
         true
     }
 
+    /// Counts bytes of a file no more that were found damaged.
+    pub fn shrink(&self, number: u64, bytes: u64) {
+        let mut table = self.lock();
+        let Some(large) = table.files.get_mut(&number) else { return };
+        let bytes = bytes.min(large.bytes);
+        large.bytes -= bytes;
+        table.bytes -= bytes;
+    }
+
     /// Takes a file out; nothing if it is not in.
     pub fn remove(&self, number: u64) -> Option<Large> {
         let mut table = self.lock();
@@ -125,13 +134,17 @@ impl Larges {
         self.lock().open.get(&number)?.upgrade()
     }
 
-    /// Notes an open file.
-    pub fn opened(&self, file: &Arc<LargeFile>) {
+    /// Notes an open file; gives the one that another has opened meanwhile, so that all share one.
+    pub fn opened(&self, file: Arc<LargeFile>) -> Arc<LargeFile> {
         let mut table = self.lock();
+        if let Some(open) = table.open.get(&file.number).and_then(Weak::upgrade) {
+            return open;
+        }
         if table.open.len() > 2 * table.files.len() + 64 {
             table.open.retain(|_, file| file.strong_count() > 0);
         }
-        table.open.insert(file.number, Arc::downgrade(file));
+        table.open.insert(file.number, Arc::downgrade(&file));
+        file
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

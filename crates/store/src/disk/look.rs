@@ -214,11 +214,7 @@ fn large(
     }
     let (of, help) = ((number, shared.format.seed), shared.help());
     match LargeFile::open(&*shared.device, of, (key, bytes), help) {
-        Ok(file) => {
-            let file = Arc::new(file);
-            shared.large.opened(&file);
-            Ok(file)
-        }
+        Ok(file) => Ok(shared.large.opened(Arc::new(file))),
         Err(error) => Err(Trouble::of(&error)),
     }
 }

@@ -70,6 +70,7 @@ pub use op::DiskBody;
 #[cfg(test)]
 pub(crate) use reply::wait_for;
 pub use shared::{Clock, InUse, Settings};
+pub use slice_map::Fate;
 pub use slice_writer::SliceWriter;
 pub use stats::DiskStats;
 pub use tier::{Disk, Found, MAX_SMALL_BODY_BYTES};

@@ -31,6 +31,12 @@ impl<T> fmt::Debug for Answer<T> {
     }
 }
 
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
 impl<T> Answer<T> {
     /// Gives the answer.
     pub fn send(self, answer: T) {

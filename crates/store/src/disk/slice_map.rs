@@ -22,9 +22,27 @@ pub(crate) struct SliceMap {
 struct State {
     kept: Vec<Kept>,
     claims: Vec<Range<u64>>,
-    waiting: Vec<Answer<()>>,
+    /// Who waits, and for which byte.
+    waiting: Vec<(u64, Answer<Fate>)>,
+    /// How many read it so that gaps are filled for them.
+    readers: usize,
+    /// Who fills gaps, to be told when nobody reads any more.
+    filling: Vec<Answer<()>>,
     /// All is there: known once somebody looked.
     is_whole: bool,
+}
+
+/// What became of what somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Something changed: it may be there.
+    Changed,
+    /// Who fetched it failed.
+    Failed,
+    /// What came may not be stored: each has to ask for himself.
+    Refused,
+    /// The origin has something else by now.
+    Outdated,
 }
 
 /// What is there of a slice: the bytes `from..to` counted from its begin, none if `to` is 0, and
@@ -63,6 +81,17 @@ impl Kept {
     pub fn len(self) -> u64 {
         u64::from(self.to - self.from)
     }
+}
+
+/// Whether a byte is there.
+#[derive(Debug)]
+pub(crate) enum Coming {
+    /// It is.
+    There,
+    /// It is not, and nobody fetches it.
+    Missing,
+    /// Somebody fetches it.
+    Fetched(Reply<Fate>),
 }
 
 /// How many slices a body has.
@@ -127,6 +156,25 @@ impl SliceMap {
         state.wake();
     }
 
+    /// Takes what is there of a slice out, if it has that checksum; gives its bytes.
+    pub fn lose(&self, offset: u64, sum: u64) -> u64 {
+        let mut state = self.lock();
+        let lost = state.at(offset);
+        if lost.sum != sum {
+            return 0;
+        }
+        if let Some(place) = state.kept.get_mut((offset / SLICE as u64) as usize) {
+            *place = Kept::default();
+            state.is_whole = false;
+        }
+        lost.len()
+    }
+
+    /// Whether the byte at an offset is there.
+    pub fn has(&self, offset: u64) -> bool {
+        self.lock().is_there(offset)
+    }
+
     /// The first byte from an offset on that is missing; the length of the body if none is.
     pub fn missing_from(&self, offset: u64) -> u64 {
         let mut state = self.lock();
@@ -136,6 +184,11 @@ impl SliceMap {
         let missing = state.missing_from(offset, self.total);
         state.is_whole = offset == 0 && missing == self.total;
         missing
+    }
+
+    /// The bytes of memory that it holds.
+    pub fn footprint(&self) -> u64 {
+        (slices(self.total) * size_of::<Kept>()) as u64
     }
 
     /// Claims the first stretch that begins within a range, is missing and nobody has claimed, as
@@ -170,25 +223,54 @@ impl SliceMap {
         claim.end = self.total;
     }
 
-    /// Gives a claim back, and tells those who wait.
-    pub fn release(&self, claim: &Range<u64>) {
+    /// Gives a claim back, and tells those who wait for what of it did not come.
+    pub fn release(&self, claim: &Range<u64>, fate: Fate) {
         let mut state = self.lock();
         if let Some(at) = state.claims.iter().position(|own| own == claim) {
             state.claims.swap_remove(at);
         }
-        state.wake();
+        for (offset, waiting) in std::mem::take(&mut state.waiting) {
+            let is_its = claim.contains(&offset);
+            waiting.send(if is_its { fate } else { Fate::Changed });
+        }
     }
 
-    /// What to wait for until anything changes, if an offset is missing; and whether somebody
-    /// fetches it.
-    pub fn wait_for(&self, offset: u64) -> Option<(Reply<()>, bool)> {
+    /// What to wait for until anything changes, if an offset is missing and somebody fetches it.
+    pub fn wait_for(&self, offset: u64) -> Coming {
         let mut state = self.lock();
-        if state.missing_from(offset, self.total) != offset {
-            return None;
+        if state.is_there(offset) || offset >= self.total {
+            return Coming::There;
+        }
+        if state.claim_of(offset).is_none() {
+            return Coming::Missing;
         }
         let (answer, reply) = reply();
-        state.waiting.push(answer);
-        Some((reply, state.claim_of(offset).is_some()))
+        state.waiting.push((offset, answer));
+        Coming::Fetched(reply)
+    }
+
+    /// Notes that one more reads it.
+    pub fn enter(&self) {
+        self.lock().readers += 1;
+    }
+
+    /// Notes that one of them does no more.
+    pub fn leave(&self) {
+        let mut state = self.lock();
+        state.readers -= 1;
+        if state.readers == 0 {
+            state.filling.drain(..).for_each(|filling| filling.send(()));
+        }
+    }
+
+    /// What to wait for until nobody reads it; nothing if nobody does now.
+    pub fn is_left(&self) -> Option<Reply<()>> {
+        let mut state = self.lock();
+        (state.readers > 0).then(|| {
+            let (answer, reply) = reply();
+            state.filling.push(answer);
+            reply
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -241,8 +323,12 @@ impl State {
         there.into_iter().chain(claims).fold(until, u64::min)
     }
 
+    fn is_there(&self, offset: u64) -> bool {
+        self.there(offset).contains(&offset)
+    }
+
     fn wake(&mut self) {
-        self.waiting.drain(..).for_each(|waiting| waiting.send(()));
+        self.waiting.drain(..).for_each(|(_, waiting)| waiting.send(Fate::Changed));
     }
 }
 
@@ -276,7 +362,7 @@ mod tests {
         ] {
             assert_eq!(map.claim(range.clone(), until), claim, "{range:?}");
         }
-        map.release(&(0..S));
+        map.release(&(0..S), Fate::Failed);
         assert_eq!(map.claim(0..u64::MAX, 0), Some(0..S));
     }
 

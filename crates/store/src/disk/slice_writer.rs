@@ -3,7 +3,7 @@
 use super::large::{Form, LargeFile, SLICE};
 use super::room::Room;
 use super::shared::Shared;
-use super::slice_map::{ENTRY_BYTES, Kept, begin_of};
+use super::slice_map::{Coming, ENTRY_BYTES, Fate, Kept, SliceMap, begin_of};
 use bytes::Bytes;
 use policy::key::Key;
 use std::fmt;
@@ -20,11 +20,15 @@ const GRANT_BYTES: u64 = 1 << 20;
 pub struct SliceWriter {
     file: Arc<LargeFile>,
     claim: Range<u64>,
+    /// Up to where it takes bytes.
+    until: u64,
     /// Where the bytes in `slice` belong.
     at: u64,
     /// What came and is not written yet: never beyond a slice.
     slice: Vec<u8>,
     room: Room,
+    /// What those hear who wait for what did not come.
+    fate: Fate,
 }
 
 /// Makes room for a body with gaps, and its file. It is stored when it is put.
@@ -47,11 +51,9 @@ pub(crate) async fn begin(
         let name = key.as_ref();
         let made =
             LargeFile::begin_with_gaps(&*shared.device, of, (name.bytes(), bytes), shared.help())?;
-        let file = Arc::new(made);
         room.spend(around);
         shared.large.add(of.0, shared.url_hash(name.url()), around);
-        shared.large.opened(&file);
-        Ok(file)
+        Ok(shared.large.opened(Arc::new(made)))
     });
     made.await.unwrap_or_else(|| Err(io::Error::other("the store is closed")))
 }
@@ -67,7 +69,8 @@ impl SliceWriter {
     ) -> Option<SliceWriter> {
         let claim = file.map.as_ref()?.claim(range, until)?;
         let (at, slice, room) = (claim.start, Vec::new(), Room::new(shared));
-        Some(SliceWriter { file: file.clone(), claim, at, slice, room })
+        let (file, until) = (file.clone(), claim.end);
+        Some(SliceWriter { file, claim, until, at, slice, room, fate: Fate::Failed })
     }
 
     /// Which bytes it is for.
@@ -80,16 +83,32 @@ impl SliceWriter {
         self.at = offset.clamp(self.claim.start, self.claim.end);
     }
 
+    /// Says what those hear who wait for what does not come; that it failed, if nothing is said.
+    pub fn set_fate(&mut self, fate: Fate) {
+        self.fate = fate;
+    }
+
+    /// What to wait for until nobody reads the body; nothing if nobody does now.
+    pub fn is_left(&self) -> Option<impl Future<Output = Option<()>> + use<>> {
+        self.file.map.as_ref()?.is_left()
+    }
+
+    /// Takes nothing from an offset on.
+    pub fn end_at(&mut self, offset: u64) {
+        self.until = self.until.min(offset);
+    }
+
     /// Takes all up to the end of the body, since it comes anyway.
     pub fn widen(&mut self) {
         if let Some(map) = &self.file.map {
             map.widen(&mut self.claim);
+            self.until = self.claim.end;
         }
     }
 
     /// Whether all that it is for has come.
     pub fn is_full(&self) -> bool {
-        self.next() >= self.claim.end
+        self.next() >= self.until
     }
 
     /// Where what comes next belongs.
@@ -105,7 +124,7 @@ impl SliceWriter {
     pub async fn write(&mut self, mut piece: Bytes) -> io::Result<()> {
         while !piece.is_empty() && !self.is_full() {
             let next = self.next();
-            let until = (begin_of(next) + SLICE as u64).min(self.claim.end);
+            let until = (begin_of(next) + SLICE as u64).min(self.until);
             // At most a slice.
             let part = piece.split_to(piece.len().min((until - next) as usize));
             if self.slice.capacity() == 0 {
@@ -128,7 +147,8 @@ impl SliceWriter {
             return Ok(());
         }
         let bytes = self.slice.len() as u64;
-        self.room.have(bytes, GRANT_BYTES).await?;
+        let rest = self.claim.end.saturating_sub(self.at);
+        self.room.have(bytes, GRANT_BYTES.min(rest)).await?;
         let (file, at, slice) = (self.file.clone(), self.at, std::mem::take(&mut self.slice));
         self.at += bytes;
         let added = self.file.on_pool(move || file.add(at, &slice)).await?;
@@ -140,7 +160,7 @@ impl SliceWriter {
 impl Drop for SliceWriter {
     fn drop(&mut self) {
         if let Some(map) = &self.file.map {
-            map.release(&self.claim);
+            map.release(&self.claim, self.fate);
         }
     }
 }
@@ -162,13 +182,40 @@ impl LargeFile {
         self.map.as_ref().map_or_else(|| self.len(), |map| map.missing_from(offset))
     }
 
-    /// What to wait for until anything comes, if the byte at an offset is missing; and whether
-    /// somebody fetches it.
-    pub fn wait_for(
-        &self,
-        offset: u64,
-    ) -> Option<(impl Future<Output = Option<()>> + use<>, bool)> {
-        self.map.as_ref()?.wait_for(offset)
+    /// Waits for the byte at an offset: gives what became of it, and [`Fate::Changed`] if it is
+    /// there. Nothing if it is missing and nobody fetches it.
+    pub async fn come(&self, offset: u64) -> Option<Fate> {
+        let Some(map) = &self.map else { return Some(Fate::Changed) };
+        match map.wait_for(offset) {
+            Coming::There => Some(Fate::Changed),
+            Coming::Missing => None,
+            // Who fetched is gone without a word when the store is.
+            Coming::Fetched(reply) => Some(reply.await.unwrap_or(Fate::Failed)),
+        }
+    }
+
+    /// Whether the byte at an offset is there.
+    pub fn has(&self, offset: u64) -> bool {
+        self.map.as_ref().map_or_else(|| offset < self.len(), |map| map.has(offset))
+    }
+
+    /// Notes that one reads it so that gaps are filled for him.
+    pub fn enter(&self) {
+        if let Some(map) = &self.map {
+            map.enter();
+        }
+    }
+
+    /// Notes that he does no more.
+    pub fn leave(&self) {
+        if let Some(map) = &self.map {
+            map.leave();
+        }
+    }
+
+    /// The bytes of memory that the map of its gaps holds.
+    pub fn map_bytes(&self) -> u64 {
+        self.map.as_ref().map_or(0, SliceMap::footprint)
     }
 
     /// Adds bytes of one slice; waits for the disk. Says how many were missing before.
@@ -192,6 +239,7 @@ impl LargeFile {
         self.file.write_at(bytes, self.at + at)?;
         let place = self.at + self.len() + begin / SLICE as u64 * ENTRY_BYTES as u64;
         self.file.write_at(&kept.encode(), place)?;
+        // What is replaced leaves its bytes where they are, and counts on.
         let added = kept.len().saturating_sub(before.len());
         if !self.larges.grow(self.number, added) {
             return Err(io::Error::other("the body was given up"));

@@ -5,11 +5,13 @@ use super::faulty_device_tests::{Chance, Faults, FaultyDevice};
 use super::fixture_tests::{Hands, asks, key, meta, settings};
 use super::large::SLICE;
 use super::reply::wait_for;
+use super::slice_map::Fate;
 use super::tier::{Disk, Found};
 use super::{DiskBody, LargeFile, Settings};
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 const TOTAL: usize = 5 * SLICE + 777;
@@ -102,19 +104,34 @@ fn gaps_are_filled_and_the_whole_is_there_in_this_run_and_the_next() {
 fn who_waits_for_a_gap_hears_when_it_comes_and_when_it_will_not() {
     let disk = open(&FaultyDevice::new(7, u64::MAX));
     let file = begin(&disk);
-    let (_, is_coming) = file.wait_for(0).unwrap();
-    assert!(!is_coming);
+    assert_eq!(wait_for(file.come(0)), None, "nobody fetches it");
     let mut writer = disk.fill_gap(&file, 0..1, 1).unwrap();
-    let (heard, is_coming) = file.wait_for(0).unwrap();
-    assert!(is_coming && disk.fill_gap(&file, 0..1, 1).is_none());
+    let waits = |offset| {
+        let file = file.clone();
+        let mut heard = Box::pin(async move { file.come(offset).await });
+        let pending = heard.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(pending.is_pending());
+        heard
+    };
+    let heard = waits(0);
+    assert!(disk.fill_gap(&file, 0..1, 1).is_none(), "it is claimed");
     wait_for(writer.write(Bytes::from(body()[..SLICE].to_vec()))).unwrap();
-    assert_eq!(wait_for(heard), Some(()));
-    assert!(file.wait_for(0).is_none());
-    let other = disk.fill_gap(&file, 2 * SLICE as u64..u64::MAX, 1).unwrap();
-    let (heard, _) = file.wait_for(2 * SLICE as u64).unwrap();
-    drop(other);
-    assert_eq!(wait_for(heard), Some(()));
-    assert!(!file.wait_for(2 * SLICE as u64).unwrap().1);
+    assert_eq!(wait_for(heard), Some(Fate::Changed));
+    assert!(file.has(0) && wait_for(file.come(0)) == Some(Fate::Changed));
+    let at = 2 * SLICE as u64;
+    for fate in [Fate::Failed, Fate::Refused, Fate::Outdated] {
+        let mut other = disk.fill_gap(&file, at..u64::MAX, 1).unwrap();
+        let heard = waits(at);
+        other.set_fate(fate);
+        drop(other);
+        assert_eq!(wait_for(heard), Some(fate));
+    }
+    let other = disk.fill_gap(&file, at..u64::MAX, 1).unwrap();
+    assert!(other.is_left().is_none(), "nobody reads");
+    file.enter();
+    let left = other.is_left().unwrap();
+    file.leave();
+    assert_eq!(wait_for(left), Some(()));
 }
 
 #[test]
