@@ -13,6 +13,7 @@ mod entry;
 mod gaps;
 mod listing;
 mod memory;
+pub mod purge_log;
 mod reservation;
 mod scopes;
 mod writer;

@@ -42,7 +42,7 @@ mod tier;
 mod worker;
 
 #[cfg(test)]
-mod faulty_device_tests;
+pub(crate) mod faulty_device_tests;
 #[cfg(test)]
 mod fixture_tests;
 #[cfg(test)]
@@ -60,6 +60,9 @@ pub use device::{Device, DeviceFile, Listed};
 pub use error::OpenError;
 pub use folder::Folder;
 pub use format::Format;
+pub(crate) use format::read as read_format;
+#[cfg(test)]
+pub(crate) use format::take as take_format;
 pub(crate) use index::place;
 pub use large::LargeFile;
 pub use large_writer::LargeWriter;
@@ -67,8 +70,7 @@ pub use look::Stored;
 pub(crate) use objects::Object;
 pub use offline::{Report, stat, verify};
 pub use op::DiskBody;
-#[cfg(test)]
-pub(crate) use reply::wait_for;
+pub(crate) use reply::{Answer, Reply, reply, wait_for};
 pub use shared::{Clock, InUse, Settings};
 pub use slice_map::Fate;
 pub use slice_writer::SliceWriter;
