@@ -7,6 +7,7 @@
 mod configuration;
 mod fields;
 mod message;
+mod purge;
 mod targets;
 
 pub use targets::{TARGETS, Target, target};

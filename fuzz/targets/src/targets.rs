@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{configuration, fields, message};
+use crate::{configuration, fields, message, purge};
 
 /// A target: takes any bytes and must come back.
 pub type Target = fn(&[u8]);
@@ -16,6 +16,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("negotiate", fields::negotiate),
     ("path", fields::path),
     ("proxy_protocol", message::proxy_protocol),
+    ("purge_record", purge::record),
+    ("purge_scopes", purge::scopes),
     ("query", fields::query),
     ("range", fields::range),
     ("request_head", message::request_head),
