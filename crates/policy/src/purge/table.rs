@@ -44,7 +44,7 @@ pub struct TableStats {
     pub floors: usize,
     /// Scopes and patterns that went into floors since the table was made.
     pub folded: u64,
-    /// Bytes that it holds in memory.
+    /// Bytes that it holds in memory, but for the patterns.
     pub bytes: usize,
 }
 
@@ -249,7 +249,10 @@ impl Table {
             patterns: self.patterns.len(),
             floors: self.floors.len(),
             folded: self.folded,
-            bytes: self.hard.bytes() + self.soft.bytes() + self.floors.bytes(),
+            bytes: self.hard.bytes()
+                + self.soft.bytes()
+                + self.floors.bytes()
+                + self.enclosings.bytes(),
         }
     }
 
@@ -317,6 +320,11 @@ impl Enclosings {
     /// The place that says that there is none.
     const NONE: u16 = 0;
     const EVERYTHING: u16 = 1;
+
+    fn bytes(&self) -> usize {
+        let place = size_of::<(Identity, u16)>() + 1;
+        self.identities.capacity() * size_of::<Identity>() + self.places.capacity() * place
+    }
 
     fn line<T>(&mut self, place: Place, beside: T) -> Line<T> {
         let enclosing = place.enclosing.map_or(Enclosings::NONE, |identity| self.take(identity));
