@@ -122,6 +122,9 @@ impl Keeper {
 /// Who still waits when the keeper ends, even by a panic, hears that nobody will answer.
 impl Drop for Keeper {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.note_file(self.file.bytes(), true);
+        }
         self.shared.waiting.abandon();
     }
 }

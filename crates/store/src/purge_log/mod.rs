@@ -80,8 +80,8 @@ impl PurgeLog {
         Ok(PurgeLog { shared, keeper: Mutex::new(Some(thread)), has_disk: true })
     }
 
-    /// Appends a purge. It is in force when the answer is [`Ok`], and durable; if it is not, nothing
-    /// of it is done.
+    /// Appends a purge. It is in force when the answer is [`Ok`], and durable; if it is refused,
+    /// nothing of it is in force, see [`Refused`].
     pub fn append(&self, purge: Purge) -> Appended {
         let mut bytes = Vec::new();
         code::encode(&purge, &mut bytes);

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::io;
 
-/// Why a purge is refused. It is not in the log then, and nothing of it is done.
+/// Why a purge is refused. Nothing of it is in force. Only where a write failed, and the process
+/// ends before what it left can be cut off ([`super::PurgeStats::is_broken`]), may the next start find
+/// it, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The disk is full. To be tried again when there is room.
