@@ -21,6 +21,7 @@ use policy::vary::Variant;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use store::purge_log::{PurgeLog, Settings};
 use store::{Heads, Limits, Lookup, Store};
 use traces::{Kind, OBJECTS};
 
@@ -86,7 +87,10 @@ impl Ours {
             in_flight_bytes: 1 << 20,
             max_variants: 1,
         };
-        Ours { store: Store::new(limits, 1, None), asks: Fields::new() }
+        Ours {
+            store: Store::new(limits, Arc::new(PurgeLog::in_memory(Settings::default())), None),
+            asks: Fields::new(),
+        }
     }
 
     fn put(&self, key: u64) {

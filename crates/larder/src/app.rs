@@ -7,7 +7,7 @@ use crate::config::written::AccessLog;
 use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
-use crate::{admin_token, disk_tier, open_files, random};
+use crate::{admin_token, disk_tier, open_files};
 use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
@@ -18,6 +18,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use store::disk::DiskStats;
+use store::purge_log::{self, PurgeLog};
 use store::{Limits, Store};
 use tokio::sync::watch;
 
@@ -49,8 +50,15 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let clock: Arc<Clock> = Arc::default();
     let unusable = token.is_none().then_some(&*meant.data);
     let disk = disk_tier::open(&meant.disk, unusable, &clock)?;
-    let log = disk.as_ref().map_or_else(log_id, |disk| disk.log_id());
-    let store = Store::new(limits(&meant, disk.is_some()), log, disk);
+    let (disk, purges) = match disk {
+        Some((disk, purges)) => (Some(disk), purges),
+        None => {
+            let fresh_log_id = disk_tier::number();
+            let settings = purge_log::Settings { fresh_log_id, ..Default::default() };
+            (None, PurgeLog::in_memory(settings))
+        }
+    };
+    let store = Store::new(limits(&meant, disk.is_some()), Arc::new(purges), disk);
     let certificates = meant.tls.clone().map(Followed::begin).transpose()?;
     let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
     let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
@@ -109,11 +117,6 @@ fn limits(meant: &Meant, has_disk: bool) -> Limits {
         in_flight_bytes: fill.in_flight_bytes,
         max_variants: meant.max_variants,
     }
-}
-
-/// The name of this run's purge log.
-fn log_id() -> u64 {
-    u64::from_str_radix(&random::hex::<8>(), 16).unwrap_or_default()
 }
 
 fn access_log(meant: &Meant) -> anyhow::Result<Option<access_log::AccessLog>> {

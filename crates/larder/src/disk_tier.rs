@@ -7,13 +7,14 @@ use proxy::clock::Clock;
 use std::path::Path;
 use std::sync::Arc;
 use store::disk::{self, Device as _, Disk, Folder, Format, OpenError};
+use store::purge_log::{self, PurgeLog};
 
 /// The most that is taken where nobody says how much.
 const MOST_BYTES: u64 = 10 << 30;
 /// Less than this is not worth a disk.
 const LEAST_BYTES: u64 = 16 << 20;
 
-/// Opens the tier; nothing where there is to be none, or the folder cannot be written, which is
+/// Opens the tier, and the purges that came for what it holds; nothing where there is to be none, or the folder cannot be written, which is
 /// said, unless the same was said of `unusable` already: serving goes on from memory.
 ///
 /// # Errors
@@ -23,7 +24,7 @@ pub fn open(
     settings: &Settings,
     unusable: Option<&Path>,
     clock: &Arc<Clock>,
-) -> anyhow::Result<Option<Arc<Disk>>> {
+) -> anyhow::Result<Option<(Arc<Disk>, PurgeLog)>> {
     if settings.size_bytes == Some(0) {
         return Ok(None);
     }
@@ -51,8 +52,9 @@ pub fn open(
         return Ok(None);
     }
     let clock = clock.clone();
+    let folder = Arc::new(folder);
     let opened = Disk::open(
-        Arc::new(folder),
+        folder.clone(),
         disk::Settings {
             size_bytes,
             segment_bytes: disk::Settings::segment_bytes_for(size_bytes),
@@ -63,8 +65,9 @@ pub fn open(
             clock: Arc::new(move || clock.now()),
         },
     );
-    match opened {
-        Ok(disk) => Ok(Some(disk)),
+    let log = purge_log::Settings { fresh_log_id: number(), ..purge_log::Settings::default() };
+    match opened.and_then(|disk| Ok((disk, PurgeLog::open(folder, log)?))) {
+        Ok(opened) => Ok(Some(opened)),
         Err(OpenError::Io { name, error }) => {
             tracing::warn!("nothing is kept on disk: {shown}/{name} cannot be used ({error})");
             Ok(None)
@@ -101,6 +104,7 @@ fn refusal(error: &OpenError, settings: &Settings) -> anyhow::Error {
     anyhow::anyhow!("{shown}: {error}; {mend}")
 }
 
-fn number() -> u64 {
+/// A number by chance.
+pub fn number() -> u64 {
     u64::from_str_radix(&random::hex::<8>(), 16).unwrap_or_default()
 }

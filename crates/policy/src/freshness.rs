@@ -86,6 +86,12 @@ impl Life {
         (self.lifetime.millis() as i64).saturating_sub(age).div_euclid(1000)
     }
 
+    /// The same, but stale from that time on at the latest (to the second before).
+    pub fn ended_at(self, time: Timestamp) -> Life {
+        let lived = Seconds::new(self.age(time) / 1000);
+        Life { lifetime: self.lifetime.min(lived), ..self }
+    }
+
     /// For how long it has been stale, in milliseconds; at most 2^31 s, which stands for any
     /// length (§1.2.2).
     pub fn staleness(&self, now: Timestamp) -> u64 {

@@ -245,6 +245,9 @@ impl Miss {
         let Errand { core, request, stored, site, .. } = &self.errand;
         let entry = stored.as_ref()?;
         let now = core.shared.clock.now();
+        if core.shared.store.is_gone(self.errand.key.as_ref(), entry) {
+            return None;
+        }
         if !stands_in(&entry.meta, self.invalid, request, failure, now) {
             return None;
         }
@@ -306,10 +309,10 @@ impl Miss {
         let (Method::Head, 200, Some(entry)) = (&request.method, response.status, stored) else {
             return;
         };
-        if request.fields.has(Name::Authorization) {
+        let store = &core.shared.store;
+        if request.fields.has(Name::Authorization) || store.is_gone(key.as_ref(), entry) {
             return;
         }
-        let store = &core.shared.store;
         let offer = self.errand.offer(response, departure.born());
         // Asked now, since an unsafe request may have ended meanwhile.
         let invalid = store.is_invalid(entry);

@@ -24,8 +24,12 @@ pub async fn recall(wish: Wish<'_>, known: Lookup) -> Lookup {
             let site = &wish.site.settings.site;
             let rule = site.rule_for(wish.request);
             let stored = recalled.meta();
+            if stored.site != site.id {
+                // It was stored for another site, whose purges are not this one's.
+                return known;
+            }
             let has_forms = coding::suits_stored(rule, stored.status, &stored.fields);
-            let meta = Meta { site: site.id, has_forms, ..stored.clone() };
+            let meta = Meta { has_forms, ..stored.clone() };
             let heads = heads::prepared(site, rule, &meta, meta.body_bytes);
             let Some(entry) = store.rise(&key, *recalled, meta, heads).await else { return known };
             // What came meanwhile is newer.

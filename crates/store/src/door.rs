@@ -4,6 +4,7 @@ use crate::body::Body;
 use crate::disk::{Disk, DiskBody, DiskStats, Found, LargeFile, Stored, place};
 use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
+use crate::purge_log::{PurgeLog, PurgeStats, Refused};
 use crate::scopes::{Departure, Latest, Scopes};
 use crate::writer::Writer;
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use policy::coding::Coding;
 use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
-use policy::purge::Born;
+use policy::purge::Purge;
 use policy::reason::WhySkip;
 use policy::vary::Variant;
 use std::hash::BuildHasher;
@@ -50,7 +51,7 @@ pub struct Store {
     memory: Arc<Memory>,
     disk: Option<Arc<Disk>>,
     scopes: Arc<Scopes>,
-    born: Born,
+    purges: Arc<PurgeLog>,
 }
 
 /// What was found under a key.
@@ -129,9 +130,9 @@ impl Renewed {
 }
 
 impl Store {
-    /// A store with nothing in memory, over what is on disk, where there is one. `log_id` names the
-    /// purge log.
-    pub fn new(limits: Limits, log_id: u64, disk: Option<Arc<Disk>>) -> Arc<Store> {
+    /// A store with nothing in memory, over what is on disk, where there is one, and the purges that
+    /// came for that.
+    pub fn new(limits: Limits, purges: Arc<PurgeLog>, disk: Option<Arc<Disk>>) -> Arc<Store> {
         let scopes = Arc::new(Scopes::default());
         let hasher = RandomState::default();
         let memory = Arc::new(Memory::new(limits, scopes.clone()));
@@ -146,7 +147,7 @@ impl Store {
             alive: Arc::default(),
             bodies: AtomicU64::new(0),
             hasher,
-            born: Born { log_id, seq: 0 },
+            purges,
             scopes,
             limits,
         })
@@ -154,7 +155,11 @@ impl Store {
 
     /// Finds the response for a request under a key. Holds a lock only while it looks.
     pub fn lookup(&self, key: KeyRef<'_>, request: &Fields) -> Lookup {
-        self.memory.lookup(self.hash(key.bytes()), key, request)
+        let hash = self.hash(key.bytes());
+        match self.memory.lookup(hash, key, request) {
+            Lookup::Hit(entry) => self.settled(hash, key, entry),
+            found => found,
+        }
     }
 
     /// Whether the disk may have what memory does not.
@@ -171,9 +176,10 @@ impl Store {
         match disk.find(key, request).await {
             Found::Nothing => Recall::Nothing,
             Found::OtherVariants(variant) => Recall::OtherVariants(variant),
-            Found::Response(stored) => {
-                Recall::Response(Box::new(Recalled { stored: *stored, departure }))
-            }
+            Found::Response(stored) => match self.settled_on_disk(key, *stored) {
+                Some(stored) => Recall::Response(Box::new(Recalled { stored, departure })),
+                None => Recall::Nothing,
+            },
         }
     }
 
@@ -214,8 +220,27 @@ impl Store {
         file.len() <= self.limits.max_in_memory_bytes && !file.has_gaps()
     }
 
+    /// Purges what it names: in force everywhere, and durable where there is a disk, when this
+    /// answers. Gives its number.
+    ///
+    /// # Errors
+    /// Why nothing of it was done.
+    pub async fn purge(&self, purge: Purge) -> Result<u64, Refused> {
+        self.purges.append(purge).await
+    }
+
+    /// Sizes of the purge log now.
+    pub fn purge_stats(&self) -> PurgeStats {
+        self.purges.stats()
+    }
+
+    pub(crate) fn purges(&self) -> &PurgeLog {
+        &self.purges
+    }
+
     /// Writes what waits for the disk, and what makes the next start quick.
     pub fn close(&self) {
+        self.purges.close();
         if let Some(disk) = &self.disk {
             disk.close();
         }
@@ -243,7 +268,7 @@ impl Store {
 
     /// Notes that a request for this key leaves for the origin now.
     pub fn depart(&self, key: KeyRef<'_>) -> Departure {
-        self.scopes.depart(self.url_hash(key.url()), self.born)
+        self.scopes.depart((self.url_hash(key.url()), key.url()), &self.purges)
     }
 
     /// Begins to take a body. `announced` is its claimed length.
@@ -400,6 +425,10 @@ impl Store {
         departure: &Departure,
         of: &Meta,
     ) -> bool {
+        if departure.is_purged(Some(meta)) {
+            // It would never be found, and stand in the place of what is newer.
+            return false;
+        }
         let identity = self.identity(key, &meta.variant);
         let new = Latest { identity, answered: meta.life.answered, body };
         departure.may_store(new, of.life.answered)

@@ -3,9 +3,11 @@
 use super::*;
 use crate::disk::wait_for;
 use crate::entry::Form;
+use crate::purge_log::{self, PurgeLog};
 use bytes::Bytes;
 use policy::coding::Coding;
 use policy::freshness::Life;
+use policy::purge::Born;
 use policy::request::Request;
 use policy::rule::{Rule, SiteId};
 use proptest::prelude::*;
@@ -17,6 +19,10 @@ const LIMITS: Limits = Limits {
     in_flight_bytes: 1 << 17,
     max_variants: 3,
 };
+
+fn purges() -> Arc<PurgeLog> {
+    Arc::new(PurgeLog::in_memory(purge_log::Settings::default()))
+}
 
 fn key(target: &str) -> Key {
     let request = Request { host: "a.b".into(), target: target.into(), ..Request::default() };
@@ -65,7 +71,7 @@ fn body_of(store: &Store, target: &str, request: &Fields) -> Option<Vec<u8>> {
 
 #[test]
 fn what_was_written_is_found_and_nothing_else() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     put(&store, "/a", "", &any, b"one");
     assert_eq!(body_of(&store, "/a", &any), Some(b"one".to_vec()));
@@ -77,7 +83,7 @@ fn what_was_written_is_found_and_nothing_else() {
 
 #[test]
 fn a_dropped_writer_leaves_nothing() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let mut writer = store.begin(&key("/any"), Some(100)).expect("room");
     wait_for(writer.push(Bytes::from_static(b"half"))).expect("room");
     assert_eq!(store.stats().in_flight_bytes, 100);
@@ -87,7 +93,7 @@ fn a_dropped_writer_leaves_nothing() {
 
 #[test]
 fn bodies_are_bounded_each_and_all_together() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     assert_eq!(store.begin(&key("/any"), Some((1 << 16) + 1)).err(), Some(WhySkip::TooLarge));
     let first = store.begin(&key("/any"), Some(1 << 16)).expect("room");
     let second = store.begin(&key("/any"), Some(1 << 16)).expect("room");
@@ -103,7 +109,7 @@ fn bodies_are_bounded_each_and_all_together() {
 #[test]
 fn bodies_that_clients_still_read_count_after_they_were_given_up() {
     let limits = Limits { memory_bytes: 1 << 17, ..LIMITS };
-    let store = Store::new(limits, 1, None);
+    let store = Store::new(limits, purges(), None);
     let any = Fields::new();
     let large = vec![7; 1 << 16];
     let mut held = Vec::new();
@@ -122,7 +128,7 @@ fn bodies_that_clients_still_read_count_after_they_were_given_up() {
 
 #[test]
 fn variants_are_told_apart_and_bounded() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let asks = |value: &str| fields(&[("X-A", value)]);
     for value in ["1", "2", "3"] {
         put(&store, "/a", "X-A", &asks(value), value.as_bytes());
@@ -140,7 +146,7 @@ fn variants_are_told_apart_and_bounded() {
 
 #[test]
 fn a_refresh_shares_the_body() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     let old = put(&store, "/a", "", &any, b"body");
     let departure = store.depart(key("/a").as_ref());
@@ -167,7 +173,7 @@ fn form(store: &Arc<Store>, body: &[u8]) -> Made {
 
 #[test]
 fn a_form_counts_and_lives_as_long_as_what_it_was_made_of() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     let old = put(&store, "/a", "", &any, b"body");
     let before = store.stats();
@@ -191,7 +197,7 @@ fn a_form_counts_and_lives_as_long_as_what_it_was_made_of() {
 
 #[test]
 fn forms_make_room_like_everything_else() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     for n in 0..200 {
         let target = format!("/{n}");
@@ -204,7 +210,7 @@ fn forms_make_room_like_everything_else() {
 
 #[test]
 fn a_slow_exchange_does_not_bring_an_older_response_back() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     let answered = |seconds| {
         let mut meta = meta("", &any);
@@ -224,7 +230,7 @@ fn a_slow_exchange_does_not_bring_an_older_response_back() {
 
 #[test]
 fn invalid_is_what_left_before_and_not_what_left_after() {
-    let store = Store::new(LIMITS, 1, None);
+    let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     let scope = key("/a").as_ref().url().to_vec();
     assert!(!store.invalidate(&scope), "nothing is stored or on its way");
@@ -249,7 +255,7 @@ proptest! {
     #[test]
     fn the_bound_holds_and_the_last_wins(puts in prop::collection::vec((0u8..40, 0usize..3000), 1..300)) {
         let limits = Limits { memory_bytes: 40_000, ..LIMITS };
-        let store = Store::new(limits, 1, None);
+        let store = Store::new(limits, purges(), None);
         let any = Fields::new();
         let mut last = std::collections::HashMap::new();
         for (name, length) in puts {

@@ -69,6 +69,17 @@ impl Forms {
         }
     }
 
+    /// The same forms once more.
+    pub(crate) fn copy(&self) -> Forms {
+        let copy = Forms::default();
+        for coding in Coding::ALL {
+            if let Some(made) = self.get(coding) {
+                copy.set(coding, made.clone());
+            }
+        }
+        copy
+    }
+
     /// Takes a form in, unless there is one. Says whether it did.
     pub(crate) fn set(&self, coding: Coding, made: Made) -> bool {
         self.0.get_or_init(Box::default)[coding as usize].set(made).is_ok()
@@ -109,6 +120,8 @@ pub struct Entry {
     must_validate: bool,
     /// The invalidation counter when its request left.
     departed: u64,
+    /// The head of the purge log at which it was last looked at.
+    settled: AtomicU64,
     /// The invalidation counter at which it was last found valid: while nothing is made
     /// invalid, the check on the way of a hit is one comparison.
     checked: AtomicU64,
@@ -119,8 +132,38 @@ impl Entry {
     pub(crate) fn new(parts: Parts, departure: (u64, u64)) -> Entry {
         let Parts { meta, heads, body, forms, must_validate } = parts;
         let (url, departed) = departure;
-        let checked = AtomicU64::new(departed);
-        Entry { meta, heads, body, forms, url, must_validate, departed, checked }
+        let (checked, settled) = (AtomicU64::new(departed), AtomicU64::new(meta.born.seq));
+        Entry { meta, heads, body, forms, url, must_validate, departed, settled, checked }
+    }
+
+    /// What it is made of, to make another of it.
+    pub(crate) fn again(&self) -> Parts {
+        Parts {
+            meta: self.meta.clone(),
+            heads: self.heads.clone(),
+            body: self.body.clone(),
+            forms: self.forms.copy(),
+            must_validate: self.must_validate,
+        }
+    }
+
+    /// The same response made of other parts.
+    pub(crate) fn with(&self, parts: Parts) -> Entry {
+        Entry::new(parts, (self.url, self.departed))
+    }
+
+    /// Whether it was looked at under this head of the purge log.
+    pub(crate) fn is_settled_at(&self, head: u64) -> bool {
+        self.settled_at() == head
+    }
+
+    /// The head of the purge log under which it was last looked at.
+    pub(crate) fn settled_at(&self) -> u64 {
+        self.settled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn settle_at(&self, head: u64) {
+        self.settled.store(head, Ordering::Relaxed);
     }
 
     /// Whether it was found valid at this count already.

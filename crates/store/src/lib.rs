@@ -16,6 +16,7 @@ mod memory;
 pub mod purge_log;
 mod reservation;
 mod scopes;
+mod standing;
 mod writer;
 
 pub use body::{Body, Chunks};

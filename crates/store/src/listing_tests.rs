@@ -4,6 +4,7 @@ use super::*;
 use crate::disk::{Disk, Folder, Format, Settings, wait_for};
 use crate::door::Limits;
 use crate::entry::Heads;
+use crate::purge_log::{self, PurgeLog};
 use bytes::Bytes;
 use policy::fields::Fields;
 use policy::freshness::Life;
@@ -39,7 +40,7 @@ impl Dir {
             clock: Arc::new(|| Timestamp(0)),
         };
         let disk = Disk::open(Arc::new(Folder::open(&self.0).unwrap()), settings).unwrap();
-        Store::new(limits(memory_bytes), 7, Some(disk))
+        Store::new(limits(memory_bytes), purges(), Some(disk))
     }
 }
 
@@ -47,6 +48,10 @@ impl Drop for Dir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+fn purges() -> Arc<PurgeLog> {
+    Arc::new(PurgeLog::in_memory(purge_log::Settings::default()))
 }
 
 fn limits(memory_bytes: usize) -> Limits {
@@ -154,7 +159,7 @@ fn what_stays_is_met_exactly_once_while_the_rest_comes_and_goes() {
 
 #[test]
 fn without_a_disk_memory_is_listed_and_what_is_invalid_is_marked() {
-    let store = Store::new(limits(1 << 20), 1, None);
+    let store = Store::new(limits(1 << 20), purges(), None);
     for at in 0..50 {
         put(&store, &format!("/{at}"), "en");
     }
@@ -181,7 +186,7 @@ fn all_of_one_url_is_found_and_nothing_else() {
 
 #[test]
 fn a_page_that_runs_out_of_time_gets_on_by_one_place_at_least() {
-    let store = Store::new(limits(1 << 20), 1, None);
+    let store = Store::new(limits(1 << 20), purges(), None);
     for at in 0..20 {
         put(&store, &format!("/{at}"), "en");
     }
@@ -197,7 +202,7 @@ fn a_page_that_runs_out_of_time_gets_on_by_one_place_at_least() {
 
 #[test]
 fn more_keys_than_are_looked_at_together_are_listed_part_by_part() {
-    let store = Store::new(limits(1 << 20), 1, None);
+    let store = Store::new(limits(1 << 20), purges(), None);
     for at in 0..100 {
         put(&store, &format!("/{at}"), "en");
     }

@@ -5,8 +5,10 @@
 //! value of a volatile counter; a fill notes the counter when its request leaves, and what left
 //! before the slot's value must be validated before use.
 
+use crate::purge_log::PurgeLog;
 use hashbrown::HashMap;
-use policy::purge::Born;
+use policy::meta::Meta;
+use policy::purge::{Born, Subject, Verdict};
 use policy::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +53,10 @@ const MOST_LATEST: usize = 64;
 #[derive(Debug)]
 pub struct Departure {
     scopes: Arc<Scopes>,
+    purges: Arc<PurgeLog>,
     born: Born,
+    /// Its URL scope, and the hash of that.
+    scope: Box<[u8]>,
     url: u64,
     count: u64,
 }
@@ -95,14 +100,20 @@ impl Scopes {
     }
 
     /// Notes that a request for the URL leaves now.
-    pub fn depart(self: &Arc<Scopes>, url: u64, born: Born) -> Departure {
+    pub fn depart(
+        self: &Arc<Scopes>,
+        (url, scope): (u64, &[u8]),
+        purges: &Arc<PurgeLog>,
+    ) -> Departure {
         let mut shard = self.shard(url);
         let slot = shard.entry(url).or_default();
         (slot.references, slot.departures) = (slot.references + 1, slot.departures + 1);
         drop(shard);
         // The slot stands before the counter is read: what is made invalid from now on is
         // seen, and has a greater count.
-        Departure { scopes: self.clone(), born, url, count: self.count() }
+        let (count, born) = (self.count(), purges.born());
+        let (scopes, purges) = (self.clone(), purges.clone());
+        Departure { scopes, purges, born, scope: scope.into(), url, count }
     }
 
     fn shard(&self, url: u64) -> MutexGuard<'_, HashMap<u64, Slot, foldhash::fast::FixedState>> {
@@ -160,6 +171,18 @@ impl Departure {
         true
     }
 
+    /// Whether a purge that came since it left covers what it brings, as far as that is known: while
+    /// nothing is, any purge may.
+    pub fn is_purged(&self, brings: Option<&Meta>) -> bool {
+        if self.purges.head() == self.born.seq {
+            return false;
+        }
+        brings.is_none_or(|meta| {
+            let subject = Subject::of(&self.scope, meta);
+            self.purges.check(&subject, self.born, self.born.seq) != Verdict::Valid
+        })
+    }
+
     /// Whether its URL was made invalid since it left: nobody who asks now may join it.
     pub fn is_overtaken(&self) -> bool {
         self.scopes.count() != self.count && self.scopes.invalid_at(self.url) > self.count
@@ -184,11 +207,17 @@ impl Drop for Departure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::purge_log::Settings;
+
+    fn purges() -> Arc<PurgeLog> {
+        Arc::new(PurgeLog::in_memory(Settings::default()))
+    }
 
     #[test]
     fn what_was_answered_earlier_takes_no_place_of_what_came_meanwhile() {
         let scopes = Arc::new(Scopes::default());
-        let (slow, quick) = (scopes.depart(1, Born::default()), scopes.depart(1, Born::default()));
+        let (slow, quick) =
+            (scopes.depart((1, b""), &purges()), scopes.depart((1, b""), &purges()));
         let response = |identity, at, body| Latest { identity, answered: Timestamp(at), body };
         assert!(quick.may_store(response(7, 20, 2), Timestamp(20)));
         assert!(!slow.may_store(response(7, 10, 1), Timestamp(10)), "an older body");
@@ -204,10 +233,10 @@ mod tests {
     fn only_what_is_stored_or_on_its_way_has_a_slot() {
         let scopes = Arc::new(Scopes::default());
         assert!(!scopes.invalidate(1), "strangers make no slots");
-        let departure = scopes.depart(1, Born::default());
+        let departure = scopes.depart((1, b""), &purges());
         assert!(scopes.invalidate(1));
         assert!(departure.is_overtaken());
-        let next = scopes.depart(1, Born::default());
+        let next = scopes.depart((1, b""), &purges());
         assert!(!next.is_overtaken());
         drop(departure);
         assert_eq!(scopes.len(), 1);

@@ -84,7 +84,12 @@ impl Errand {
         early: Option<Early>,
     ) -> Result<Arrival, Error> {
         let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
-        let validates = stored.filter(|entry| conditional::has_validator(&entry.meta.fields));
+        let store = &self.core.shared.store;
+        // Asked now, behind the departure: what was purged before that validates nothing.
+        let validates = stored.filter(|entry| {
+            conditional::has_validator(&entry.meta.fields)
+                && !store.is_gone(self.key.as_ref(), entry)
+        });
         let counters = &self.site.counters;
         if validates.is_some() {
             counters.revalidated.one();

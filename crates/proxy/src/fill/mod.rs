@@ -143,7 +143,7 @@ impl Fill {
         let mut state = self.state();
         let begins =
             state.file.is_some() || state.chunks.front().is_none_or(|(start, _)| *start == 0);
-        if !state.is_open || !begins || self.departure.is_overtaken() {
+        if !state.is_open || !begins || self.is_overtaken(&state) {
             return None;
         }
         let number = state.count_reader();
@@ -151,6 +151,15 @@ impl Fill {
         drop(state);
         self.room.notify_one();
         Some(Reader { fill: self.clone(), number, offset: 0 })
+    }
+
+    fn is_overtaken(&self, state: &State) -> bool {
+        let brings = match &state.head {
+            Some(Head::Flowing(flowing)) => flowing.admission.as_deref().ok(),
+            Some(Head::Confirmed { entry, .. } | Head::Stored { entry, .. }) => Some(&entry.meta),
+            Some(Head::Refused | Head::Failed(_)) | None => None,
+        };
+        self.departure.is_overtaken() || self.departure.is_purged(brings)
     }
 
     /// The reader of whoever leads: there is always one, however late it is for others. It begins
@@ -379,9 +388,9 @@ impl Reader {
         self.fill.state().stored.clone()
     }
 
-    /// Whether its URL was made invalid since the request left.
+    /// Whether what it brings was purged, or its URL made invalid, since the request left.
     pub fn is_overtaken(&self) -> bool {
-        self.fill.departure.is_overtaken()
+        self.fill.is_overtaken(&self.fill.state())
     }
 
     /// Whether what it would read next is not kept any more.

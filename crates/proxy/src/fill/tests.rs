@@ -7,6 +7,7 @@ use policy::request::Request;
 use policy::rule::Rule;
 use policy::vary::Variant;
 use store::Store;
+use store::purge_log::{PurgeLog, Settings};
 
 fn store() -> Arc<Store> {
     let limits = store::Limits {
@@ -16,7 +17,8 @@ fn store() -> Arc<Store> {
         in_flight_bytes: 1 << 20,
         max_variants: 4,
     };
-    Store::new(limits, 1, None)
+    let purges = PurgeLog::in_memory(Settings::default());
+    Store::new(limits, Arc::new(purges), None)
 }
 
 fn fill(store: &Store) -> Arc<Fill> {

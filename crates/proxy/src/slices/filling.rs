@@ -46,6 +46,9 @@ pub async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
 fn confirmed(errand: &Errand, response: &Response, departure: &Departure) -> Option<Arc<Entry>> {
     let stored = errand.stored.as_ref().filter(|stored| stored.body.file().is_some())?;
     part(stored, response)?;
+    if errand.core.shared.store.is_gone(errand.key.as_ref(), stored) {
+        return None;
+    }
     let offer = errand.offer(response, departure.born());
     match admission::confirmation(&offer, &stored.meta) {
         Confirmation::Update(meta) if meta.variant == stored.meta.variant => {
@@ -150,7 +153,11 @@ fn combine(
 ) -> Combined {
     let store = &errand.core.shared.store;
     // What came before an invalidation and what came after it are never put together.
-    if departure.is_overtaken() || store.is_invalid(entry) {
+    let is_over = departure.is_overtaken()
+        || departure.is_purged(Some(&entry.meta))
+        || store.is_invalid(entry)
+        || store.is_gone(errand.key.as_ref(), entry);
+    if is_over {
         return Combined::Outdated;
     }
     let offer = errand.offer(response, departure.born());

@@ -266,7 +266,9 @@ impl Slices {
         }
         let store = &self.errand.core.shared.store;
         // Nobody asks on behalf of what is known to be outdated.
-        let trouble = match store.is_invalid(&self.entry) {
+        let is_over =
+            store.is_invalid(&self.entry) || store.is_gone(self.errand.key.as_ref(), &self.entry);
+        let trouble = match is_over {
             true => Some(Trouble::Outdated),
             false => match store.fill_gap(file, soon, range.end) {
                 Ok(gap) => {

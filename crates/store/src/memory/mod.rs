@@ -174,6 +174,27 @@ impl Memory {
         }
     }
 
+    /// Takes an entry out, if it is still in.
+    pub fn remove(&self, hash: u64, key: &Key, entry: &Arc<Entry>) {
+        let is_it = |kept: &Kept| Arc::ptr_eq(&kept.entry, entry);
+        let kept = {
+            let mut shard = self.shard(hash);
+            let Ok(mut found) = shard.find_entry(hash, |r| r.hash == hash && r.key == *key) else {
+                return;
+            };
+            let variants = &mut found.get_mut().variants;
+            let kept = variants.iter().position(is_it).map(|at| variants.remove(at));
+            if variants.is_empty() {
+                found.remove();
+            }
+            kept
+        };
+        if let Some(kept) = kept {
+            self.eviction().forget(&kept.slot);
+            self.let_go(&[kept]);
+        }
+    }
+
     fn let_go(&self, gone: &[Kept]) {
         for kept in gone {
             self.scopes.release(kept.entry.url);

@@ -1,0 +1,77 @@
+//! How what is stored stands before the purges that came since.
+//!
+//! Nothing is searched when a purge comes: what is found is held against the log then. While nothing
+//! was purged since an entry was last looked at, that is one comparison.
+
+use crate::disk::Stored;
+use crate::door::{Lookup, Store};
+use crate::entry::{Entry, Parts};
+use policy::key::{Key, KeyRef};
+use policy::meta::Meta;
+use policy::purge::{Subject, Verdict};
+use std::sync::Arc;
+
+impl Store {
+    /// Whether a hard purge that covers it came since its request left: it is not to be served, nor
+    /// used to validate.
+    pub fn is_gone(&self, key: KeyRef<'_>, entry: &Entry) -> bool {
+        !entry.is_settled_at(self.purges().head())
+            && self.verdict(key, &entry.meta, entry.settled_at()) == Verdict::Gone
+    }
+
+    /// What is found in memory, after the purges that came since.
+    pub(crate) fn settled(&self, hash: u64, key: KeyRef<'_>, entry: Arc<Entry>) -> Lookup {
+        // Read first: what comes meanwhile is looked at next time.
+        let head = self.purges().head();
+        if entry.is_settled_at(head) {
+            return Lookup::Hit(entry);
+        }
+        match self.verdict(key, &entry.meta, entry.settled_at()) {
+            Verdict::Valid => {}
+            Verdict::StaleSince(since) if is_stale_since(&entry.meta, since) => {}
+            Verdict::StaleSince(since) => {
+                let mut parts = entry.again();
+                parts.meta.life = parts.meta.life.ended_at(since);
+                return Lookup::Hit(self.replace(hash, key, &entry, (parts, head)));
+            }
+            Verdict::Gone => {
+                self.memory().remove(hash, &key.to_key(), &entry);
+                return Lookup::Miss;
+            }
+        }
+        entry.settle_at(head);
+        Lookup::Hit(entry)
+    }
+
+    /// What is found on disk, after the purges that came since; nothing if it is gone.
+    pub(crate) fn settled_on_disk(&self, key: &Key, mut stored: Stored) -> Option<Stored> {
+        match self.verdict(key.as_ref(), &stored.meta, stored.meta.born.seq) {
+            Verdict::Valid => {}
+            Verdict::StaleSince(since) => stored.meta.life = stored.meta.life.ended_at(since),
+            // It stays where it is: something newer may have taken its place by now.
+            Verdict::Gone => return None,
+        }
+        Some(stored)
+    }
+
+    fn verdict(&self, key: KeyRef<'_>, meta: &Meta, since: u64) -> Verdict {
+        self.purges().check(&Subject::of(key.url(), meta), meta.born, since)
+    }
+
+    fn replace(
+        &self,
+        hash: u64,
+        key: KeyRef<'_>,
+        old: &Arc<Entry>,
+        (parts, head): (Parts, u64),
+    ) -> Arc<Entry> {
+        let new = Arc::new(old.with(parts));
+        new.settle_at(head);
+        self.memory().insert(hash, &key.to_key(), new.clone(), Some(old), |_, _| {});
+        new
+    }
+}
+
+fn is_stale_since(meta: &Meta, since: policy::time::Timestamp) -> bool {
+    meta.life.ended_at(since).lifetime == meta.life.lifetime
+}
