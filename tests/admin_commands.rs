@@ -128,3 +128,22 @@ fn the_listener_speaks_tls_with_those_who_believe_its_certificate() {
     let said = String::from_utf8_lossy(&plain.read_to_end()).into_owned();
     assert!(!said.contains("HTTP/1.1 200"), "nothing is said in clear: {said}");
 }
+
+#[test]
+fn purges_are_asked_for_by_command() {
+    let (_origin, larder) = larder();
+    let (code, output, _) = larder.command(&["purge", "--prefix", "/news", "--dry-run"]);
+    assert_eq!((code, output.as_str()), (Some(0), "would cover 5 stored responses\n"));
+    let (code, output, error) = larder.command(&["purge", "--prefix", "/news"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!(output, "purged: 1 scope, number 1 in the log\n");
+    assert!(!larder.get_with("/news/1", &[("Host", "a.test")]).is_hit());
+    let (code, output, _) = larder.command(&["purge", "a.test/p", "--soft", "--json"]);
+    let answer: Value = serde_json::from_str(&output).expect("it is JSON");
+    assert_eq!((code, &answer["seq"]), (Some(0), &Value::from(2)));
+    assert_eq!(larder.command(&["purge"]).0, Some(2), "nothing is named");
+    let (code, _, error) = larder.command(&["purge", "ftp://a/b"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("urls[0]"), "{error}");
+    assert_eq!(larder.metrics().sum("larder_purges_total", &[]), 2);
+}

@@ -24,6 +24,7 @@ mod keys;
 mod origins;
 mod presets;
 mod process;
+mod purging;
 mod ranges;
 mod regressions;
 mod reload;

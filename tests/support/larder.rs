@@ -233,6 +233,21 @@ impl Larder {
         std::fs::read_to_string(self.data().join("admin.token")).unwrap().trim().to_owned()
     }
 
+    /// Sends JSON to the admin listener, with the token of the data folder.
+    pub fn admin_post(&self, target: &str, body: &str) -> Received {
+        let mut client = Client::connect(self.admin);
+        let (length, token) = (body.len().to_string(), format!("Bearer {}", self.token()));
+        let fields = [
+            ("Host", "localhost"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", &length),
+            ("Authorization", &token),
+            ("Connection", "close"),
+        ];
+        client.send(request("POST", target, &fields) + body);
+        client.read_to("POST")
+    }
+
     /// Gets JSON from the admin listener, with the token of the data folder.
     pub fn admin_json(&self, target: &str) -> serde_json::Value {
         let token = format!("Bearer {}", self.token());

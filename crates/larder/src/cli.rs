@@ -39,6 +39,8 @@ pub enum Command {
     Status(Status),
     /// List what a running Larder has stored
     Objects(Objects),
+    /// Make a running Larder forget
+    Purge(Purge),
     /// Show one stored response of a running Larder whole
     Show(Show),
     /// Look at the cache on disk while no Larder runs on it
@@ -148,6 +150,45 @@ pub struct Status {
     #[command(flatten)]
     pub asking: Asking,
     /// Print the numbers as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder purge`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+pub struct Purge {
+    /// URLs: https://example.com/page?x, or /page on every host
+    #[arg(value_name = "URL", group = "what")]
+    pub urls: Vec<String>,
+    /// What bears a tag; may be given several times
+    #[arg(long = "tag", value_name = "T", group = "what")]
+    pub tags: Vec<String>,
+    /// A path and all below it: example.com/news, or /news on every host
+    #[arg(long = "prefix", value_name = "P", group = "what")]
+    pub prefixes: Vec<String>,
+    /// What fits a pattern, such as example.com/*.html
+    #[arg(long = "pattern", value_name = "G", group = "what")]
+    pub patterns: Vec<String>,
+    /// A site by one of its hosts; with --tag, whose tags
+    #[arg(long = "site", value_name = "HOST", group = "what")]
+    pub sites: Vec<String>,
+    /// All that is stored
+    #[arg(long, group = "what")]
+    pub all: bool,
+    /// Let it be stale rather than gone
+    #[arg(long)]
+    pub soft: bool,
+    /// Only say how much it would be
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
 }

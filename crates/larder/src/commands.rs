@@ -6,6 +6,7 @@ pub mod config;
 pub mod health;
 pub mod init;
 pub mod objects;
+pub mod purge;
 pub mod serve;
 pub mod show;
 pub mod status;

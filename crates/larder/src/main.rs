@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Health(arguments) => commands::health::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Objects(arguments) => commands::objects::run(&arguments),
+        Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Show(arguments) => commands::show::run(&arguments),
         Command::Store(command) => commands::store::run(&command),
     };

@@ -23,8 +23,14 @@ fn every_reason_is_explained_once_and_no_other() {
 fn every_configuration_in_the_docs_is_understood() {
     use larder::config::report::Severity;
     use larder::config::{File, Flags, understand};
-    for page in ["README.md", "docs/admin.md", "docs/astro.md", "docs/nextjs.md", "docs/deploy.md"]
-    {
+    for page in [
+        "README.md",
+        "docs/admin.md",
+        "docs/astro.md",
+        "docs/nextjs.md",
+        "docs/deploy.md",
+        "docs/purge.md",
+    ] {
         let text = read(page);
         for block in text.split("```toml\n").skip(1) {
             let block = block.split("```").next().unwrap_or_default();

@@ -24,6 +24,13 @@ struct Token {
     may: Vec<Scope>,
 }
 
+/// Who asks: the name of his token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The name.
+    pub name: Box<str>,
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
@@ -51,18 +58,18 @@ impl Access {
         Access { tokens, hosts: meant.hosts.clone() }
     }
 
-    /// Checks that a request has a token that may do that.
+    /// Checks that a request has a token that may do that; says whose it is.
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn check(&self, fields: &HeaderMap, scope: Scope) -> Result<(), Refusal> {
+    pub fn check(&self, fields: &HeaderMap, scope: Scope) -> Result<Caller, Refusal> {
         let offered = bearer(fields).ok_or(Refusal::NoToken)?;
         let token = self.find(offered).ok_or(Refusal::WrongToken)?;
         if !token.may.contains(&scope) {
             tracing::warn!("the admin token {:?} may not {}", token.name, scope.name());
             return Err(Refusal::NoScope(scope));
         }
-        Ok(())
+        Ok(Caller { name: token.name.clone() })
     }
 
     /// The token with that secret. All are compared to the end, so that time tells nothing but the

@@ -49,6 +49,7 @@ async fn admit(
     if let Ok(Route { needs: Needs::Nothing, .. }) = route {
         return Ok(request);
     }
+    let mut caller = None;
     {
         let access = admin.access.borrow();
         let local = connection.local.ip();
@@ -56,13 +57,20 @@ async fn admit(
         check_site(request.headers())?;
         if let Some(scope) = scope(route?.needs, connection) {
             let checked = access.check(request.headers(), scope);
-            if matches!(checked, Ok(()) | Err(Refusal::NoScope(_))) {
+            if matches!(checked, Ok(_) | Err(Refusal::NoScope(_))) {
                 connection.seat.trust();
             }
-            checked?;
+            caller = Some(checked?);
         }
     }
-    if request.method().is_safe() { Ok(request) } else { with_body(request, BODY_TIMEOUT).await }
+    let mut request = match request.method().is_safe() {
+        true => request,
+        false => with_body(request, BODY_TIMEOUT).await?,
+    };
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    Ok(request)
 }
 
 fn route(path: Option<&str>, method: &Method) -> Result<&'static Route, Refusal> {

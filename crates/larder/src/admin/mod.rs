@@ -14,6 +14,7 @@ mod objects;
 mod openapi;
 mod origin;
 mod problem;
+mod purge;
 mod query;
 mod refusal;
 mod routes;

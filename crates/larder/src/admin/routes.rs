@@ -1,10 +1,10 @@
 //! The doors of the admin listener, each with what it needs. The one list of them.
 
-use super::{Admin, doors, guard, object, objects, openapi, status};
+use super::{Admin, doors, guard, object, objects, openapi, purge, status};
 use crate::config::written::Scope;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 /// What a request needs to come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,12 @@ pub const ROUTES: &[Route] = &[
         door: || get(object::object),
     },
     Route {
+        method: "POST",
+        path: "/v1/purge",
+        needs: Needs::Token(Scope::Purge),
+        door: || post(purge::purge),
+    },
+    Route {
         method: "GET",
         path: "/v1/openapi.json",
         needs: Needs::Token(Scope::Read),
@@ -68,7 +74,7 @@ pub const ROUTES: &[Route] = &[
         method: "POST",
         path: "/clock",
         needs: Needs::Nothing,
-        door: || axum::routing::post(doors::turn_clock),
+        door: || post(doors::turn_clock),
     },
 ];
 

@@ -36,7 +36,7 @@ pub struct Answer {
 /// # Errors
 /// When there is no answer, or none of HTTP.
 pub fn get(admin: &OriginAddress, target: &str) -> anyhow::Result<Answer> {
-    exchange(admin, target, None)
+    exchange(admin, &Ask { target, body: None }, None)
 }
 
 /// Gets JSON with the token that is at hand.
@@ -44,9 +44,27 @@ pub fn get(admin: &OriginAddress, target: &str) -> anyhow::Result<Answer> {
 /// # Errors
 /// When there is no answer, or it is not the one that was asked for.
 pub fn get_json(asking: &Asking, target: &str) -> Result<Value, Failure> {
+    ask_json(asking, &Ask { target, body: None })
+}
+
+/// Sends JSON with the token that is at hand, and gets some.
+///
+/// # Errors
+/// As for [`get_json`].
+pub fn post_json(asking: &Asking, target: &str, body: &Value) -> Result<Value, Failure> {
+    ask_json(asking, &Ask { target, body: Some(body.to_string()) })
+}
+
+/// What is asked: by GET, or by POST where it has a body.
+struct Ask<'a> {
+    target: &'a str,
+    body: Option<String>,
+}
+
+fn ask_json(asking: &Asking, ask: &Ask<'_>) -> Result<Value, Failure> {
     let admin = &asking.admin;
     let token = Token::at_hand(asking);
-    let answer = exchange(&admin.0, target, token.secret.as_deref()).with_context(|| {
+    let answer = exchange(&admin.0, ask, token.secret.as_deref()).with_context(|| {
         format!(
             "no answer from {admin}; start one with `larder serve`, or name its admin listener with \
              --admin URL or LARDER_ADMIN"
@@ -103,7 +121,7 @@ impl Token {
     }
 }
 
-fn exchange(admin: &OriginAddress, target: &str, token: Option<&str>) -> anyhow::Result<Answer> {
+fn exchange(admin: &OriginAddress, ask: &Ask<'_>, token: Option<&str>) -> anyhow::Result<Answer> {
     if token.is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
         bail!("the token has spaces or other characters that no token has");
     }
@@ -113,7 +131,14 @@ fn exchange(admin: &OriginAddress, target: &str, token: Option<&str>) -> anyhow:
     let host = admin.authority();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     // HTTP/1.0: the answer ends with the connection and is never chunked.
-    let request = format!("GET {target} HTTP/1.0\r\nHost: {host}\r\n{token}\r\n");
+    let (target, method) = (ask.target, if ask.body.is_some() { "POST" } else { "GET" });
+    let mut request = format!("{method} {target} HTTP/1.0\r\nHost: {host}\r\n{token}");
+    if let Some(body) = &ask.body {
+        request += "Content-Type: application/json\r\n";
+        request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    } else {
+        request += "\r\n";
+    }
     let bytes = match admin.is_tls {
         true => send_and_read(StreamOwned::new(secured(admin)?, stream), &request),
         false => send_and_read(stream, &request),
@@ -190,7 +215,8 @@ mod tests {
                 String::from_utf8_lossy(&head[..length]).into_owned()
             });
             let admin = OriginAddress { is_tls: false, host: "127.0.0.1".into(), port };
-            let answer = exchange(&admin, "/ready", token).expect("an answer");
+            let ask = Ask { target: "/ready", body: None };
+            let answer = exchange(&admin, &ask, token).expect("an answer");
             assert_eq!(answer, Answer { status: 200, body: "ready".into() });
             let head = server.join().expect("it ends well");
             assert_eq!(
@@ -203,7 +229,8 @@ mod tests {
     #[test]
     fn a_token_that_would_break_the_request_is_not_sent() {
         let admin = OriginAddress { is_tls: false, host: "127.0.0.1".into(), port: 1 };
-        let error = exchange(&admin, "/", Some("a\r\nX: b")).expect_err("it is refused");
+        let error = exchange(&admin, &Ask { target: "/", body: None }, Some("a\r\nX: b"))
+            .expect_err("it is refused");
         assert!(!error.to_string().contains("X: b"), "{error}");
     }
 }

@@ -174,6 +174,7 @@ impl DataPath {
             gauge(encoder, name, help, value)?;
         }
         self.disk(encoder)?;
+        self.purges(encoder)?;
         counter(encoder, "larder_evictions", "Responses given up for room", stats.evictions)
     }
 
@@ -207,6 +208,24 @@ impl DataPath {
             counter(encoder, name, help, value)?;
         }
         Ok(())
+    }
+
+    /// The purge log.
+    fn purges(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let purges = self.0.store.purge_stats();
+        for (name, help, value) in [
+            ("larder_purge_scopes", "Purged scopes told apart", purges.table.scopes as u64),
+            ("larder_purge_patterns", "Purged patterns", purges.table.patterns as u64),
+            ("larder_purge_floors", "Sites and hosts whose older is stale", {
+                purges.table.floors as u64
+            }),
+            ("larder_purge_bytes", "Memory of the table of purges", purges.table.bytes as u64),
+            ("larder_purge_log_bytes", "Bytes of the purge log on disk", purges.file_bytes),
+            ("larder_purge_failing", "1 while purges are refused", purges.failing.is_some().into()),
+        ] {
+            gauge(encoder, name, help, value)?;
+        }
+        counter(encoder, "larder_purges", "Purges taken", purges.appended)
     }
 
     fn sites(&self) -> Vec<Box<str>> {

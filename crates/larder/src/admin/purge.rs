@@ -1,0 +1,141 @@
+//! `POST /v1/purge`: makes Larder forget.
+
+use super::Admin;
+use super::access::Caller;
+use super::problem::Problem;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::{Extension, Json};
+use policy::purge::{
+    Born, Fault, Force, Purge, Scope, Subject, Table, TableLimits, Verdict, Wanted,
+};
+use policy::rule::{Rule, SiteId};
+use proxy::core::Shared;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use store::Cursor;
+
+/// How long a dry run counts; then it says "at least".
+const MAX_COUNTING: Duration = Duration::from_secs(2);
+/// Responses that a dry run looks at between two looks at the clock.
+const PAGE: usize = 1000;
+/// The longest reason that is kept, in bytes.
+const MAX_REASON_BYTES: usize = 1024;
+
+/// What is asked for (design of the API: docs/purge.md).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Asked {
+    tags: Vec<String>,
+    urls: Vec<String>,
+    prefixes: Vec<String>,
+    patterns: Vec<String>,
+    sites: Vec<String>,
+    everything: bool,
+    soft: bool,
+    paced: bool,
+    verify: bool,
+    dry_run: bool,
+    reason: String,
+}
+
+/// Purges what the body names, and answers when that lasts.
+pub async fn purge(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let asked: Asked = serde_json::from_slice(&body).map_err(|error| {
+        Problem::bad_request(format!("the body is not what a purge is written like: {error}"))
+    })?;
+    let shared = admin.shared();
+    let (dry_run, purge) = understand(asked, caller, &shared)?;
+    if dry_run {
+        return count(&admin, purge).await;
+    }
+    let named = purge.scopes.len();
+    let seq = shared.store.purge(purge).await.map_err(|error| {
+        Problem::new(
+            503,
+            "purge-not-kept",
+            "Nothing was purged",
+            format!("the purge log cannot be written: {error}; mend the disk and purge again"),
+        )
+    })?;
+    Ok(Json(json!({ "success": true, "invalidated": named, "seq": seq })))
+}
+
+fn understand(asked: Asked, caller: Caller, shared: &Shared) -> Result<(bool, Purge), Problem> {
+    let Asked { tags, urls, prefixes, patterns, sites, everything, soft, .. } = asked;
+    for (is_asked, name) in [(asked.paced, "paced"), (asked.verify, "verify")] {
+        if is_asked {
+            let what = format!("{name} is not there yet: leave it out");
+            return Err(Problem::bad_request(what));
+        }
+    }
+    if asked.reason.len() > MAX_REASON_BYTES {
+        let what = format!("reason is longer than {MAX_REASON_BYTES} bytes");
+        return Err(Problem::bad_request(what));
+    }
+    let wanted = Wanted { everything, sites, tags, urls, prefixes, patterns };
+    let scopes = wanted.scopes(|name| site_called(shared, name)).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        Problem::bad_request(faults.join("; "))
+    })?;
+    let purge = Purge {
+        scopes: keyed(scopes, shared),
+        force: if soft { Force::Soft } else { Force::Hard },
+        at: shared.clock.now(),
+        by: caller.name,
+        why: asked.reason.into(),
+    };
+    Ok((asked.dry_run, purge))
+}
+
+/// The site that has a host, or is called so.
+fn site_called(shared: &Shared, name: &str) -> Option<SiteId> {
+    let name = name.to_ascii_lowercase();
+    let sites = || shared.settings.sites.iter().map(|site| &site.site);
+    let called = sites().find(|site| {
+        let is_for_all = site.hosts.is_empty() && name == SiteId::EVERY_HOST;
+        is_for_all || site.name == name || site.hosts.iter().any(|host| host.as_str() == name)
+    });
+    called.map(|site| site.id)
+}
+
+/// The scopes as the rules of all sites write keys: parts of a query may be left out of them.
+fn keyed(scopes: Box<[Scope]>, shared: &Shared) -> Box<[Scope]> {
+    let sites = || shared.settings.sites.iter().map(|site| &site.site);
+    let rules = || -> Vec<&Rule> {
+        sites().flat_map(|site| site.rules.iter().chain([&site.default_rule])).collect()
+    };
+    let rules = rules();
+    scopes.into_iter().flat_map(|scope| scope.keyed_by(rules.iter().copied())).collect()
+}
+
+/// Counts what a purge would cover.
+async fn count(admin: &Admin, purge: Purge) -> Result<Json<Value>, Problem> {
+    let named = purge.scopes.len();
+    let counted = admin.walk(move |shared| {
+        let mut table = Table::new(0, 0, TableLimits::default());
+        table.apply(1, &purge);
+        let until = Instant::now() + MAX_COUNTING;
+        let (mut covered, mut from) = (0_u64, Cursor::default());
+        loop {
+            let page = shared.store.objects(&|_| true, from, PAGE, until);
+            let is_covered = |listed: &&store::Listed| {
+                let subject = Subject::of(listed.key.as_ref().url(), &listed.meta);
+                table.check(&subject, Born::default(), 0) != Verdict::Valid
+            };
+            covered += page.objects.iter().filter(is_covered).count() as u64;
+            match page.next {
+                Some(next) if Instant::now() < until => from = next,
+                next => return (covered, next.is_none()),
+            }
+        }
+    });
+    let (covered, is_all) = counted.await?;
+    let which = if is_all { "objects" } else { "objects_at_least" };
+    Ok(Json(json!({ "success": true, "dry_run": true, "invalidated": named, which: covered })))
+}
