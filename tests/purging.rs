@@ -83,7 +83,7 @@ fn what_is_on_disk_only_is_purged_too_and_purges_outlive_a_kill() {
 fn a_purge_right_before_a_kill_is_never_lost() {
     let origin = origin();
     let mut larder = Larder::before(&origin);
-    for round in 0..10 {
+    for round in 0..100 {
         let target = format!("/{round}");
         larder.fill(&target);
         larder.settle();
