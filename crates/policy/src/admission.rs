@@ -259,11 +259,16 @@ fn with_date(fields: &Fields, exchange: Exchange) -> Fields {
     fields
 }
 
-/// Tags of the response: `Cache-Tag` parted by commas, `Surrogate-Key` and `xkey` by spaces, and
-/// those of the rule; at most [`MAX_TAGS`].
+/// The fields that bear tags parted by commas: Cloudflare's name, Netlify's and Vercel's.
+pub const COMMA_TAGS: [Name; 3] = [Name::CacheTag, Name::NetlifyCacheTag, Name::VercelCacheTag];
+/// The fields that bear tags parted by spaces: Fastly's name and Varnish's.
+pub const SPACE_TAGS: [Name; 2] = [Name::SurrogateKey, Name::Xkey];
+
+/// Tags of the response, by whichever names, and those of the rule; at most [`MAX_TAGS`].
 fn tags(offer: &Offer<'_>) -> Box<[Box<str>]> {
-    let commas = offer.fields.members(Name::CacheTag).map(<[u8]>::to_vec);
-    let spaces = [Name::SurrogateKey, Name::Xkey].into_iter().flat_map(|name| {
+    let commas = COMMA_TAGS.into_iter().flat_map(|name| offer.fields.members(name));
+    let commas = commas.map(<[u8]>::to_vec);
+    let spaces = SPACE_TAGS.into_iter().flat_map(|name| {
         offer.fields.all(name).flat_map(|value| value.split(|b| *b == b' ')).map(<[u8]>::to_vec)
     });
     let mut tags: Vec<Box<str>> = commas

@@ -174,6 +174,9 @@ fn what_is_kept_has_a_date_and_nothing_withheld() {
             ("Connection", "x"),
             ("Cache-Tag", "a, b"),
             ("Surrogate-Key", "c a"),
+            ("xkey", "x"),
+            ("Netlify-Cache-Tag", "n"),
+            ("Vercel-Cache-Tag", "v, a"),
         ],
     );
     assert_eq!(meta.fields.text(Name::Date), Some(DATE));
@@ -181,7 +184,7 @@ fn what_is_kept_has_a_date_and_nothing_withheld() {
     assert!(!meta.fields.has(Name::Age) && !meta.fields.has(Name::Connection));
     assert_eq!(meta.life.initial_age, 3000);
     let tags: Vec<&str> = meta.tags.iter().map(|tag| &**tag).collect();
-    assert_eq!(tags, ["a", "b", "c", "rule"]);
+    assert_eq!(tags, ["a", "b", "c", "n", "rule", "v", "x"]);
     assert_eq!(meta.born, Born { log_id: 1, seq: 7 });
 }
 

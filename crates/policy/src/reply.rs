@@ -1,5 +1,6 @@
 //! The fourth decision: what of a response the client gets, and with which fields.
 
+use crate::admission::{COMMA_TAGS, SPACE_TAGS};
 use crate::cache_control::ResponseDirectives;
 use crate::coding;
 use crate::conditional;
@@ -62,7 +63,7 @@ pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields, has_forms: 
     let mut shown = fields.clone();
     shown.retain(|field| match field.id {
         Name::SurrogateControl | Name::LarderCacheControl => false,
-        Name::CacheTag | Name::SurrogateKey | Name::Xkey => site.show_tags,
+        name if COMMA_TAGS.contains(&name) || SPACE_TAGS.contains(&name) => site.show_tags,
         _ => true,
     });
     if let Some(ttl) = rule.browser_ttl.filter(|_| may_be_kept_by_browsers(rule, status, fields)) {

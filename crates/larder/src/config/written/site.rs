@@ -41,7 +41,7 @@ pub struct Site {
     /// Names of cookies that only scripts in the browser read. A request that has no others
     /// counts as one without cookies. The default is what well-known analytics set.
     pub ignored_cookies: Vec<NamePattern>,
-    /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
+    /// Whether `Cache-Tag`, `Surrogate-Key` and other fields of tags go out to clients.
     pub show_tags: bool,
     /// Whether plain requests are sent to https: by 301 for GET and HEAD, 308 else. Behind a proxy
     /// that ends TLS, name it in `trusted_proxies`, so that its X-Forwarded-Proto tells.
