@@ -78,8 +78,14 @@ pub fn admission(offer: &Offer<'_>) -> Admission {
         Err(Unkeepable::Star) => return Admission::Skip(WhySkip::VaryStar),
         Err(Unkeepable::TooWide) => return Admission::Skip(WhySkip::VaryTooWide),
     };
+    let tags = match tags(offer) {
+        Ok(tags) => tags,
+        Err(why) => return Admission::Skip(why),
+    };
     match life(offer, speaker, &directives) {
-        Ok(life) => Admission::Store(Box::new(meta(offer, &directives, variant, life))),
+        Ok(life) => {
+            Admission::Store(Box::new(Meta { tags, ..meta(offer, &directives, variant, life) }))
+        }
         Err(why) => Admission::Skip(why),
     }
 }
@@ -245,7 +251,7 @@ fn meta(offer: &Offer<'_>, directives: &ResponseDirectives, variant: Variant, li
         life,
         born: offer.born,
         site: offer.site.id,
-        tags: tags(offer),
+        tags: Box::default(),
         sources: Box::default(),
     }
 }
@@ -264,8 +270,9 @@ pub const COMMA_TAGS: [Name; 3] = [Name::CacheTag, Name::NetlifyCacheTag, Name::
 /// The fields that bear tags parted by spaces: Fastly's name and Varnish's.
 pub const SPACE_TAGS: [Name; 2] = [Name::SurrogateKey, Name::Xkey];
 
-/// Tags of the response, by whichever names, and those of the rule; at most [`MAX_TAGS`].
-fn tags(offer: &Offer<'_>) -> Box<[Box<str>]> {
+/// Tags of the response, by whichever names, and those of the rule. What has more than are kept is
+/// not stored: a purge would miss it.
+fn tags(offer: &Offer<'_>) -> Result<Box<[Box<str>]>, WhySkip> {
     let commas = COMMA_TAGS.into_iter().flat_map(|name| offer.fields.members(name));
     let commas = commas.map(<[u8]>::to_vec);
     let spaces = SPACE_TAGS.into_iter().flat_map(|name| {
@@ -274,19 +281,21 @@ fn tags(offer: &Offer<'_>) -> Box<[Box<str>]> {
     let mut tags: Vec<Box<str>> = commas
         .chain(spaces)
         .filter_map(|tag| String::from_utf8(tag).ok())
-        .filter(|tag| !tag.is_empty() && tag.len() <= MAX_TAG_BYTES)
+        .filter(|tag| !tag.is_empty())
         .chain(offer.rule.tags.iter().cloned())
         .map(String::into_boxed_str)
         .collect();
     tags.sort_unstable();
     tags.dedup();
-    tags.truncate(MAX_TAGS);
-    tags.into()
+    match tags.len() <= MAX_TAGS && tags.iter().all(|tag| tag.len() <= MAX_TAG_BYTES) {
+        true => Ok(tags.into()),
+        false => Err(WhySkip::TooManyTags),
+    }
 }
 
 /// Tags kept of one response.
 pub const MAX_TAGS: usize = 1024;
-/// Bytes of one tag; longer ones are not kept.
+/// Bytes of one tag.
 pub const MAX_TAG_BYTES: usize = 1024;
 
 /// The statuses whose meaning for caching is known here (§5.2.2.3): the final ones of RFC 9110.

@@ -275,3 +275,17 @@ fn vary_leaves_out_what_the_key_holds() {
     let meta = stored(&rule, &[("Accept-Language", "de-AT")], &[("Vary", "Accept-Language")]);
     assert!(meta.variant.answers(&fields(&[("Accept-Language", "de-CH")])));
 }
+
+#[test]
+fn what_a_purge_by_tag_would_miss_is_not_stored() {
+    let tags = |count: usize| (0..count).map(|n| format!("t{n}")).collect::<Vec<_>>().join(",");
+    for (tags, verdict) in [
+        (tags(MAX_TAGS), None),
+        (tags(MAX_TAGS + 1), Some(WhySkip::TooManyTags)),
+        ("x".repeat(MAX_TAG_BYTES), None),
+        ("x".repeat(MAX_TAG_BYTES + 1), Some(WhySkip::TooManyTags)),
+    ] {
+        let response = [("Cache-Control", "max-age=60"), ("Cache-Tag", tags.as_str())];
+        assert_eq!(skipped(&[], 200, &response), verdict, "{}", tags.len());
+    }
+}

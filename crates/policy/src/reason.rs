@@ -75,6 +75,8 @@ reasons! {
         EventStream = "event-stream",
         /// HTML or JSON under a name like that of a static file (cache deception).
         Deceptive = "deceptive-suffix",
+        /// It has more tags than are kept of one response, or a longer one: a purge would miss it.
+        TooManyTags = "too-many-tags",
         /// The answer to a HEAD has no body to store.
         Head = "head",
         /// The body is longer than `max_object`.
