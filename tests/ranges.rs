@@ -633,3 +633,19 @@ fn where_there_is_no_room_for_gaps_clients_get_all_the_same() {
         }
     });
 }
+
+#[test]
+fn how_much_of_a_body_is_there_is_shown() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    larder.settle();
+    let listed = &larder.admin_json("/v1/objects")["objects"][0];
+    assert_eq!(
+        (&listed["body_bytes"], &listed["there_bytes"]),
+        (&3_000_000.into(), &65_536.into())
+    );
+    larder.get("/video");
+    let listed = &larder.admin_json("/v1/objects")["objects"][0];
+    assert!(listed["there_bytes"].is_null(), "{listed}");
+}

@@ -49,6 +49,8 @@ pub struct Listed {
     pub is_invalid: bool,
     /// The forms in other content codings that are kept beside it.
     pub forms: Vec<Coding>,
+    /// How many bytes of its body are there, if some are missing; to a slice or so.
+    pub there_bytes: Option<u64>,
 }
 
 impl Store {
@@ -142,6 +144,7 @@ impl Store {
             on_disk: false,
             is_invalid: self.is_invalid(entry),
             forms,
+            there_bytes: None,
             key,
         };
         (self.identity(&listed.key, &listed.meta.variant), listed)
@@ -149,7 +152,7 @@ impl Store {
 }
 
 fn of_disk(object: Object) -> Listed {
-    let Object { key, meta, must_validate } = object;
+    let Object { key, meta, must_validate, there_bytes } = object;
     Listed {
         key,
         meta,
@@ -157,6 +160,7 @@ fn of_disk(object: Object) -> Listed {
         on_disk: true,
         is_invalid: must_validate,
         forms: Vec::new(),
+        there_bytes,
     }
 }
 

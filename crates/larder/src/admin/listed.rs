@@ -53,6 +53,7 @@ pub fn show(listed: &Listed, now: Timestamp, fingerprints: &Fingerprints) -> Map
         "status": meta.status,
         "content_type": meta.fields.text(Name::ContentType),
         "body_bytes": meta.body_bytes,
+        "there_bytes": listed.there_bytes,
         "stored_at": life.answered.seconds(),
         "expires_at": until.saturating_sub(life.initial_age) / 1000,
         "age": life.age_seconds(now),
@@ -169,6 +170,7 @@ mod tests {
             on_disk: false,
             is_invalid: false,
             forms: Vec::new(),
+            there_bytes: None,
         }
     }
 

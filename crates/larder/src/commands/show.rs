@@ -47,7 +47,12 @@ fn whole(picked: &Value) -> String {
         format!("tiers     {}", list(&picked["tiers"])),
         format!("tags      {}", list(&picked["tags"])),
         format!("forms     {}", list(&picked["forms"])),
-        format!("body      {} bytes", picked["body_bytes"]),
+        match picked["there_bytes"].as_u64() {
+            Some(there) => {
+                format!("body      {} bytes, {there} of them here", picked["body_bytes"])
+            }
+            None => format!("body      {} bytes", picked["body_bytes"]),
+        },
         format!("age       {}s", picked["age"]),
         format!("expires   {}", expiry(picked)),
         format!("stale     {}", stale(&picked["stale"])),

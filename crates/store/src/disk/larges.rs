@@ -110,6 +110,11 @@ impl Larges {
         self.lock().bytes
     }
 
+    /// The bytes that a file takes, if it is in.
+    pub fn bytes_of(&self, number: u64) -> Option<u64> {
+        self.lock().files.get(&number).map(|large| large.bytes)
+    }
+
     /// Whether there is such a file.
     pub fn has(&self, number: u64) -> bool {
         self.lock().files.contains_key(&number)

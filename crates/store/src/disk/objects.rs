@@ -1,8 +1,9 @@
 //! Looking in: which responses are stored at a place of the index.
 
 use super::index::Slot;
+use super::large::Form;
 use super::look::{Loaded, LoadedBody, Trouble, body_of, load_slot, look};
-use super::op::{Act, Op};
+use super::op::{Act, DiskBody, Op};
 use super::shared::Shared;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
@@ -21,6 +22,8 @@ pub(crate) struct Object {
     pub meta: Meta,
     /// Its URL was made invalid since it was stored.
     pub must_validate: bool,
+    /// How many bytes of its body are there, if some are missing; to a slice or so.
+    pub there_bytes: Option<u64>,
 }
 
 /// What moved while it was read.
@@ -78,6 +81,10 @@ fn read(
         let key = key.clone();
         seen.map(move |stored| Object {
             key: key.clone(),
+            there_bytes: match &stored.body {
+                DiskBody::File(file) => there(shared, &key, file.number, file.len()),
+                DiskBody::Whole(_) => None,
+            },
             meta: stored.meta,
             must_validate: stored.must_validate,
         })
@@ -99,5 +106,18 @@ fn object(shared: &Shared, slot: Slot, record: &Loaded) -> Result<Option<Object>
         },
     };
     let must_validate = slot.must_validate() || record.must_validate;
-    Ok(Some(Object { key: Key::from_bytes(&record.key), meta, must_validate }))
+    let key = Key::from_bytes(&record.key);
+    let there_bytes = match &record.body {
+        LoadedBody::File { number, bytes } => there(shared, &key, *number, *bytes),
+        _ => None,
+    };
+    Ok(Some(Object { key, meta, must_validate, there_bytes }))
+}
+
+/// How much of a large body is there, by what its file takes; nothing if it is all.
+fn there(shared: &Shared, key: &Key, number: u64, bytes: u64) -> Option<u64> {
+    let taken = shared.large.bytes_of(number)?;
+    let around = Form::WithGaps.file_bytes(key.as_ref().bytes().len(), bytes) - bytes;
+    let there = taken.saturating_sub(around);
+    (there < bytes).then_some(there)
 }
