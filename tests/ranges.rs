@@ -649,3 +649,73 @@ fn how_much_of_a_body_is_there_is_shown() {
     let listed = &larder.admin_json("/v1/objects")["objects"][0];
     assert!(listed["there_bytes"].is_null(), "{listed}");
 }
+
+#[test]
+fn whoever_goes_alone_gets_the_range_that_he_asked_for() {
+    let (origin, version) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    for control in ["no-cache", "max-age=0"] {
+        for (range, expected) in
+            [("bytes=100-199", 100..=199), ("bytes=-100000", TOTAL - 100_000..=TOTAL - 1)]
+        {
+            version.fetch_add(1, Ordering::Relaxed);
+            larder.turn_clock(2);
+            let asked = [("Range", range), ("Cache-Control", control)];
+            let part = larder.get_with("/video", &asked);
+            assert_part(&part, version.load(Ordering::Relaxed), expected);
+        }
+    }
+}
+
+#[test]
+fn one_who_may_not_store_keeps_nobody_else_from_it() {
+    let (origin, _) = origin(TOTAL);
+    let larder = Larder::before(&origin);
+    let asked = [("Range", "bytes=10-19"), ("Cache-Control", "no-store")];
+    assert_part(&larder.get_with("/video", &asked), 1, 10..=19);
+    assert_part(&range_of(&larder, "bytes=10-19"), 1, 10..=19);
+    assert!(range_of(&larder, "bytes=10-19").is_hit(), "parts are stored for others");
+    let asked = [("Range", "bytes=70000-70009"), ("Cache-Control", "no-store")];
+    assert_part(&larder.get_with("/video", &asked), 1, 70_000..=70_009);
+    assert_part(&range_of(&larder, "bytes=70000-70009"), 1, 70_000..=70_009);
+    assert!(range_of(&larder, "bytes=70000-70009").is_hit());
+}
+
+#[test]
+fn trouble_with_a_later_block_does_not_cut_what_comes_before_it() {
+    let total = 20 << 20;
+    let whole = Arc::new(body(1, total));
+    let origin = Origin::answering(move |asked| {
+        let reply = part_of(asked, &whole, "\"1\"");
+        let is_first = asked.field("range").is_some_and(|range| range.starts_with("bytes=0-"));
+        if is_first { reply } else { reply.with("Set-Cookie", "visitor=1") }
+    });
+    let larder = Larder::configured(
+        "storage.disk.size = \"256MiB\"\n[[site]]\norigin = \"{origin}\"",
+        &origin,
+    );
+    let all = range_of(&larder, "bytes=0-");
+    assert!(!all.cut && all.body == body(1, total), "{} of {total}", all.body.len());
+    assert!(origin.count() <= 5, "{:?}", asked_ranges(&origin));
+}
+
+#[test]
+fn who_asks_for_a_slow_head_and_leaves_gives_his_turn_back() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.field("range") != Some("bytes=0-65535") {
+            opened.pass();
+        }
+        part_of(asked, &body(1, TOTAL), "\"1\"")
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    let mut client = larder.connect();
+    client.send(crate::support::request("GET", "/video", &[("Range", "bytes=70000-70009")]));
+    origin.wait_for(2);
+    drop(client);
+    larder.settle();
+    gate.open();
+}

@@ -266,10 +266,14 @@ impl Miss {
     }
 
     /// Asks the origin for this request only.
-    async fn alone(self, caller: &Caller) -> Answer {
+    async fn alone(mut self, caller: &Caller) -> Answer {
+        // Who goes alone asks for what the client asks for, no more and no less.
+        self.errand.part = None;
         let departure = self.errand.core.shared.store.depart(self.errand.key.as_ref());
         let conditions = match &self.errand.stored {
-            Some(_) if self.errand.request.method == Method::Get => Conditions::Ours,
+            Some(_) if self.errand.request.method != Method::Get => Conditions::Clients,
+            Some(_) if self.errand.request.fields.has(Name::Range) => Conditions::OursInPart,
+            Some(_) => Conditions::Ours,
             _ => Conditions::Clients,
         };
         let early = Some(caller.hints.sink());

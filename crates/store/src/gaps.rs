@@ -61,13 +61,19 @@ impl Store {
         Ok((self.keep(key, parts, departure, replaced), gap.ok_or(WhySkip::Disk)?))
     }
 
-    /// Takes so much of `in_flight_bytes` for as long as what it gives lives.
+    /// Has the map of a body with gaps counted in `in_flight_bytes`, once, for as long as anybody
+    /// has it.
     ///
     /// # Errors
     /// If there is not so much.
-    pub fn reserve(self: &Arc<Store>, bytes: u64) -> Result<Reservation, WhySkip> {
-        let mut reserved = Reservation::new(self.clone());
-        reserved.add(bytes).map(|()| reserved)
+    pub fn count_map(self: &Arc<Store>, file: &LargeFile) -> Result<(), WhySkip> {
+        let bytes = file.uncounted_bytes();
+        if bytes > 0 {
+            let mut reserved = Reservation::new(self.clone());
+            reserved.add(bytes)?;
+            file.count_by(reserved);
+        }
+        Ok(())
     }
 
     /// Claims the first gap of a body that begins within a range and that nobody fills yet, as far as

@@ -25,6 +25,5 @@ pub use door::{FormHead, Limits, Lookup, Recall, Recalled, Renewed, Stats, Store
 pub use entry::{Entry, Form, Forms, Heads, Made};
 pub use gaps::GapWriter;
 pub use listing::{Cursor, Listed, Page};
-pub use reservation::Reservation;
 pub use scopes::Departure;
 pub use writer::Writer;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 /// Bytes taken from `in_flight_bytes`; given back on drop.
 #[derive(Debug)]
-pub struct Reservation {
+pub(crate) struct Reservation {
     pub(crate) store: Arc<Store>,
     bytes: u64,
 }

@@ -53,6 +53,8 @@ pub struct Errand {
 pub enum Conditions {
     /// With the validators of what is stored; without any where nothing is.
     Ours,
+    /// With the validators of what is stored, and the ranges of the client.
+    OursInPart,
     /// With those of the client, and its ranges.
     Clients,
 }
@@ -83,7 +85,7 @@ impl Errand {
         departure: &Departure,
         early: Option<Early>,
     ) -> Result<Arrival, Error> {
-        let stored = self.stored.as_ref().filter(|_| conditions == Conditions::Ours);
+        let stored = self.stored.as_ref().filter(|_| conditions != Conditions::Clients);
         let store = &self.core.shared.store;
         // Asked now, behind the departure: what was purged before that validates nothing.
         let validates = stored.filter(|entry| {
@@ -139,6 +141,9 @@ impl Errand {
     pub async fn ask_part(&self, part: &str) -> Result<Response, Error> {
         let mut out = self.outgoing();
         conditional::remove_conditions(&mut out.fields);
+        for name in [Name::IfMatch, Name::IfUnmodifiedSince] {
+            out.fields.remove(name);
+        }
         out.fields.add(Name::Range, part);
         self.send(&out, None).await
     }
@@ -175,7 +180,17 @@ impl Errand {
                 conditional::make_conditional(&mut out.fields, &entry.meta.fields);
             }
             (Conditions::Ours, None) => conditional::remove_conditions(&mut out.fields),
-            (Conditions::Clients, _) => {}
+            (Conditions::OursInPart, Some(entry)) => {
+                // A 304 if it is the same, else what the client asks for of what is new.
+                let asked = out.fields.clone();
+                conditional::make_conditional(&mut out.fields, &entry.meta.fields);
+                for name in [Name::Range, Name::IfRange] {
+                    if let Some(value) = asked.get(name) {
+                        out.fields.add(name, value);
+                    }
+                }
+            }
+            (Conditions::OursInPart, None) | (Conditions::Clients, _) => {}
         }
         self.send(&out, early).await
     }
@@ -290,6 +305,11 @@ impl Errand {
     /// Remembers that parts of it cannot be stored, so that nobody asks for more than he needs.
     pub fn mark_parts(&self) {
         self.mark_as(&self.name_of_parts());
+    }
+
+    /// Forgets that parts of it could not be stored.
+    pub fn unmark_parts(&self) {
+        self.core.shared.marks.clear(&self.name_of_parts());
     }
 
     /// Whether parts of it could not be stored of late.

@@ -26,6 +26,7 @@ pub async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
     }
     match begin(errand, fill, &response).await {
         Ok((entry, gap, part)) => {
+            errand.unmark_parts();
             let reading = entry.body.file().cloned().map(Reading::new);
             fill.begin(Head::Stored { entry, status: Some(206) }, false, true);
             // Who needs what does not come asks for it himself.
@@ -33,7 +34,7 @@ pub async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
         }
         Err(why) => {
             errand.skip(why, response.status);
-            if !matches!(why, WhySkip::InFlight | WhySkip::Disk) {
+            if is_of_the_response(why) {
                 errand.mark_parts();
             }
             fill.begin(Head::Refused, false, false);
@@ -88,7 +89,12 @@ pub async fn fetch(errand: &Errand, entry: &Arc<Entry>, mut gap: GapWriter) -> R
     let departure = errand.core.shared.store.depart(errand.key.as_ref());
     let range = gap.range();
     let asked = format!("bytes={}-{}", range.start, range.end - 1);
-    let response = errand.ask_part(&asked).await.map_err(Trouble::Failed)?;
+    let response = tokio::select! {
+        biased;
+        response = errand.ask_part(&asked) => response.map_err(Trouble::Failed)?,
+        // Its turn is for those who wait.
+        () = gap.is_left() => return Ok(()),
+    };
     let status = response.status;
     let part = part(entry, &response).filter(|part| part.contains(&range.start));
     let Some(part) = part else {
@@ -114,7 +120,9 @@ pub async fn fetch(errand: &Errand, entry: &Arc<Entry>, mut gap: GapWriter) -> R
         }
         Combined::NotStored(why) => {
             errand.core.counters.skipped(why);
-            gap.set_fate(Fate::Refused);
+            if is_of_the_response(why) {
+                gap.set_fate(Fate::Refused);
+            }
             return Err(Trouble::Alone(Some(Box::new(Passing::of(response, part)))));
         }
     }
@@ -123,6 +131,18 @@ pub async fn fetch(errand: &Errand, entry: &Arc<Entry>, mut gap: GapWriter) -> R
         gap.widen();
     }
     fill_gap(errand, gap, response.body, part, (status == 206, None)).await
+}
+
+/// Whether a reason not to store lies in what the origin sent, so that it holds for others too.
+fn is_of_the_response(why: WhySkip) -> bool {
+    !matches!(
+        why,
+        WhySkip::RequestNoStore
+            | WhySkip::Cookie
+            | WhySkip::Authorization
+            | WhySkip::InFlight
+            | WhySkip::Disk
+    )
 }
 
 /// Whether a response with a body is of something else than what is stored.

@@ -32,7 +32,7 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use store::{Entry, Fate, GapWriter, LargeFile, Reservation};
+use store::{Entry, Fate, GapWriter, LargeFile};
 
 /// So much is fetched ahead of who reads, in bytes.
 const AHEAD_BYTES: u64 = 4 << 20;
@@ -45,12 +45,12 @@ pub struct Slices {
     errand: Errand,
     entry: Arc<Entry>,
     reading: Reading,
-    /// Why what it asked for did not come, until it comes to that.
-    trouble: Rc<RefCell<Option<Trouble>>>,
+    /// Why a gap that it asked for did not come, until it comes to that.
+    trouble: Rc<RefCell<Troubled>>,
     /// What comes for this client alone.
     passing: Option<Box<Passing>>,
-    /// Room for the map of the gaps.
-    _room: Reservation,
+    /// Whether what is fetched for this request may be stored, as far as that lies in the request.
+    may_fill: bool,
 }
 
 /// Why a gap was not filled.
@@ -66,6 +66,9 @@ pub enum Trouble {
     /// has come.
     Alone(Option<Box<Passing>>),
 }
+
+/// A gap and the trouble with it, if there is any.
+type Troubled = Option<(Range<u64>, Trouble)>;
 
 /// What becomes of an answer of which parts are missing.
 pub enum Begun {
@@ -129,12 +132,15 @@ pub async fn begin(answer: Answer, errand: Errand) -> Begun {
         let content = Content::Stored { entry, reply, age, form, slices: None };
         return Begun::Ready(Box::new(Answer { content, ..answer }));
     };
-    let is_there = |range: &Range<u64>| file.missing_from(range.start) >= range.end;
-    let all_there = wanted.iter().all(is_there);
+    let all_there = wanted.iter().all(|range| file.has_all(range.clone()));
     if !all_there && errand.request.directives().only_if_cached {
         return Begun::Failed(Error::OnlyIfCached);
     }
-    let Some(mut slices) = Slices::new(errand, entry.clone(), file) else { return Begun::Alone };
+    let is_counted = errand.core.shared.store.count_map(&file).is_ok();
+    if !all_there && !is_counted {
+        return Begun::Alone;
+    }
+    let mut slices = Slices::new(errand, entry.clone(), file);
     if let Err(not_begun) = slices.begin(first.clone()).await {
         return not_begun;
     }
@@ -161,11 +167,12 @@ fn wanted(reply: &Reply, length: u64) -> Vec<Range<u64>> {
 }
 
 impl Slices {
-    /// Nothing if there is no room for the map of the gaps.
-    fn new(errand: Errand, entry: Arc<Entry>, file: Arc<LargeFile>) -> Option<Slices> {
-        let room = errand.core.shared.store.reserve(file.map_bytes()).ok()?;
+    fn new(errand: Errand, entry: Arc<Entry>, file: Arc<LargeFile>) -> Slices {
         let (reading, trouble) = (Reading::new(file), Rc::default());
-        Some(Slices { errand, entry, reading, trouble, passing: None, _room: room })
+        let fields = &errand.request.fields;
+        let is_conditional = fields.has(Name::IfMatch) || fields.has(Name::IfUnmodifiedSince);
+        let may_fill = !is_conditional && !errand.request.directives().no_store;
+        Slices { errand, entry, reading, trouble, passing: None, may_fill }
     }
 
     /// Sees to it that a range begins to come.
@@ -197,6 +204,8 @@ impl Slices {
             if let Some(passing) = &mut self.passing {
                 match passing.next(range.clone()).await {
                     Some(bytes) => return Ok(bytes),
+                    // It is for later, or is through.
+                    None if passing.is_ahead_of(range.start) => {}
                     None => self.passing = None,
                 }
             }
@@ -228,25 +237,26 @@ impl Slices {
     async fn arrive(&mut self, range: Range<u64>) -> Result<(), Trouble> {
         let file = self.reading.0.clone();
         let mut tries = 0;
+        self.drop_old_trouble(range.start);
         self.fetch_ahead(&range);
         loop {
-            let is_there = file.has(range.start);
-            if is_there {
+            if file.has(range.start) {
                 return Ok(());
             }
-            if let Some(trouble) = self.trouble.take() {
+            if let Some(trouble) = self.trouble_at(range.start) {
                 return Err(trouble);
             }
             match file.come(range.start).await {
                 Some(Fate::Changed) => continue,
-                Some(Fate::Refused) if self.trouble.borrow().is_none() => {
-                    return Err(Trouble::Alone(None));
+                Some(Fate::Refused) => {
+                    let own = self.trouble_at(range.start);
+                    return Err(own.unwrap_or(Trouble::Alone(None)));
                 }
                 Some(Fate::Outdated) => return Err(Trouble::Outdated),
-                Some(Fate::Failed | Fate::Refused) | None => {}
+                Some(Fate::Failed) | None => {}
             }
-            if self.trouble.borrow().is_some() {
-                continue;
+            if let Some(trouble) = self.trouble_at(range.start) {
+                return Err(trouble);
             }
             if tries == TRIES {
                 return Err(Trouble::Failed(Error::OriginDropped));
@@ -261,7 +271,12 @@ impl Slices {
         let file = &self.reading.0;
         let soon = range.start..range.end.min(range.start.saturating_add(AHEAD_BYTES));
         let has_trouble = self.trouble.borrow().is_some();
-        if has_trouble || file.missing_from(soon.start) >= soon.end {
+        if has_trouble || file.has_all(soon.clone()) {
+            return;
+        }
+        if !self.may_fill {
+            let gap = file.missing_from(soon.start)..soon.end;
+            *self.trouble.borrow_mut() = Some((gap, Trouble::Alone(None)));
             return;
         }
         let store = &self.errand.core.shared.store;
@@ -269,26 +284,39 @@ impl Slices {
         let is_over =
             store.is_invalid(&self.entry) || store.is_gone(self.errand.key.as_ref(), &self.entry);
         let trouble = match is_over {
-            true => Some(Trouble::Outdated),
-            false => match store.fill_gap(file, soon, range.end) {
-                Ok(gap) => {
-                    gap.into_iter().for_each(|gap| self.fetch(gap));
-                    None
-                }
-                Err(_) => Some(Trouble::Alone(None)),
+            true => Trouble::Outdated,
+            false => match store.fill_gap(file, soon.clone(), range.end) {
+                Ok(gap) => return gap.into_iter().for_each(|gap| self.fetch(gap)),
+                Err(_) => Trouble::Alone(None),
             },
         };
-        *self.trouble.borrow_mut() = trouble;
+        let gap = file.missing_from(soon.start)..soon.end;
+        *self.trouble.borrow_mut() = Some((gap, trouble));
+    }
+
+    /// Takes the trouble with a gap that has that byte.
+    fn trouble_at(&self, offset: u64) -> Option<Trouble> {
+        let mut trouble = self.trouble.borrow_mut();
+        trouble.take_if(|(gap, _)| gap.contains(&offset)).map(|(_, trouble)| trouble)
+    }
+
+    /// Forgets trouble with what lies behind, and failures ahead of where it is now: they are tried
+    /// again.
+    fn drop_old_trouble(&self, offset: u64) {
+        self.trouble.borrow_mut().take_if(|(gap, trouble)| {
+            let has_failed = matches!(trouble, Trouble::Failed(_) | Trouble::Otherwise);
+            gap.end <= offset || (has_failed && gap.start <= offset)
+        });
     }
 
     fn fetch(&self, gap: GapWriter) {
-        let running = self.errand.core.stay();
+        let (running, range) = (self.errand.core.stay(), gap.range());
         let (errand, entry) = (self.errand.clone(), self.entry.clone());
         let trouble = self.trouble.clone();
         tokio::task::spawn_local(async move {
             if let Err(why) = fetch(&errand, &entry, gap).await {
                 // Nobody has looked yet since the gap was released: they run on this core.
-                *trouble.borrow_mut() = Some(why);
+                *trouble.borrow_mut() = Some((range, why));
             }
             drop(running);
         });

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::fill::Errand;
 use crate::upstream::{Response, ResponseBody, ResponsePiece};
 use bytes::Bytes;
-use policy::partial::{self, ContentRange};
+use policy::partial::{self, BLOCK_BYTES, ContentRange};
 use std::ops::Range;
 use store::Entry;
 
@@ -23,7 +23,9 @@ impl Passing {
     /// # Errors
     /// When the origin fails, or has something else by now.
     pub async fn ask(errand: &Errand, entry: &Entry, range: Range<u64>) -> Result<Passing, Error> {
-        let asked = format!("bytes={}-{}", range.start, range.end - 1);
+        // Behind a block there may be more in the store by then.
+        let end = range.end.min(range.start.saturating_add(BLOCK_BYTES));
+        let asked = format!("bytes={}-{}", range.start, end - 1);
         let response = errand.ask_part(&asked).await?;
         let part = part(entry, &response).filter(|part| part.contains(&range.start));
         let left = part.ok_or(Error::OriginDropped)?;
@@ -33,6 +35,11 @@ impl Passing {
     /// What comes with a response that bears this part of the whole.
     pub fn of(response: Response, part: Range<u64>) -> Passing {
         Passing { body: response.body, left: part }
+    }
+
+    /// Whether what comes lies behind an offset.
+    pub fn is_ahead_of(&self, offset: u64) -> bool {
+        offset < self.left.start && !self.left.is_empty()
     }
 
     /// The next bytes of a range; nothing if it has none of them.

@@ -15,12 +15,13 @@ use super::larges::Larges;
 use super::pool::Pool;
 use super::reply::{Answer, Reply, reply};
 use super::slice_map::{ENTRY_BYTES, SliceMap, slices};
+use crate::reservation::Reservation;
 use bytes::Bytes;
 use policy::partial::SLICE_BYTES;
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A slice of a body has so many bytes, but for the last.
@@ -48,6 +49,8 @@ pub struct LargeFile {
     pub(super) map: Option<SliceMap>,
     /// Held by the one who adds to a body with gaps.
     pub(super) adding: Mutex<()>,
+    /// What counts the map, once somebody reads by it.
+    pub(super) counted: OnceLock<Reservation>,
 }
 
 #[derive(Default)]
@@ -153,7 +156,18 @@ impl LargeFile {
         let file = create(device, number)?;
         let (at, growth) = (head_bytes(key.len()) as u64, Mutex::default());
         let (seed, adding) = (seed ^ number, Mutex::default());
-        Ok(Arc::new(LargeFile { number, seed, at, file, pool, larges, growth, map: None, adding }))
+        Ok(Arc::new(LargeFile {
+            number,
+            seed,
+            at,
+            file,
+            pool,
+            larges,
+            growth,
+            map: None,
+            adding,
+            counted: OnceLock::new(),
+        }))
     }
 
     /// Makes the file of a body of so many bytes, of which none is there yet; waits for the disk.
@@ -177,7 +191,8 @@ impl LargeFile {
         let growth = Growth { bytes, state: State::Whole, ..Growth::default() };
         let (growth, map) = (Mutex::new(growth), Some(SliceMap::empty(bytes)));
         let adding = Mutex::default();
-        Ok(LargeFile { number, seed, at, file, pool, larges, growth, map, adding })
+        let counted = OnceLock::new();
+        Ok(LargeFile { number, seed, at, file, pool, larges, growth, map, adding, counted })
     }
 
     /// Opens the whole body of a key; waits for the disk.
@@ -216,7 +231,8 @@ impl LargeFile {
         let growth = Growth { bytes, sums, state: State::Whole, waiting: Vec::new() };
         let (at, growth) = (length as u64, Mutex::new(growth));
         let adding = Mutex::default();
-        Ok(LargeFile { number, seed, at, file, pool, larges, growth, map, adding })
+        let counted = OnceLock::new();
+        Ok(LargeFile { number, seed, at, file, pool, larges, growth, map, adding, counted })
     }
 
     /// The bytes of the body that are there by now.

@@ -38,6 +38,11 @@ impl<T> fmt::Debug for Reply<T> {
 }
 
 impl<T> Answer<T> {
+    /// Whether somebody waits for it.
+    pub fn is_awaited(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Gives the answer.
     pub fn send(self, answer: T) {
         lock(&self.0).answer = Some(answer);
@@ -80,6 +85,13 @@ impl<T> Drop for Answer<T> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+/// Nobody waits any more: the task that did is let go.
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        lock(&self.0).waker = None;
     }
 }
 

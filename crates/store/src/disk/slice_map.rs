@@ -186,6 +186,20 @@ impl SliceMap {
         missing
     }
 
+    /// Whether all of a range is there.
+    pub fn has_all(&self, range: Range<u64>) -> bool {
+        let state = self.lock();
+        let mut at = range.start;
+        while at < range.end.min(self.total) && !state.is_whole {
+            let there = state.there(at);
+            if !there.contains(&at) {
+                return false;
+            }
+            at = there.end;
+        }
+        true
+    }
+
     /// The bytes of memory that it holds.
     pub fn footprint(&self) -> u64 {
         (slices(self.total) * size_of::<Kept>()) as u64
@@ -245,6 +259,9 @@ impl SliceMap {
             return Coming::Missing;
         }
         let (answer, reply) = reply();
+        if state.waiting.len().is_power_of_two() {
+            state.waiting.retain(|(_, waiting)| waiting.is_awaited());
+        }
         state.waiting.push((offset, answer));
         Coming::Fetched(reply)
     }
@@ -268,6 +285,9 @@ impl SliceMap {
         let mut state = self.lock();
         (state.readers > 0).then(|| {
             let (answer, reply) = reply();
+            if state.filling.len().is_power_of_two() {
+                state.filling.retain(Answer::is_awaited);
+            }
             state.filling.push(answer);
             reply
         })

@@ -4,6 +4,7 @@ use super::large::{Form, LargeFile, SLICE};
 use super::room::Room;
 use super::shared::Shared;
 use super::slice_map::{Coming, ENTRY_BYTES, Fate, Kept, SliceMap, begin_of};
+use crate::reservation::Reservation;
 use bytes::Bytes;
 use policy::key::Key;
 use std::fmt;
@@ -194,6 +195,11 @@ impl LargeFile {
         }
     }
 
+    /// Whether all of a range is there.
+    pub fn has_all(&self, range: Range<u64>) -> bool {
+        self.map.as_ref().is_none_or(|map| map.has_all(range))
+    }
+
     /// Whether the byte at an offset is there.
     pub fn has(&self, offset: u64) -> bool {
         self.map.as_ref().map_or_else(|| offset < self.len(), |map| map.has(offset))
@@ -213,9 +219,16 @@ impl LargeFile {
         }
     }
 
-    /// The bytes of memory that the map of its gaps holds.
-    pub fn map_bytes(&self) -> u64 {
-        self.map.as_ref().map_or(0, SliceMap::footprint)
+    /// The bytes of memory that the map of its gaps holds and that nothing counts yet.
+    pub fn uncounted_bytes(&self) -> u64 {
+        let map = self.map.as_ref().filter(|_| self.counted.get().is_none());
+        map.map_or(0, SliceMap::footprint)
+    }
+
+    /// Has the map counted for as long as it is there.
+    pub(crate) fn count_by(&self, reservation: Reservation) {
+        // One is enough.
+        let _ = self.counted.set(reservation);
     }
 
     /// Adds bytes of one slice; waits for the disk. Says how many were missing before.
