@@ -180,6 +180,7 @@ fn nothing_is_purged_by_a_slip_of_the_pen() {
         "{\"everything\": true, \"tags\": [\"x\"]}",
         "not json",
         "[1]",
+        "[[], [], [], [], [], true]",
     ] {
         let answer = larder.admin_post("/v1/purge", body);
         assert_eq!(answer.status, 400, "{body}: {}", answer.text());
@@ -221,4 +222,95 @@ fn purges_that_cannot_be_kept_are_refused_and_not_done() {
         503 => assert!(larder.get("/").is_hit(), "{}", answer.text()),
         status => panic!("{status}: {}", answer.text()),
     }
+}
+
+#[test]
+fn a_304_with_other_tags_brings_nothing_purged_back() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| match asked.field("if-none-match") {
+        Some(_) => {
+            opened.pass();
+            Reply::status(304, "")
+                .with("ETag", "\"v\"")
+                .with("Cache-Tag", "b")
+                .with("Cache-Control", FRESH)
+        }
+        None => Reply::cached("max-age=1", asked.number.to_string())
+            .with("ETag", "\"v\"")
+            .with("Cache-Tag", "a"),
+    });
+    let larder = Larder::before(&origin);
+    larder.fill("/");
+    larder.turn_clock(5);
+    let mut early = larder.connect();
+    early.send(crate::support::request("GET", "/", &[]));
+    origin.wait_for(2);
+    purge(&larder, &json!({ "tags": ["a"] }));
+    gate.open();
+    assert_eq!(early.read().text(), "0");
+    larder.settle();
+    assert_eq!(larder.get("/").text(), "2", "the body that was purged is not used again");
+    // The tag that a body was sent with counts on.
+    larder.turn_clock(5);
+    assert!(larder.get("/").cache().contains("fwd-status=304"));
+    purge(&larder, &json!({ "tags": ["a"] }));
+    assert_eq!(larder.get("/").text(), "4");
+}
+
+#[test]
+fn what_another_site_stored_is_never_used() {
+    let (one, two) = (origin(), origin());
+    let both = format!(
+        "[[site]]\nhosts = [\"a.test\", \"b.test\"]\norigin = \"http://{}\"\n",
+        one.address()
+    );
+    let larder = Larder::configured(&both, &one);
+    let of_b = [("Host", "b.test")];
+    larder.fill_with("/", &of_b);
+    larder.settle();
+    let parted = format!(
+        "[[site]]\nhosts = [\"a.test\"]\norigin = \"http://{}\"\n\
+         [[site]]\nhosts = [\"b.test\"]\norigin = \"http://{}\"\n",
+        one.address(),
+        two.address()
+    );
+    larder.reload(&parted);
+    // Each core takes it over when it comes to it.
+    until("the new origin is asked", || {
+        larder.fill_with("/", &of_b);
+        (two.count() == 1).then_some(())
+    });
+    assert!(larder.get_with("/", &of_b).is_hit());
+    purge(&larder, &json!({ "sites": ["b.test"] }));
+    assert!(!larder.get_with("/", &of_b).is_hit());
+}
+
+#[test]
+fn more_patterns_than_are_told_apart_purge_no_less() {
+    let origin = origin();
+    let larder = Larder::before(&origin);
+    larder.fill_with("/pat/1", &[("X-Control", "max-age=60, stale-while-revalidate=1000")]);
+    purge(&larder, &json!({ "patterns": ["/pat/*"] }));
+    for n in 0..270 {
+        purge(&larder, &json!({ "patterns": [format!("/other-{n}/*")] }));
+    }
+    assert_gone(&larder.get("/pat/1"));
+    let many: Vec<String> = (0..300).map(|n| format!("/x{n}/*")).collect();
+    let answer = larder.admin_post("/v1/purge", &json!({ "patterns": many }).to_string());
+    assert_eq!(answer.status, 400, "{}", answer.text());
+}
+
+#[test]
+fn what_was_purged_is_not_listed() {
+    let origin = origin();
+    let larder = Larder::before(&origin);
+    larder.fill("/a");
+    larder.fill("/b");
+    larder.settle();
+    purge(&larder, &json!({ "urls": ["/a"] }));
+    let objects = larder.admin_json("/v1/objects")["objects"].clone();
+    assert_eq!(objects.as_array().map(Vec::len), Some(1), "{objects}");
+    let counted = purge(&larder, &json!({ "everything": true, "dry_run": true }));
+    assert_eq!(counted["objects"], 1);
 }

@@ -108,7 +108,7 @@ impl Ours {
 
 impl Cache for Ours {
     fn ask(&mut self, key: u64) -> bool {
-        let found = self.store.lookup(key_of(key).as_ref(), &self.asks);
+        let found = self.store.lookup(key_of(key).as_ref(), &self.asks, SiteId(0));
         if matches!(found, Lookup::Hit(_)) {
             return true;
         }

@@ -100,7 +100,13 @@ pub fn confirmation(offer: &Offer<'_>, stored: &Meta) -> Confirmation {
     let fields = conditional::updated(&stored.fields, &with_date(&update, offer.exchange));
     // What was stored without an `Age` must not inherit one, and a 304's counts.
     let whole = Offer { status: stored.status, fields: &fields, ..*offer };
-    let kept = |meta: Meta| Box::new(Meta { body_bytes: stored.body_bytes, ..meta });
+    // Who purges by a tag that the body was sent with means it, whatever a 304 says since.
+    let kept = |meta: Meta| {
+        let mut tags = [&stored.tags[..], &meta.tags[..]].concat();
+        tags.sort_unstable();
+        tags.dedup();
+        Box::new(Meta { body_bytes: stored.body_bytes, tags: tags.into(), ..meta })
+    };
     match admission(&whole) {
         Admission::Store(meta) => Confirmation::Update(kept(*meta)),
         Admission::Skip(why) => {

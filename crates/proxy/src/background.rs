@@ -15,7 +15,7 @@ pub fn refresh(errand: Errand) {
     let key = errand.key.as_ref();
     let limits = shared.fill_limits(true);
     let make = || Fill::new(shared.store.depart(key), limits);
-    match shared.fills.join(key, &errand.variant, make) {
+    match shared.fills.join(errand.name(), make) {
         Join::Follow(_) => {}
         Join::Lead(fill) => {
             let end = EndOnDrop::new(&errand, &fill);

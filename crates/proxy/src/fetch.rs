@@ -101,11 +101,11 @@ impl Miss {
         let key = self.errand.key.as_ref();
         let limits = shared.fill_limits(false);
         let make = || Fill::new(shared.store.depart(key), limits);
-        match shared.fills.join(key, &self.errand.variant, make) {
+        match shared.fills.join(self.errand.name(), make) {
             Join::Follow(reader) => Ok(Joined { reader, leads: false }),
             Join::Lead(fill) => {
                 if let Some(entry) = self.fresh_after_all() {
-                    shared.fills.leave(key, &self.errand.variant, &fill);
+                    shared.fills.leave(self.errand.name(), &fill);
                     fill.abandon();
                     return Err(entry);
                 }
@@ -119,8 +119,8 @@ impl Miss {
     fn fresh_after_all(&self) -> Option<Arc<Entry>> {
         let shared = &self.errand.core.shared;
         let request = &self.errand.request;
-        let Lookup::Hit(entry) = shared.store.lookup(self.errand.key.as_ref(), &request.fields)
-        else {
+        let (key, site) = (self.errand.key.as_ref(), self.errand.site.settings.site.id);
+        let Lookup::Hit(entry) = shared.store.lookup(key, &request.fields, site) else {
             return None;
         };
         let found = Found::Response { meta: &entry.meta, invalid: shared.store.is_invalid(&entry) };

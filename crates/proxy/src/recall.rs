@@ -33,7 +33,7 @@ pub async fn recall(wish: Wish<'_>, known: Lookup) -> Lookup {
             let heads = heads::prepared(site, rule, &meta, meta.body_bytes);
             let Some(entry) = store.rise(&key, *recalled, meta, heads).await else { return known };
             // What came meanwhile is newer.
-            match store.lookup(wish.key, &wish.request.fields) {
+            match store.lookup(wish.key, &wish.request.fields, site.id) {
                 Lookup::Hit(newest) => Lookup::Hit(newest),
                 _ => Lookup::Hit(entry),
             }

@@ -91,11 +91,8 @@ async fn by_cache(
     now: Timestamp,
 ) -> Answer {
     let wish = Wish { core, site, request, key };
-    let mut lookup = core.shared.store.lookup(key, &request.fields);
-    if matches!(&lookup, Lookup::Hit(entry) if entry.meta.site != site.settings.site.id) {
-        // It was stored for another site, whose purges are not this one's.
-        lookup = Lookup::Miss;
-    }
+    let site_id = site.settings.site.id;
+    let mut lookup = core.shared.store.lookup(key, &request.fields, site_id);
     if !matches!(lookup, Lookup::Hit(_)) && core.shared.store.may_recall(key) {
         lookup = Box::pin(recall(wish, lookup)).await;
     }

@@ -15,6 +15,7 @@ use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::purge::Purge;
 use policy::reason::WhySkip;
+use policy::rule::SiteId;
 use policy::vary::Variant;
 use std::hash::BuildHasher;
 use std::rc::Rc;
@@ -153,10 +154,13 @@ impl Store {
         })
     }
 
-    /// Finds the response for a request under a key. Holds a lock only while it looks.
-    pub fn lookup(&self, key: KeyRef<'_>, request: &Fields) -> Lookup {
+    /// Finds the response for a request under a key that was stored for that site. Holds a lock only
+    /// while it looks.
+    pub fn lookup(&self, key: KeyRef<'_>, request: &Fields, site: SiteId) -> Lookup {
         let hash = self.hash(key.bytes());
         match self.memory.lookup(hash, key, request) {
+            // The purges of another site are not this one's.
+            Lookup::Hit(entry) if entry.meta.site != site => Lookup::Miss,
             Lookup::Hit(entry) => self.settled(hash, key, entry),
             found => found,
         }
@@ -430,6 +434,9 @@ impl Store {
             return false;
         }
         let identity = self.identity(key, &meta.variant);
+        if departure.is_purged(Some(of)) {
+            return false;
+        }
         let new = Latest { identity, answered: meta.life.answered, body };
         departure.may_store(new, of.life.answered)
     }

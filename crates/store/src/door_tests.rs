@@ -63,7 +63,7 @@ fn finish(writer: Writer, key: &Key, meta: Meta, departure: &Departure) -> Arc<E
 }
 
 fn body_of(store: &Store, target: &str, request: &Fields) -> Option<Vec<u8>> {
-    match store.lookup(key(target).as_ref(), request) {
+    match store.lookup(key(target).as_ref(), request, SiteId(0)) {
         Lookup::Hit(entry) => entry.body.in_memory().map(|body| body.to_vec()),
         _ => None,
     }
@@ -135,7 +135,7 @@ fn variants_are_told_apart_and_bounded() {
     }
     assert_eq!(body_of(&store, "/a", &asks("1")), Some(b"1".to_vec()));
     assert!(matches!(
-        store.lookup(key("/a").as_ref(), &asks("9")),
+        store.lookup(key("/a").as_ref(), &asks("9"), SiteId(0)),
         Lookup::OtherVariants(variant) if variant.answers(&asks("9"))
     ));
     put(&store, "/a", "X-A", &asks("4"), b"4");

@@ -132,6 +132,7 @@ impl Store {
                 None => found.push((identity, of_disk(object))),
             }
         }
+        found.retain_mut(|(_, listed)| self.settle_listed(listed));
         found.sort_by_key(|(identity, _)| *identity);
         found
     }

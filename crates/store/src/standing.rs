@@ -6,6 +6,7 @@
 use crate::disk::Stored;
 use crate::door::{Lookup, Store};
 use crate::entry::{Entry, Parts};
+use crate::listing::Listed;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::purge::{Subject, Verdict};
@@ -52,6 +53,15 @@ impl Store {
             Verdict::Gone => return None,
         }
         Some(stored)
+    }
+
+    /// Lets a response be listed as the purges that came since have it; says no if it is gone.
+    pub(crate) fn settle_listed(&self, listed: &mut Listed) -> bool {
+        let verdict = self.verdict(listed.key.as_ref(), &listed.meta, listed.meta.born.seq);
+        if let Verdict::StaleSince(since) = verdict {
+            listed.meta.life = listed.meta.life.ended_at(since);
+        }
+        verdict != Verdict::Gone
     }
 
     fn verdict(&self, key: KeyRef<'_>, meta: &Meta, since: u64) -> Verdict {

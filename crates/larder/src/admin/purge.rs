@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use store::Cursor;
+use store::purge_log::Refused;
 
 /// How long a dry run counts; then it says "at least".
 const MAX_COUNTING: Duration = Duration::from_secs(2);
@@ -46,27 +47,35 @@ pub async fn purge(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let asked: Asked = serde_json::from_slice(&body).map_err(|error| {
+    let wrong = |error: String| {
         Problem::bad_request(format!("the body is not what a purge is written like: {error}"))
-    })?;
-    let shared = admin.shared();
-    let (dry_run, purge) = understand(asked, caller, &shared)?;
-    if dry_run {
-        return count(&admin, purge).await;
+    };
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(wrong("it is no JSON object".to_owned()));
     }
-    let named = purge.scopes.len();
-    let seq = shared.store.purge(purge).await.map_err(|error| {
-        Problem::new(
+    let asked: Asked = serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))?;
+    let shared = admin.shared();
+    let (dry_run, named, purge) = understand(asked, caller, &shared)?;
+    if dry_run {
+        return count(&admin, named, purge).await;
+    }
+    let seq = shared.store.purge(purge).await.map_err(|error| match error {
+        Refused::TooLong => Problem::bad_request(error.to_string()),
+        _ => Problem::new(
             503,
             "purge-not-kept",
             "Nothing was purged",
             format!("the purge log cannot be written: {error}; mend the disk and purge again"),
-        )
+        ),
     })?;
     Ok(Json(json!({ "success": true, "invalidated": named, "seq": seq })))
 }
 
-fn understand(asked: Asked, caller: Caller, shared: &Shared) -> Result<(bool, Purge), Problem> {
+fn understand(
+    asked: Asked,
+    caller: Caller,
+    shared: &Shared,
+) -> Result<(bool, usize, Purge), Problem> {
     let Asked { tags, urls, prefixes, patterns, sites, everything, soft, .. } = asked;
     for (is_asked, name) in [(asked.paced, "paced"), (asked.verify, "verify")] {
         if is_asked {
@@ -83,6 +92,12 @@ fn understand(asked: Asked, caller: Caller, shared: &Shared) -> Result<(bool, Pu
         let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
         Problem::bad_request(faults.join("; "))
     })?;
+    let patterns = scopes.iter().filter(|scope| matches!(scope, Scope::Pattern(_))).count();
+    if patterns > TableLimits::default().patterns {
+        let what = format!("more than {} patterns", TableLimits::default().patterns);
+        return Err(Problem::bad_request(what));
+    }
+    let named = scopes.len();
     let purge = Purge {
         scopes: keyed(scopes, shared),
         force: if soft { Force::Soft } else { Force::Hard },
@@ -90,7 +105,7 @@ fn understand(asked: Asked, caller: Caller, shared: &Shared) -> Result<(bool, Pu
         by: caller.name,
         why: asked.reason.into(),
     };
-    Ok((asked.dry_run, purge))
+    Ok((asked.dry_run, named, purge))
 }
 
 /// The site that has a host, or is called so.
@@ -115,8 +130,7 @@ fn keyed(scopes: Box<[Scope]>, shared: &Shared) -> Box<[Scope]> {
 }
 
 /// Counts what a purge would cover.
-async fn count(admin: &Admin, purge: Purge) -> Result<Json<Value>, Problem> {
-    let named = purge.scopes.len();
+async fn count(admin: &Admin, named: usize, purge: Purge) -> Result<Json<Value>, Problem> {
     let counted = admin.walk(move |shared| {
         let mut table = Table::new(0, 0, TableLimits::default());
         table.apply(1, &purge);

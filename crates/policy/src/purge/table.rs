@@ -83,11 +83,13 @@ pub struct MarkedPattern {
     pub at: Timestamp,
 }
 
+/// The time of a floor that a hard purge went into.
+const FOLDED_HARD: Timestamp = Timestamp(0);
+
 /// All purges up to a head, folded: of each scope the newest hard and the newest soft purge.
 ///
-/// Past a limit the oldest sixteenth goes into *floors*: all that is older of that site or host
-/// counts as stale, and of what was purged hard as stale since ever, so that nothing is valid that
-/// a purge covers.
+/// Past a limit the oldest sixteenth goes into *floors*: all that is older of that site or host counts
+/// as stale, or, where a hard purge went into it, is gone, so that nothing is used that a purge covers.
 #[derive(Debug)]
 pub struct Table {
     limits: TableLimits,
@@ -168,7 +170,7 @@ impl Table {
         self.patterns.push(new);
         if self.patterns.len() > self.limits.patterns {
             let MarkedPattern { pattern, force, seq, at } = self.patterns.remove(0);
-            let since = if force == Force::Hard { Timestamp(0) } else { at };
+            let since = if force == Force::Hard { FOLDED_HARD } else { at };
             let enclosing = Scope::Pattern(pattern).enclosing();
             self.put_floor(enclosing.unwrap_or(Identity::EVERYTHING), seq, since);
             self.folded += 1;
@@ -216,7 +218,12 @@ impl Table {
                 }
             }
         }
-        stale.map_or(Verdict::Valid, Verdict::StaleSince)
+        match stale {
+            None => Verdict::Valid,
+            // A hard purge was folded into a floor: what it covers is gone, and some more.
+            Some(FOLDED_HARD) => Verdict::Gone,
+            Some(since) => Verdict::StaleSince(since),
+        }
     }
 
     /// Gives up what matters to no response that was born at `least` or later.
@@ -278,7 +285,7 @@ impl Table {
         let mut floors: Vec<(u16, u64, Timestamp)> = Vec::new();
         self.hard.take_out(
             |line| folds(line) && line.seq() <= limit,
-            |line| floors.push((line.enclosing(), line.seq(), Timestamp(0))),
+            |line| floors.push((line.enclosing(), line.seq(), FOLDED_HARD)),
         );
         self.soft.take_out(
             |line| folds(line) && line.seq() <= limit,

@@ -1,6 +1,6 @@
 //! What is wanted of an origin, and for whom: asks for it, decides on the answer, and keeps it.
 
-use super::Flowing;
+use super::{FillName, Flowing};
 use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
@@ -69,6 +69,15 @@ pub enum Arrival {
 }
 
 impl Errand {
+    /// By what requests for the same thing find each other.
+    pub fn name(&self) -> FillName<'_> {
+        FillName {
+            site: self.site.settings.site.id,
+            key: self.key.as_ref(),
+            variant: &self.variant,
+        }
+    }
+
     /// The rule for the request.
     pub fn rule(&self) -> &Rule {
         self.site.settings.site.rule_for(&self.request)

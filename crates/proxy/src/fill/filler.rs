@@ -100,8 +100,7 @@ impl EndOnDrop {
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        let Errand { core, key, variant, .. } = &self.errand;
-        core.shared.fills.leave(key.as_ref(), variant, &self.fill);
+        self.errand.core.shared.fills.leave(self.errand.name(), &self.fill);
         if !self.fill.has_ended() {
             self.fill.end(Err(()));
         }
@@ -136,8 +135,7 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
     let (decision, writer) = errand.admit(&response, fill.departure());
     let is_shared = decision.as_ref().is_ok_and(|meta| admission::is_shareable(meta));
     if !is_shared {
-        let Errand { core, key, variant, .. } = errand;
-        core.shared.fills.leave(key.as_ref(), variant, fill);
+        errand.core.shared.fills.leave(errand.name(), fill);
     }
     let flowing = errand.flowing(&response, decision, writer.as_ref());
     if errand.part.is_some() && response.length.is_some() {

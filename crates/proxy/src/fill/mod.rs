@@ -12,7 +12,7 @@ mod table;
 
 pub use errand::{Arrival, Conditions, Errand};
 pub use filler::{EndOnDrop, UNREAD, fill_in_background, keep_alone, lead};
-pub use table::{Fills, Join};
+pub use table::{FillName, Fills, Join};
 
 use crate::error::Error;
 use crate::upstream::Upstream;

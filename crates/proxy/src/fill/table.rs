@@ -4,13 +4,33 @@ use super::{Fill, Reader};
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use policy::key::KeyRef;
+use policy::rule::SiteId;
 use policy::vary::Variant;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
 
-type Shard = HashMap<(Box<[u8]>, Variant), Arc<Fill>, RandomState>;
+/// What a fill fetches: of which site, under which key, for which requests.
+#[derive(Clone, Copy, Debug)]
+pub struct FillName<'a> {
+    /// The site.
+    pub site: SiteId,
+    /// The key.
+    pub key: KeyRef<'a>,
+    /// The values of the fields that `Vary` is known to name.
+    pub variant: &'a Variant,
+}
+
+type Owned = (SiteId, Box<[u8]>, Variant);
+
+impl FillName<'_> {
+    fn to_owned(self) -> Owned {
+        (self.site, Box::from(self.key.bytes()), self.variant.clone())
+    }
+}
+
+type Shard = HashMap<Owned, Arc<Fill>, RandomState>;
 
 /// The fills under way, of the whole process.
 #[derive(Debug, Default)]
@@ -29,10 +49,10 @@ pub enum Join {
 }
 
 impl Fills {
-    /// Joins the fill for a key and variant, or leads a new one.
-    pub fn join(&self, key: KeyRef<'_>, variant: &Variant, make: impl FnOnce() -> Fill) -> Join {
-        let name = (Box::from(key.bytes()), variant.clone());
-        let mut shard = self.shard(key);
+    /// Joins the fill of that name, or leads a new one.
+    pub fn join(&self, name: FillName<'_>, make: impl FnOnce() -> Fill) -> Join {
+        let mut shard = self.shard(name.key);
+        let name = name.to_owned();
         if let Some(reader) = shard.get(&name).and_then(Fill::reader) {
             return Join::Follow(reader);
         }
@@ -42,9 +62,9 @@ impl Fills {
     }
 
     /// Takes a fill out, if it is still the one that stands there.
-    pub fn leave(&self, key: KeyRef<'_>, variant: &Variant, fill: &Arc<Fill>) {
-        let name = (Box::from(key.bytes()), variant.clone());
-        let mut shard = self.shard(key);
+    pub fn leave(&self, name: FillName<'_>, fill: &Arc<Fill>) {
+        let mut shard = self.shard(name.key);
+        let name = name.to_owned();
         if shard.get(&name).is_some_and(|found| Arc::ptr_eq(found, fill)) {
             shard.remove(&name);
         }

@@ -170,13 +170,14 @@ async fn requests_for_one_thing_find_each_other() {
     let variant = Variant::default();
     let limits = Limits { window_bytes: 10, finish_bytes: 10, unattended: false };
     let make = || Fill::new(store.depart(key), limits);
-    let Join::Lead(first) = fills.join(key, &variant, make) else { panic!("the first leads") };
-    assert!(matches!(fills.join(key, &variant, make), Join::Follow(_)));
+    let name = FillName { site: Default::default(), key, variant: &variant };
+    let Join::Lead(first) = fills.join(name, make) else { panic!("the first leads") };
+    assert!(matches!(fills.join(name, make), Join::Follow(_)));
     store.invalidate(key.url());
-    let Join::Lead(second) = fills.join(key, &variant, make) else { panic!("overtaken") };
-    fills.leave(key, &variant, &first);
+    let Join::Lead(second) = fills.join(name, make) else { panic!("overtaken") };
+    fills.leave(name, &first);
     assert_eq!(fills.len(), 1, "the first has been replaced already");
-    fills.leave(key, &variant, &second);
+    fills.leave(name, &second);
     assert!(fills.is_empty());
 }
 

@@ -219,9 +219,10 @@ impl Slices {
                     }
                 }
                 Err(Trouble::Failed(error)) => return Err(error),
-                Err(Trouble::Outdated | Trouble::Otherwise) => return Err(Error::OriginDropped),
+                Err(Trouble::Otherwise) => return Err(Error::OriginDropped),
                 Err(Trouble::Alone(Some(passing))) => self.passing = Some(passing),
-                Err(Trouble::Alone(None)) => {
+                // What is begun is ended, if the origin still has the very same.
+                Err(Trouble::Alone(None) | Trouble::Outdated) => {
                     let passing = Passing::ask(&self.errand, &self.entry, range.clone()).await?;
                     self.passing = Some(Box::new(passing));
                 }
