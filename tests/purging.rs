@@ -314,3 +314,37 @@ fn what_was_purged_is_not_listed() {
     let counted = purge(&larder, &json!({ "everything": true, "dry_run": true }));
     assert_eq!(counted["objects"], 1);
 }
+
+#[test]
+fn who_waits_already_is_answered_and_who_comes_after_waits_together() {
+    let (gate, count) = (Gate::shut(), 10);
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        opened.pass();
+        Reply::cached(FRESH, asked.number.to_string()).with("Cache-Tag", "t")
+    });
+    let larder = Larder::before(&origin);
+    let crowd = || -> Vec<_> {
+        let ask = |_| {
+            let mut client = larder.connect();
+            client.send(crate::support::request("GET", "/", &[]));
+            client
+        };
+        (0..count).map(ask).collect()
+    };
+    let early = crowd();
+    origin.wait_for(1);
+    larder.wait_for_metric("larder_connections", &[], 10);
+    // One that covers something else, and one that covers this.
+    purge(&larder, &json!({ "urls": ["http://else.test/"] }));
+    purge(&larder, &json!({ "urls": ["/"] }));
+    let late = crowd();
+    origin.wait_for(2);
+    purge(&larder, &json!({ "tags": ["other"] }));
+    gate.open();
+    // Of the early ones some may have been taken up only after the purge.
+    let of_early: Vec<String> = early.into_iter().map(|mut client| client.read().text()).collect();
+    assert!(of_early.contains(&"0".to_owned()), "{of_early:?}");
+    late.into_iter().for_each(|mut client| assert_eq!(client.read().text(), "1"));
+    assert_eq!(origin.count(), 2);
+}

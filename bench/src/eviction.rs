@@ -95,7 +95,7 @@ impl Ours {
 
     fn put(&self, key: u64) {
         let key = key_of(key);
-        let departure = self.store.depart(key.as_ref());
+        let departure = self.store.depart(key.as_ref(), SiteId(0));
         let Ok(mut writer) = self.store.begin(&key, None) else { return };
         let store = async {
             writer.push(Bytes::from_static(&[0; BODY_BYTES])).await?;

@@ -14,7 +14,7 @@ pub fn refresh(errand: Errand) {
     };
     let key = errand.key.as_ref();
     let limits = shared.fill_limits(true);
-    let make = || Fill::new(shared.store.depart(key), limits);
+    let make = || Fill::new(shared.store.depart(key, errand.site.settings.site.id), limits);
     match shared.fills.join(errand.name(), make) {
         Join::Follow(_) => {}
         Join::Lead(fill) => {

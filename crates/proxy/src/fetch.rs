@@ -98,9 +98,8 @@ impl Miss {
     /// that it missed may have just ended there.
     fn join(&self, caller: &Caller) -> Result<Joined, Arc<Entry>> {
         let shared = &self.errand.core.shared;
-        let key = self.errand.key.as_ref();
         let limits = shared.fill_limits(false);
-        let make = || Fill::new(shared.store.depart(key), limits);
+        let make = || Fill::new(self.errand.depart(), limits);
         match shared.fills.join(self.errand.name(), make) {
             Join::Follow(reader) => Ok(Joined { reader, leads: false }),
             Join::Lead(fill) => {
@@ -269,7 +268,7 @@ impl Miss {
     async fn alone(mut self, caller: &Caller) -> Answer {
         // Who goes alone asks for what the client asks for, no more and no less.
         self.errand.part = None;
-        let departure = self.errand.core.shared.store.depart(self.errand.key.as_ref());
+        let departure = self.errand.depart();
         let conditions = match &self.errand.stored {
             Some(_) if self.errand.request.method != Method::Get => Conditions::Clients,
             Some(_) if self.errand.request.fields.has(Name::Range) => Conditions::OursInPart,

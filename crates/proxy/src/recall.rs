@@ -14,7 +14,7 @@ use store::{Lookup, Recall};
 pub async fn recall(wish: Wish<'_>, known: Lookup) -> Lookup {
     let store = &wish.core.shared.store;
     let key = wish.key.to_key();
-    match store.recall(&key, &wish.request.fields).await {
+    match store.recall(&key, &wish.request.fields, wish.site.settings.site.id).await {
         Recall::Nothing => known,
         Recall::OtherVariants(variant) => match known {
             Lookup::Miss => Lookup::OtherVariants(variant),

@@ -173,10 +173,10 @@ impl Store {
 
     /// Finds on disk what memory does not have. What is found is to be shown to clients and given
     /// to [`Store::rise`].
-    pub async fn recall(&self, key: &Key, request: &Fields) -> Recall {
+    pub async fn recall(&self, key: &Key, request: &Fields, site: SiteId) -> Recall {
         let Some(disk) = &self.disk else { return Recall::Nothing };
         // Noted before, so that what is made invalid meanwhile is.
-        let departure = self.depart(key.as_ref());
+        let departure = self.depart(key.as_ref(), site);
         match disk.find(key, request).await {
             Found::Nothing => Recall::Nothing,
             Found::OtherVariants(variant) => Recall::OtherVariants(variant),
@@ -270,9 +270,9 @@ impl Store {
         invalid
     }
 
-    /// Notes that a request for this key leaves for the origin now.
-    pub fn depart(&self, key: KeyRef<'_>) -> Departure {
-        self.scopes.depart((self.url_hash(key.url()), key.url()), &self.purges)
+    /// Notes that a request for this key of a site leaves for the origin now.
+    pub fn depart(&self, key: KeyRef<'_>, site: SiteId) -> Departure {
+        self.scopes.depart((self.url_hash(key.url()), key.url()), site, &self.purges)
     }
 
     /// Begins to take a body. `announced` is its claimed length.

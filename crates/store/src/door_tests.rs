@@ -51,7 +51,7 @@ fn meta(vary: &str, request: &Fields) -> Meta {
 
 fn put(store: &Arc<Store>, target: &str, vary: &str, request: &Fields, body: &[u8]) -> Arc<Entry> {
     let key = key(target);
-    let departure = store.depart(key.as_ref());
+    let departure = store.depart(key.as_ref(), SiteId(0));
     let mut writer = store.begin(&key, None).expect("room");
     wait_for(writer.push(Bytes::copy_from_slice(body))).expect("room");
     finish(writer, &key, meta(vary, request), &departure)
@@ -115,7 +115,7 @@ fn bodies_that_clients_still_read_count_after_they_were_given_up() {
     let mut held = Vec::new();
     for number in 0.. {
         let key = key(&format!("/{number}"));
-        let departure = store.depart(key.as_ref());
+        let departure = store.depart(key.as_ref(), SiteId(0));
         let Ok(mut writer) = store.begin(&key, Some(1 << 16)) else { break };
         wait_for(writer.push(Bytes::copy_from_slice(&large))).expect("reserved");
         held.push(finish(writer, &key, meta("", &any), &departure));
@@ -149,7 +149,7 @@ fn a_refresh_shares_the_body() {
     let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
     let old = put(&store, "/a", "", &any, b"body");
-    let departure = store.depart(key("/a").as_ref());
+    let departure = store.depart(key("/a").as_ref(), SiteId(0));
     let wider = meta("X-A", &any);
     let new = store.refresh(&key("/a"), &old, renewed(wider), &departure);
     let address = |entry: &Entry| entry.body.in_memory().map(|body| body.as_ptr());
@@ -179,7 +179,7 @@ fn a_form_counts_and_lives_as_long_as_what_it_was_made_of() {
     let before = store.stats();
     store.add_form(&key("/a"), &old, Coding::Br, |_| form(&store, b"coded"));
     assert!(store.stats().bytes >= before.bytes + 9);
-    let departure = store.depart(key("/a").as_ref());
+    let departure = store.depart(key("/a").as_ref(), SiteId(0));
     let new = store.refresh(&key("/a"), &old, renewed(meta("", &any)), &departure);
     let Some(Made::Form(kept)) = new.forms.get(Coding::Br) else { panic!("the form is gone") };
     assert_eq!(kept.head, "of 5", "what is renewed has heads of its own");
@@ -217,7 +217,7 @@ fn a_slow_exchange_does_not_bring_an_older_response_back() {
         meta.life.answered = policy::time::Timestamp::from_seconds(seconds);
         meta
     };
-    let departure = store.depart(key("/a").as_ref());
+    let departure = store.depart(key("/a").as_ref(), SiteId(0));
     for (seconds, body) in [(7, &b"newer"[..]), (5, b"older")] {
         let mut writer = store.begin(&key("/any"), None).expect("room");
         wait_for(writer.push(Bytes::from_static(body))).expect("room");
@@ -234,7 +234,7 @@ fn invalid_is_what_left_before_and_not_what_left_after() {
     let any = Fields::new();
     let scope = key("/a").as_ref().url().to_vec();
     assert!(!store.invalidate(&scope), "nothing is stored or on its way");
-    let early = store.depart(key("/a").as_ref());
+    let early = store.depart(key("/a").as_ref(), SiteId(0));
     let stored = put(&store, "/a", "", &any, b"old");
     assert!(!store.is_invalid(&stored));
     assert!(store.invalidate(&scope));

@@ -81,7 +81,7 @@ fn put(store: &Arc<Store>, target: &str, language: &str) {
         tags: Box::default(),
         sources: Box::default(),
     };
-    let departure = store.depart(key.as_ref());
+    let departure = store.depart(key.as_ref(), SiteId(0));
     let mut writer = store.begin(&key, None).unwrap();
     wait_for(writer.push(Bytes::from_static(b"body"))).unwrap();
     wait_for(writer.finish(&key, meta, Heads::default(), &departure, None)).unwrap();

@@ -9,6 +9,7 @@ use crate::purge_log::PurgeLog;
 use hashbrown::HashMap;
 use policy::meta::Meta;
 use policy::purge::{Born, Subject, Verdict};
+use policy::rule::SiteId;
 use policy::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +58,7 @@ pub struct Departure {
     born: Born,
     /// Its URL scope, and the hash of that.
     scope: Box<[u8]>,
+    site: SiteId,
     url: u64,
     count: u64,
 }
@@ -103,6 +105,7 @@ impl Scopes {
     pub fn depart(
         self: &Arc<Scopes>,
         (url, scope): (u64, &[u8]),
+        site: SiteId,
         purges: &Arc<PurgeLog>,
     ) -> Departure {
         let mut shard = self.shard(url);
@@ -113,7 +116,7 @@ impl Scopes {
         // seen, and has a greater count.
         let (count, born) = (self.count(), purges.born());
         let (scopes, purges) = (self.clone(), purges.clone());
-        Departure { scopes, purges, born, scope: scope.into(), url, count }
+        Departure { scopes, purges, born, scope: scope.into(), site, url, count }
     }
 
     fn shard(&self, url: u64) -> MutexGuard<'_, HashMap<u64, Slot, foldhash::fast::FixedState>> {
@@ -171,16 +174,21 @@ impl Departure {
         true
     }
 
-    /// Whether a purge that came since it left covers what it brings, as far as that is known: while
-    /// nothing is, any purge may.
+    /// Whether a purge that came since it left covers what it brings, as far as that is known.
     pub fn is_purged(&self, brings: Option<&Meta>) -> bool {
-        if self.purges.head() == self.born.seq {
+        if self.head() == self.born.seq {
             return false;
         }
-        brings.is_none_or(|meta| {
-            let subject = Subject::of(&self.scope, meta);
-            self.purges.check(&subject, self.born, self.born.seq) != Verdict::Valid
-        })
+        let subject = match brings {
+            Some(meta) => Subject::of(&self.scope, meta),
+            None => Subject::new(&self.scope, self.site, &[], &[]),
+        };
+        self.purges.check(&subject, self.born, self.born.seq) != Verdict::Valid
+    }
+
+    /// The number of the newest purge now.
+    pub fn head(&self) -> u64 {
+        self.purges.head()
     }
 
     /// Whether its URL was made invalid since it left: nobody who asks now may join it.
@@ -216,8 +224,10 @@ mod tests {
     #[test]
     fn what_was_answered_earlier_takes_no_place_of_what_came_meanwhile() {
         let scopes = Arc::new(Scopes::default());
-        let (slow, quick) =
-            (scopes.depart((1, b""), &purges()), scopes.depart((1, b""), &purges()));
+        let (slow, quick) = (
+            scopes.depart((1, b""), SiteId(0), &purges()),
+            scopes.depart((1, b""), SiteId(0), &purges()),
+        );
         let response = |identity, at, body| Latest { identity, answered: Timestamp(at), body };
         assert!(quick.may_store(response(7, 20, 2), Timestamp(20)));
         assert!(!slow.may_store(response(7, 10, 1), Timestamp(10)), "an older body");
@@ -233,10 +243,10 @@ mod tests {
     fn only_what_is_stored_or_on_its_way_has_a_slot() {
         let scopes = Arc::new(Scopes::default());
         assert!(!scopes.invalidate(1), "strangers make no slots");
-        let departure = scopes.depart((1, b""), &purges());
+        let departure = scopes.depart((1, b""), SiteId(0), &purges());
         assert!(scopes.invalidate(1));
         assert!(departure.is_overtaken());
-        let next = scopes.depart((1, b""), &purges());
+        let next = scopes.depart((1, b""), SiteId(0), &purges());
         assert!(!next.is_overtaken());
         drop(departure);
         assert_eq!(scopes.len(), 1);

@@ -72,7 +72,10 @@ pub fn join(wish: Wish<'_>, coding: Coding, source: Source) -> Option<Reader> {
     // It may have been made just now: then nobody makes it again.
     if let Some(made) = source.made(coding) {
         return match made {
-            Made::Form(form) => Some(Fill::reader_of(form.body, shared.store.depart(wish.key))),
+            Made::Form(form) => Some(Fill::reader_of(
+                form.body,
+                shared.store.depart(wish.key, wish.site.settings.site.id),
+            )),
             Made::NotShorter => None,
         };
     }
@@ -81,7 +84,10 @@ pub fn join(wish: Wish<'_>, coding: Coding, source: Source) -> Option<Reader> {
         return None;
     };
     wish.core.counters.coded(coding);
-    let fill = Arc::new(Fill::new(shared.store.depart(wish.key), shared.fill_limits(false)));
+    let fill = Arc::new(Fill::new(
+        shared.store.depart(wish.key, wish.site.settings.site.id),
+        shared.fill_limits(false),
+    ));
     under_way.insert(name, fill.clone());
     drop(under_way);
     let reader = fill.first_reader();

@@ -78,6 +78,11 @@ impl Errand {
         }
     }
 
+    /// Notes that its request leaves for the origin now.
+    pub fn depart(&self) -> Departure {
+        self.core.shared.store.depart(self.key.as_ref(), self.site.settings.site.id)
+    }
+
     /// The rule for the request.
     pub fn rule(&self) -> &Rule {
         self.site.settings.site.rule_for(&self.request)

@@ -114,6 +114,8 @@ pub struct Reader {
     /// Its place among the readers.
     number: usize,
     offset: u64,
+    /// The head of the purge log when it joined.
+    joined: u64,
 }
 
 impl Fill {
@@ -143,30 +145,40 @@ impl Fill {
         let mut state = self.state();
         let begins =
             state.file.is_some() || state.chunks.front().is_none_or(|(start, _)| *start == 0);
-        if !state.is_open || !begins || self.is_overtaken(&state) {
+        let joined = self.departure.head();
+        if !state.is_open || !begins || self.is_overtaken(&state, joined) {
             return None;
         }
         let number = state.count_reader();
         state.left_at = None;
         drop(state);
         self.room.notify_one();
-        Some(Reader { fill: self.clone(), number, offset: 0 })
+        Some(Reader { fill: self.clone(), number, offset: 0, joined })
     }
 
-    fn is_overtaken(&self, state: &State) -> bool {
+    /// Whether it is not for who joined at a head of the purge log: what comes after that does not
+    /// matter to him.
+    fn is_overtaken(&self, state: &State, joined: u64) -> bool {
+        if self.departure.is_overtaken() {
+            return true;
+        }
+        if joined == self.departure.born().seq {
+            return false;
+        }
         let brings = match &state.head {
             Some(Head::Flowing(flowing)) => flowing.admission.as_deref().ok(),
             Some(Head::Confirmed { entry, .. } | Head::Stored { entry, .. }) => Some(&entry.meta),
             Some(Head::Refused | Head::Failed(_)) | None => None,
         };
-        self.departure.is_overtaken() || self.departure.is_purged(brings)
+        self.departure.is_purged(brings)
     }
 
     /// The reader of whoever leads: there is always one, however late it is for others. It begins
     /// at the first byte.
     pub fn first_reader(self: &Arc<Fill>) -> Reader {
         let number = self.state().count_reader();
-        Reader { fill: self.clone(), number, offset: 0 }
+        let joined = self.departure.born().seq;
+        Reader { fill: self.clone(), number, offset: 0, joined }
     }
 
     /// Ends a fill that nobody will write: those who joined meanwhile look elsewhere.
@@ -390,7 +402,7 @@ impl Reader {
 
     /// Whether what it brings was purged, or its URL made invalid, since the request left.
     pub fn is_overtaken(&self) -> bool {
-        self.fill.is_overtaken(&self.fill.state())
+        self.fill.is_overtaken(&self.fill.state(), self.joined)
     }
 
     /// Whether what it would read next is not kept any more.

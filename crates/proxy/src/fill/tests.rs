@@ -35,7 +35,8 @@ fn piece(of: u8) -> Bytes {
 fn fill_with(store: &Store, limits: Limits) -> Arc<Fill> {
     let mut buffer = Vec::new();
     let request = Request { host: "h".into(), target: "/".into(), ..Request::default() };
-    let departure = store.depart(KeyRef::build(&request, &Rule::default(), &mut buffer));
+    let departure =
+        store.depart(KeyRef::build(&request, &Rule::default(), &mut buffer), Default::default());
     Arc::new(Fill::new(departure, limits))
 }
 
@@ -169,7 +170,7 @@ async fn requests_for_one_thing_find_each_other() {
     let key = KeyRef::build(&request, &Rule::default(), &mut buffer);
     let variant = Variant::default();
     let limits = Limits { window_bytes: 10, finish_bytes: 10, unattended: false };
-    let make = || Fill::new(store.depart(key), limits);
+    let make = || Fill::new(store.depart(key, Default::default()), limits);
     let name = FillName { site: Default::default(), key, variant: &variant };
     let Join::Lead(first) = fills.join(name, make) else { panic!("the first leads") };
     assert!(matches!(fills.join(name, make), Join::Follow(_)));

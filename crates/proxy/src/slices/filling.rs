@@ -86,7 +86,7 @@ async fn begin(
 /// # Errors
 /// Why it is not filled.
 pub async fn fetch(errand: &Errand, entry: &Arc<Entry>, mut gap: GapWriter) -> Result<(), Trouble> {
-    let departure = errand.core.shared.store.depart(errand.key.as_ref());
+    let departure = errand.depart();
     let range = gap.range();
     let asked = format!("bytes={}-{}", range.start, range.end - 1);
     let response = tokio::select! {
