@@ -56,6 +56,15 @@ fn range_of(larder: &Larder, range: &str) -> Received {
     larder.get_with("/video", &[("Range", range)])
 }
 
+/// So many ask for a range at once; `then` is done meanwhile.
+fn at_once(larder: &Larder, count: usize, range: &str, then: impl FnOnce()) -> Vec<Received> {
+    std::thread::scope(|scope| {
+        let viewers: Vec<_> = (0..count).map(|_| scope.spawn(|| range_of(larder, range))).collect();
+        then();
+        viewers.into_iter().map(|viewer| viewer.join().unwrap()).collect()
+    })
+}
+
 /// The ranges that the origin was asked for.
 fn asked_ranges(origin: &Origin) -> Vec<String> {
     let range = |asked: &Asked| asked.field("range").unwrap_or("whole").to_owned();
@@ -271,15 +280,11 @@ fn many_who_begin_a_video_at_once_have_it_fetched_once() {
         part_of(asked, &body(1, TOTAL), "\"1\"")
     });
     let larder = Larder::before(&origin);
-    std::thread::scope(|scope| {
-        let viewers: Vec<_> =
-            (0..20).map(|_| scope.spawn(|| range_of(&larder, "bytes=0-"))).collect();
+    let answers = at_once(&larder, 20, "bytes=0-", || {
         origin.wait_for(1);
         gate.open();
-        for viewer in viewers {
-            assert_part(&viewer.join().unwrap(), 1, 0..=TOTAL - 1);
-        }
     });
+    answers.iter().for_each(|answer| assert_part(answer, 1, 0..=TOTAL - 1));
     assert_eq!(origin.count(), 1, "{:?}", asked_ranges(&origin));
 }
 
@@ -547,16 +552,13 @@ fn an_origin_that_fails_is_not_asked_by_one_after_the_other() {
     let larder = Larder::before(&origin);
     range_of(&larder, "bytes=0-9");
     fails.store(1, Ordering::Relaxed);
-    std::thread::scope(|scope| {
-        let viewers: Vec<_> =
-            (0..10).map(|_| scope.spawn(|| range_of(&larder, "bytes=70000-70009"))).collect();
+    let answers = at_once(&larder, 10, "bytes=70000-70009", || {
         origin.wait_for(2);
         gate.open();
-        for viewer in viewers {
-            let status = viewer.join().unwrap().status;
-            assert!([502, 503].contains(&status), "{status}");
-        }
     });
+    for status in answers.iter().map(|answer| answer.status) {
+        assert!([502, 503].contains(&status), "{status}");
+    }
     assert!(origin.count() <= 12, "{:?}", asked_ranges(&origin));
 }
 
@@ -575,15 +577,11 @@ fn a_new_version_is_fetched_once_for_all_who_find_out() {
     let larder = Larder::before(&origin);
     range_of(&larder, "bytes=0-9");
     version.store(2, Ordering::Relaxed);
-    std::thread::scope(|scope| {
-        let viewers: Vec<_> =
-            (0..10).map(|_| scope.spawn(|| range_of(&larder, "bytes=70000-70009"))).collect();
+    let answers = at_once(&larder, 10, "bytes=70000-70009", || {
         origin.wait_for(2);
         gate.open();
-        for viewer in viewers {
-            assert_part(&viewer.join().unwrap(), 2, 70_000..=70_009);
-        }
     });
+    answers.iter().for_each(|answer| assert_part(answer, 2, 70_000..=70_009));
     assert!(origin.count() <= 5, "{:?}", asked_ranges(&origin));
 }
 
@@ -625,13 +623,8 @@ fn where_there_is_no_room_for_gaps_clients_get_all_the_same() {
         &origin,
     );
     range_of(&larder, "bytes=0-0");
-    std::thread::scope(|scope| {
-        let viewers: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| range_of(&larder, "bytes=0-"))).collect();
-        for viewer in viewers {
-            assert_part(&viewer.join().unwrap(), 1, 0..=TOTAL - 1);
-        }
-    });
+    let answers = at_once(&larder, 8, "bytes=0-", || {});
+    answers.iter().for_each(|answer| assert_part(answer, 1, 0..=TOTAL - 1));
 }
 
 #[test]

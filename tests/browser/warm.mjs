@@ -8,30 +8,15 @@
 // browser; it is never downloaded.
 
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { open } from './browser.mjs';
 
-const TIME_LIMIT_MS = 60_000;
 const [address, wanted, ...paths] = process.argv.slice(2);
 if (!URL.canParse(address) || !['fill', 'hits'].includes(wanted) || paths.length === 0) {
   console.error('usage: node warm.mjs http://127.0.0.1:8080 fill|hits /path…');
   process.exit(2);
 }
-setTimeout(() => {
-  console.log('not ok  all: still running');
-  process.exit(1);
-}, TIME_LIMIT_MS).unref();
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-background-networking',
-    '--disable-sync',
-    `--host-resolver-rules=MAP site.test:80 ${new URL(address).host}`,
-  ],
-});
+const browser = await open(`--host-resolver-rules=MAP site.test:80 ${new URL(address).host}`);
 let failed = 0;
 for (const path of paths) {
   const context = await browser.newContext();

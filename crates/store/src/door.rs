@@ -429,14 +429,11 @@ impl Store {
         departure: &Departure,
         of: &Meta,
     ) -> bool {
-        if departure.is_purged(Some(meta)) {
+        if departure.is_purged(Some(meta)) || departure.is_purged(Some(of)) {
             // It would never be found, and stand in the place of what is newer.
             return false;
         }
         let identity = self.identity(key, &meta.variant);
-        if departure.is_purged(Some(of)) {
-            return false;
-        }
         let new = Latest { identity, answered: meta.life.answered, body };
         departure.may_store(new, of.life.answered)
     }

@@ -16,6 +16,8 @@ mod memory;
 pub mod purge_log;
 mod reservation;
 mod scopes;
+#[cfg(test)]
+mod seeds;
 mod standing;
 mod writer;
 

@@ -14,7 +14,6 @@ use super::reply::wait_for;
 use policy::key::Key;
 use std::future::Future;
 use std::io;
-use std::panic::{catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -364,14 +363,6 @@ fn stored_of(body: &[u8]) -> usize {
     u64::from_le_bytes(body[8..16].try_into().expect("each body says of what it is")) as usize
 }
 
-/// Runs a seed, and tells which it was if it fails.
-fn told(seed: u64) -> u64 {
-    catch_unwind(|| run(seed)).unwrap_or_else(|why| {
-        println!("LARDER_SEED={seed} LARDER_SEEDS=1");
-        resume_unwind(why)
-    })
-}
-
 fn run(seed: u64) -> u64 {
     let mut run = Run::new(seed);
     for _ in 0..STEPS {
@@ -383,16 +374,6 @@ fn run(seed: u64) -> u64 {
 
 #[test]
 fn nothing_wrong_and_nothing_older_is_ever_found() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = number("LARDER_SEEDS").unwrap_or(1000);
-    let first = number("LARDER_SEED").unwrap_or(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let part = |thread: usize| -> u64 {
-        (first..first + seeds).skip(thread).step_by(threads).map(told).sum()
-    };
-    let hits: u64 = std::thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads).map(|thread| scope.spawn(move || part(thread))).collect();
-        parts.into_iter().map(|part| part.join().unwrap_or_else(|why| resume_unwind(why))).sum()
-    });
+    let (seeds, hits) = crate::seeds::run(1, run);
     assert!(hits > seeds * 10, "only {hits} hits: the test tests nothing");
 }

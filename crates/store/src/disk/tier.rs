@@ -277,11 +277,6 @@ impl Disk {
         stats(&self.shared)
     }
 
-    /// The name of the folder's purge log.
-    pub fn log_id(&self) -> u64 {
-        self.shared.format.log_id
-    }
-
     fn fits(&self, key: &Key, meta: &Meta, body: usize) -> bool {
         let length = key.as_ref().bytes().len() + meta.footprint() + body + MARGIN;
         length <= MAX_RECORD.min(self.shared.settings.segment_bytes as usize / 4)

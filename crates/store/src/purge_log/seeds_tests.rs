@@ -14,7 +14,6 @@ use policy::rule::SiteId;
 use policy::time::Timestamp;
 use std::collections::HashMap;
 use std::future::Future;
-use std::panic::{catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -312,14 +311,6 @@ fn tag(which: usize, part: u64) -> String {
     format!("{which}.{part}")
 }
 
-/// Runs a seed, and tells which it was if it fails.
-fn told(seed: u64) -> u64 {
-    catch_unwind(|| run(seed)).unwrap_or_else(|why| {
-        println!("LARDER_SEED={seed} LARDER_SEEDS=1");
-        resume_unwind(why)
-    })
-}
-
 fn run(seed: u64) -> u64 {
     let mut run = Run::new(seed);
     for _ in 0..STEPS {
@@ -343,16 +334,6 @@ fn run(seed: u64) -> u64 {
 
 #[test]
 fn what_is_answered_is_never_lost_unless_the_log_begins_anew() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = number("LARDER_SEEDS").unwrap_or(1000);
-    let first = number("LARDER_SEED").unwrap_or(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let part = |thread: usize| -> u64 {
-        (first..first + seeds).skip(thread).step_by(threads).map(told).sum()
-    };
-    let checks: u64 = std::thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads).map(|thread| scope.spawn(move || part(thread))).collect();
-        parts.into_iter().map(|part| part.join().unwrap_or_else(|why| resume_unwind(why))).sum()
-    });
+    let (seeds, checks) = crate::seeds::run(1, run);
     assert!(checks > seeds * 500, "only {checks} checks: the test tests nothing");
 }
