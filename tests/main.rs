@@ -26,6 +26,7 @@ mod presets;
 mod process;
 mod purging;
 mod ranges;
+mod regeneration;
 mod regressions;
 mod reload;
 mod serving;

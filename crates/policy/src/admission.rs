@@ -221,7 +221,7 @@ fn life(
         answered,
         initial_age: freshness::initial_age(offer.fields, offer.exchange),
         lifetime,
-        stale: freshness::staleness(directives, offer.rule),
+        stale: freshness::staleness(offer.status, directives, offer.rule),
         always_validate: directives.no_cache && !ruled,
         shares_authorized: directives.shares_authorized() || forced,
     };

@@ -68,6 +68,11 @@ impl ResponseDirectives {
         found
     }
 
+    /// Whether they forbid every stale answer (§5.2.2.2, §5.2.2.4, §5.2.2.8).
+    pub fn forbids_stale(&self) -> bool {
+        self.must_revalidate || self.proxy_revalidate || self.no_cache
+    }
+
     /// Takes one directive, its name in lower case.
     pub fn take(&mut self, name: &str, argument: Option<&str>) {
         match name {

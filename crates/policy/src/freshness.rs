@@ -170,13 +170,14 @@ pub fn is_heuristically_cacheable(status: u16) -> bool {
 }
 
 /// What may be served stale (design §4, staleness): `must-revalidate`, `proxy-revalidate` and
-/// `no-cache` forbid it whatever else is said; windows hold to the second; `s-maxage` alone
-/// forbids it; nothing said leaves it for when the origin is out of reach.
-pub fn staleness(directives: &ResponseDirectives, rule: &Rule) -> Staleness {
-    if directives.must_revalidate || directives.proxy_revalidate || directives.no_cache {
+/// `no-cache` forbid it whatever else is said, but for a rule that forces; windows hold to the
+/// second; `s-maxage` alone forbids it; nothing said leaves it for when the origin is out of reach.
+pub fn staleness(status: u16, directives: &ResponseDirectives, rule: &Rule) -> Staleness {
+    if directives.forbids_stale() && !rule.forces() {
         return Staleness::Forbidden;
     }
-    let revalidate = rule.stale_while_revalidate.or(directives.stale_while_revalidate);
+    let window = rule.regenerates(status).or(rule.stale_while_revalidate);
+    let revalidate = window.or(directives.stale_while_revalidate);
     let error = rule.stale_if_error.or(directives.stale_if_error);
     match (revalidate, error) {
         (None, None) if directives.s_maxage.is_some() => Staleness::Forbidden,
@@ -299,6 +300,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_rule_regenerates_is_served_stale_as_long_as_it_says_or_for_ever() {
+        let isr = |window| Rule {
+            revalidate: Some(Seconds::new(60)),
+            stale_while_revalidate: window,
+            ..Rule::default()
+        };
+        let (day, ever) = (Some(Seconds::new(86_400)), Seconds::MAX);
+        let windows = |revalidate| Staleness::Windows { revalidate, error: Seconds::ZERO };
+        let forced = Rule { cache: crate::rule::CacheMode::Force, ..isr(None) };
+        for (status, value, rule, stale) in [
+            (200, "", isr(None), windows(ever)),
+            (200, "s-maxage=1", isr(None), windows(ever)),
+            (200, "stale-while-revalidate=5", isr(None), windows(ever)),
+            (200, "", isr(day), windows(Seconds::new(86_400))),
+            (301, "", isr(None), windows(ever)),
+            (200, "must-revalidate", isr(None), Staleness::Forbidden),
+            (200, "no-cache", isr(None), Staleness::Forbidden),
+            (200, "no-store, must-revalidate", forced, windows(ever)),
+            // A page that came back is not hidden behind its old 404.
+            (404, "", isr(None), Staleness::WhenUnreachable),
+        ] {
+            let directives = ResponseDirectives::parse([value.as_bytes()].into_iter());
+            assert_eq!(staleness(status, &directives, &rule), stale, "{status} {value}");
+        }
+        for (status, lifetime) in [(200, Some(60)), (404, Some(10)), (302, None), (500, None)] {
+            assert_eq!(isr(None).lifetime(status), lifetime.map(Seconds::new), "{status}");
+        }
+    }
+
+    #[test]
     fn staleness_is_forbidden_windowed_or_for_when_the_origin_is_away() {
         let windows = |revalidate, error| Staleness::Windows {
             revalidate: Seconds::new(revalidate),
@@ -315,12 +346,12 @@ mod tests {
             ("max-age=1, stale-while-revalidate", Staleness::WhenUnreachable),
         ] {
             let directives = ResponseDirectives::parse([value.as_bytes()].into_iter());
-            assert_eq!(staleness(&directives, &Rule::default()), stale, "{value}");
+            assert_eq!(staleness(200, &directives, &Rule::default()), stale, "{value}");
         }
         let rule = Rule { stale_while_revalidate: Some(Seconds::new(9)), ..Rule::default() };
         let must = ResponseDirectives { must_revalidate: true, ..Default::default() };
-        assert_eq!(staleness(&must, &rule), Staleness::Forbidden, "no rule lifts it");
+        assert_eq!(staleness(200, &must, &rule), Staleness::Forbidden, "no rule lifts it");
         let shared = ResponseDirectives { s_maxage: Some(Seconds::ZERO), ..Default::default() };
-        assert_eq!(staleness(&shared, &rule), windows(9, 0));
+        assert_eq!(staleness(200, &shared, &rule), windows(9, 0));
     }
 }

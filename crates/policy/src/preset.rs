@@ -4,6 +4,7 @@
 use crate::cache_control::ResponseDirectives;
 use crate::fields::Fields;
 use crate::glob::Glob;
+use crate::kept::is_immutable;
 use crate::name::Name;
 use crate::rule::{CacheMode, Match, Rule, Site};
 use crate::time::Seconds;
@@ -98,11 +99,10 @@ impl Preset {
     /// Astro's hashed files says `immutable` with their bytes only, and `max-age=0` without them.
     pub fn updating(self, stored: &Fields, update: &Fields) -> Fields {
         let mut update = update.clone();
-        let is_immutable = |value: &[u8]| value.eq_ignore_ascii_case(b"immutable");
         let said = ResponseDirectives::parse(update.all(Name::CacheControl));
         let is_taken_back = said.private || said.no_store;
         let keeps = self != Preset::None && !is_taken_back;
-        if keeps && stored.members(Name::CacheControl).any(is_immutable) {
+        if keeps && is_immutable(stored) {
             update.remove(Name::CacheControl);
             update.remove(Name::Expires);
         }

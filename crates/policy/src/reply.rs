@@ -63,6 +63,10 @@ pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields, has_forms: 
     let mut shown = fields.clone();
     shown.retain(|field| match field.id {
         Name::SurrogateControl | Name::LarderCacheControl => false,
+        // Ours are not to stand beside those of a cache behind us.
+        _ if site.show_cache_status && matches!(field.name, "x-cache-status" | "x-cache-age") => {
+            false
+        }
         name if COMMA_TAGS.contains(&name) || SPACE_TAGS.contains(&name) => site.show_tags,
         _ => true,
     });

@@ -56,6 +56,8 @@ pub enum Failure {
     Unreachable,
     /// It answered with this status.
     Status(u16),
+    /// It took away what is kept all the same ([`crate::kept::keeps`]).
+    TookAway,
 }
 
 /// Decides whether what was found answers the request.
@@ -139,6 +141,7 @@ pub fn stands_in(
     let staleness = meta.life.staleness(now);
     match (meta.life.stale, failure) {
         (_, Failure::Status(status)) if !is_error(status) => false,
+        (_, Failure::TookAway) => true,
         (Staleness::Forbidden, _) => meta.life.is_fresh(now),
         (Staleness::Windows { revalidate, error }, _) => staleness < revalidate.max(error).millis(),
         (Staleness::WhenUnreachable, Failure::Unreachable) => true,
@@ -273,6 +276,8 @@ pub(crate) mod tests {
             (windows(0, 5), "", Status(500), 65, false),
             (windows(0, 5), "", Unreachable, 65, false),
             (windows(5, 0), "", Unreachable, 64, true),
+            (Staleness::Forbidden, "", TookAway, 9999, true),
+            (away, "no-cache", TookAway, 61, false),
         ] {
             let meta = stored(stale);
             let now = Timestamp::from_seconds(second);

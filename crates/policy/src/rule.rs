@@ -31,7 +31,7 @@ impl SiteId {
 }
 
 /// One site: the hosts it answers for and how what it serves is cached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Site {
     /// Which one it is, whatever happens to the others.
     pub id: SiteId,
@@ -47,6 +47,10 @@ pub struct Site {
     pub session_cookies: Vec<Glob>,
     /// Names of cookies that no origin reads, such as those of analytics.
     pub ignored_cookies: Vec<Glob>,
+    /// For how long assets that are `immutable` are kept after the origin took them away.
+    pub keep_assets: Seconds,
+    /// Whether `X-Cache-Status` and `X-Cache-Age` go out to clients.
+    pub show_cache_status: bool,
     /// The longest lifetime that heuristics may find (RFC 9111 §4.2.2).
     pub heuristic_max: Seconds,
     /// Whether `Cache-Tag`, `Surrogate-Key` and `xkey` go out to clients.
@@ -68,10 +72,15 @@ pub struct Rule {
     pub ttl: Option<Seconds>,
     /// Fresh for so long for 404 and 410; 10 s where only `ttl` is set.
     pub negative_ttl: Option<Seconds>,
+    /// Made anew after so long, for 200, 203, 301 and 308: until then it is fresh, then it is served
+    /// stale while one request regenerates it, for `stale_while_revalidate` or else for ever.
+    pub revalidate: Option<Seconds>,
     /// Served stale for so long while it is refreshed in the background.
     pub stale_while_revalidate: Option<Seconds>,
     /// Served stale for so long when the origin fails.
     pub stale_if_error: Option<Seconds>,
+    /// Kept for so long after the origin took it away, `immutable` or not.
+    pub keep_assets: Option<Seconds>,
     /// The `max-age` that browsers are told.
     pub browser_ttl: Option<Seconds>,
     /// Whether the cache is used.
@@ -238,6 +247,8 @@ impl Rule {
     pub fn prolongs(&self) -> bool {
         self.ttl.is_some()
             || self.negative_ttl.is_some()
+            || self.revalidate.is_some()
+            || self.keep_assets.is_some()
             || self.stale_while_revalidate.is_some()
             || self.stale_if_error.is_some()
             || self.browser_ttl.is_some()
@@ -252,11 +263,20 @@ impl Rule {
     /// The lifetime that the rule gives a response of that status.
     pub fn lifetime(&self, status: u16) -> Option<Seconds> {
         const NEGATIVE_TTL: Seconds = Seconds::new(10);
+        let ttl = self.ttl.or(self.revalidate);
         match status {
-            200 | 203 | 301 | 308 => self.ttl,
-            404 | 410 => self.negative_ttl.or(self.ttl.map(|_| NEGATIVE_TTL)),
+            200 | 203 | 301 | 308 => ttl,
+            404 | 410 => self.negative_ttl.or(ttl.map(|_| NEGATIVE_TTL)),
             _ => None,
         }
+    }
+
+    /// For how long a response of that status is served stale while it is regenerated, where the
+    /// rule says that it is.
+    pub fn regenerates(&self, status: u16) -> Option<Seconds> {
+        let is_page = matches!(status, 200 | 203 | 301 | 308);
+        let window = self.stale_while_revalidate.unwrap_or(Seconds::MAX);
+        self.revalidate.filter(|_| is_page).map(|_| window)
     }
 }
 
@@ -315,18 +335,10 @@ pub(crate) mod tests {
     /// A site without hosts or rules, for tests.
     pub fn plain_site() -> Site {
         Site {
-            id: SiteId(0),
             name: "default".to_owned(),
-            hosts: Vec::new(),
-            rules: Vec::new(),
-            default_rule: Rule::default(),
-            session_cookies: Vec::new(),
             ignored_cookies: vec![Glob::new("_ga*")],
             heuristic_max: Seconds::new(3600),
-            show_tags: false,
-            preset: Preset::None,
-            https_port: None,
-            hsts: String::new(),
+            ..Site::default()
         }
     }
 

@@ -15,6 +15,7 @@ use policy::range::ByteRange;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use policy::reply::{self, Reply};
 use policy::request::Request;
+use policy::rule::Site;
 use policy::time::Timestamp;
 use std::sync::Arc;
 use store::Entry;
@@ -200,6 +201,32 @@ impl Answer {
             Content::Made { status, .. } => *status,
             Content::Switched { .. } => 101,
             Content::Own(error) => error.status(),
+        }
+    }
+
+    /// The fields that it bears for who asks, and among them how it came about, in the words that
+    /// tools of old read, where the site says so.
+    pub fn told_plainly(&self, site: &Site, beside: Option<Box<Fields>>) -> Option<Box<Fields>> {
+        if !site.show_cache_status {
+            return beside;
+        }
+        let mut fields = beside.unwrap_or_default();
+        fields.push(b"x-cache-status", self.plain_status().as_bytes());
+        if let Content::Stored { age, .. } = &self.content {
+            fields.push(b"x-cache-age", age.to_string().as_bytes());
+        }
+        Some(fields)
+    }
+
+    fn plain_status(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Hit => "HIT",
+            Verdict::Stale => "STALE",
+            Verdict::Revalidated => "REVALIDATED",
+            Verdict::Miss | Verdict::Collapsed if self.cache.fwd == Some("stale") => "EXPIRED",
+            Verdict::Miss | Verdict::Collapsed => "MISS",
+            Verdict::Pass | Verdict::Edge => "BYPASS",
+            Verdict::Error => "ERROR",
         }
     }
 

@@ -1,13 +1,18 @@
-//! Refreshes in the background: one a key, and never more than `background_queue`.
+//! Refreshes in the background: one a key, and never more than `background_queue`. One that fails
+//! leaves the page as it is, and the next waits for a while.
 
 use crate::core::Shared;
 use crate::fill::{EndOnDrop, Errand, Fill, Join, fill_in_background};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Begins to refresh what an errand is about, unless that is under way, or too much is.
+/// Begins to refresh what an errand is about, unless that is under way, failed just now, or too
+/// much is.
 pub fn refresh(errand: Errand) {
     let shared = errand.core.shared.clone();
+    if errand.pauses() {
+        return;
+    }
     let Some(place) = Place::take(&shared) else {
         errand.core.counters.refreshes_dropped.one();
         return;

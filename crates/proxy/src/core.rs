@@ -7,6 +7,7 @@ use crate::diagnosis::Diagnosis;
 use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
+use crate::pauses::Pauses;
 use crate::settings::{Settings, SiteSettings};
 use crate::upstream::{self, LongStreams, Upstream, UpstreamShared};
 use rustls::ServerConfig;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub compressing: Arc<Compressing>,
     /// URLs known not to be shareable.
     pub marks: Arc<Marks>,
+    /// Refreshes that failed of late.
+    pub pauses: Arc<Pauses>,
     /// Open connections of clients.
     pub connections: Arc<AtomicUsize>,
     /// Refreshes in the background under way.
@@ -130,6 +133,7 @@ impl Shared {
             fills: Arc::default(),
             compressing: Arc::default(),
             marks: Arc::default(),
+            pauses: Arc::default(),
             connections: Arc::default(),
             refreshes: Arc::default(),
             long,
@@ -158,6 +162,7 @@ impl Shared {
             fills: self.fills.clone(),
             compressing: self.compressing.clone(),
             marks: self.marks.clone(),
+            pauses: self.pauses.clone(),
             connections: self.connections.clone(),
             refreshes: self.refreshes.clone(),
             long: self.long.clone(),

@@ -18,6 +18,9 @@ use policy::reuse::{Failure, Found, Reuse, reuse, stands_in};
 use std::sync::Arc;
 use store::{Entry, Lookup};
 
+/// The detail of an asset that is served although its deploy is over.
+pub const KEPT_ASSET: &str = "kept-asset";
+
 /// Fetches what a request needs. `invalid`: what is stored was made so by an unsafe request.
 pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller) -> Answer {
     let shared = &errand.core.shared;
@@ -168,8 +171,7 @@ impl Miss {
     }
 
     fn fit_flowing(&self, flowing: Arc<Flowing>, reader: Reader, place: Place) -> Fit {
-        let failure = Failure::Status(flowing.status);
-        if let Some(answer) = self.stand_in(failure, "stale-if-error") {
+        if let Some(answer) = self.instead_of_status(flowing.status) {
             return Fit::Answer(Box::new(answer));
         }
         if !place.leads {
@@ -240,6 +242,16 @@ impl Miss {
         stale.unwrap_or_else(|| Answer::own(error))
     }
 
+    /// The stored response that stands in for one of that status.
+    fn instead_of_status(&self, status: u16) -> Option<Answer> {
+        if !self.errand.keeps_in_place_of(status) {
+            return self.stand_in(Failure::Status(status), "stale-if-error");
+        }
+        let answer = self.stand_in(Failure::TookAway, KEPT_ASSET)?;
+        self.errand.pause();
+        Some(answer)
+    }
+
     fn stand_in(&self, failure: Failure, detail: &'static str) -> Option<Answer> {
         let Errand { core, request, stored, site, .. } = &self.errand;
         let entry = stored.as_ref()?;
@@ -253,7 +265,7 @@ impl Miss {
         site.counters.stale.one();
         let fwd_status = match failure {
             Failure::Status(status) => Some(status),
-            Failure::Unreachable => None,
+            Failure::Unreachable | Failure::TookAway => None,
         };
         let cache = CacheStatus {
             fwd: Some(self.why.fwd()),
@@ -286,7 +298,7 @@ impl Miss {
     /// The answer that a request got for itself; stored, if it may be, by a fill that nobody
     /// else joins.
     fn alone_with(self, response: Response, departure: store::Departure) -> Answer {
-        if let Some(answer) = self.stand_in(Failure::Status(response.status), "stale-if-error") {
+        if let Some(answer) = self.instead_of_status(response.status) {
             return answer;
         }
         self.update_by_head(&response, &departure);

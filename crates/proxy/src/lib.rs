@@ -25,6 +25,7 @@ pub mod http1;
 mod marks;
 pub mod metrics;
 mod pass;
+mod pauses;
 pub mod proxy_protocol;
 mod recall;
 mod resume;

@@ -10,7 +10,7 @@ use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::edge;
 use crate::error::Error;
-use crate::fetch::{fetch, fetch_alone};
+use crate::fetch::{KEPT_ASSET, fetch, fetch_alone};
 use crate::fill::Errand;
 use crate::hints::Hints;
 use crate::metrics::Verdict;
@@ -19,10 +19,11 @@ use crate::recall::recall;
 use crate::slices::{self, Begun};
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
+use policy::kept;
 use policy::key::KeyRef;
 use policy::reason::WhyFetch;
 use policy::request::Request;
-use policy::reuse::{Found, Refresh, Reuse, reuse};
+use policy::reuse::{Failure, Found, Refresh, Reuse, reuse, stands_in};
 use policy::route::{Route, route};
 use policy::time::Timestamp;
 use policy::vary::Variant;
@@ -78,7 +79,8 @@ pub async fn serve(
         }
         Route::Cached(key) => by_cache(core, site, caller, request, key, now).await,
     };
-    Answer { beside: edge::beside(policy, rule, request), ..answer }
+    let beside = edge::beside(policy, rule, request);
+    Answer { beside: answer.told_plainly(policy, beside), ..answer }
 }
 
 /// Looks up, judges, and fetches where that is needed.
@@ -116,6 +118,14 @@ async fn by_cache(
             }
             site.counters.stale.one();
             stale(wish, entry, refresh, now)
+        }
+        (Reuse::Revalidate(WhyFetch::Stale), Lookup::Hit(entry))
+            if is_kept(site, request, &entry, invalid, now)
+                && core.shared.pauses.holds(key.bytes(), now) =>
+        {
+            site.counters.stale.one();
+            let cache = CacheStatus { hit: true, detail: Some(KEPT_ASSET), ..Default::default() };
+            Answer::stored(wish, entry, Verdict::Stale, cache, now)
         }
         (Reuse::Revalidate(why), Lookup::Hit(entry)) => {
             site.counters.expired.one();
@@ -171,6 +181,19 @@ fn place(lookup: Lookup) -> Variant {
         Lookup::OtherVariants(variant) => variant,
         Lookup::Hit(entry) => entry.meta.variant.clone(),
     }
+}
+
+/// Whether an asset is served when its origin took it away, as it did when it was asked last.
+fn is_kept(
+    site: &SiteOnCore,
+    request: &Request,
+    entry: &Entry,
+    invalid: bool,
+    now: Timestamp,
+) -> bool {
+    let policy = &site.settings.site;
+    kept::keeps(policy, policy.rule_for(request), &entry.meta, 404, now)
+        && stands_in(&entry.meta, invalid, request, Failure::TookAway, now)
 }
 
 fn hit(wish: Wish<'_>, entry: Arc<Entry>, now: Timestamp) -> Answer {

@@ -193,6 +193,9 @@ pub struct FillLimits {
     pub uncacheable_ttl: Duration,
     /// Refreshes in the background that may be under way or waiting.
     pub background_queue: usize,
+    /// The longest pause before what could not be refreshed is asked for again; the first is a
+    /// second, and each is twice the one before.
+    pub refresh_pause: Duration,
     /// Bodies that may be compressed at once; further ones go out as they are.
     pub max_compressions: usize,
 }
@@ -292,6 +295,7 @@ impl Default for FillLimits {
             finish_bytes: 1 << 20,
             uncacheable_ttl: Duration::from_secs(120),
             background_queue: 1024,
+            refresh_pause: Duration::from_secs(60),
             max_compressions: 8,
         }
     }

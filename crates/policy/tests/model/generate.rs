@@ -28,9 +28,11 @@ fn rules() -> impl Strategy<Value = Rules> {
         seconds(&[0, 20]),
         seconds(&[0, 30]),
         select(&[(false, false), (false, false), (true, false), (false, true)][..]),
+        prop::option::weighted(0.3, select(&[0, 5, 60][..])),
     );
-    let some = some.prop_map(|(ttl, negative_ttl, swr, sie, (force, off))| Rules {
+    let some = some.prop_map(|(ttl, negative_ttl, swr, sie, (force, off), revalidate)| Rules {
         ttl,
+        revalidate,
         negative_ttl,
         stale_while_revalidate: swr,
         stale_if_error: sie,

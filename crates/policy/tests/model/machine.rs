@@ -17,7 +17,7 @@ use policy::reply::{self, Reply};
 use policy::request::{Method, Request};
 use policy::reuse::{Failure, Found, Refresh, Reuse, reuse, stands_in};
 use policy::route::{Route, route};
-use policy::rule::{CacheMode, Rule, Site, SiteId};
+use policy::rule::{CacheMode, Rule, Site};
 use policy::time::{Seconds, Timestamp};
 
 /// An entry of the list.
@@ -53,6 +53,7 @@ impl Machine {
         let rule = Rule {
             ttl: seconds(rules.ttl),
             negative_ttl: seconds(rules.negative_ttl),
+            revalidate: seconds(rules.revalidate),
             stale_while_revalidate: seconds(rules.stale_while_revalidate),
             stale_if_error: seconds(rules.stale_if_error),
             cache: match (rules.off, rules.force) {
@@ -63,18 +64,12 @@ impl Machine {
             ..Rule::default()
         };
         let site = Site {
-            id: SiteId(0),
             name: "default".to_owned(),
-            hosts: Vec::new(),
-            rules: Vec::new(),
             default_rule: rule,
             session_cookies: vec![Glob::new("sid")],
             ignored_cookies: vec![Glob::new("_ga*")],
             heuristic_max: Seconds::new(3600),
-            show_tags: false,
-            preset: policy::preset::Preset::None,
-            https_port: None,
-            hsts: String::new(),
+            ..Site::default()
         };
         Machine { site, kept: Vec::new() }
     }

@@ -18,6 +18,7 @@ pub struct Sequence {
 pub struct Rules {
     pub ttl: Option<u64>,
     pub negative_ttl: Option<u64>,
+    pub revalidate: Option<u64>,
     pub stale_while_revalidate: Option<u64>,
     pub stale_if_error: Option<u64>,
     pub force: bool,

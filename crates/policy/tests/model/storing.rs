@@ -107,9 +107,10 @@ fn explicit_lifetime(rules: &Rules, stored: &Stored, said: &Says) -> Option<u64>
 
 /// Design §4, rules of the operator.
 fn rule_lifetime(rules: &Rules, status: u16) -> Option<u64> {
+    let ttl = rules.ttl.or(rules.revalidate);
     match status {
-        200 | 203 | 301 | 308 => rules.ttl,
-        404 | 410 => rules.negative_ttl.or(rules.ttl.map(|_| 10)),
+        200 | 203 | 301 | 308 => ttl,
+        404 | 410 => rules.negative_ttl.or(ttl.map(|_| 10)),
         _ => None,
     }
 }
@@ -157,14 +158,18 @@ pub enum Staleness {
     WhenUnreachable,
 }
 
-/// Design §4, staleness. A rule's windows come before the origin's.
+/// Design §4, staleness. A rule's windows come before the origin's; pages that are regenerated are
+/// served stale as long as told, or for ever. Decided: a rule that forces lifts what forbids it.
 pub fn staleness(rules: &Rules, stored: &Stored) -> Staleness {
     let said = says(&stored.lines);
     let forbids = said.has("must-revalidate") || said.has("proxy-revalidate");
-    if forbids || said.plain("no-cache") {
+    if (forbids || said.plain("no-cache")) && !rules.force {
         return Staleness::Forbidden;
     }
-    let revalidate = rules.stale_while_revalidate.or(said.window("stale-while-revalidate"));
+    let regenerated = rules.revalidate.is_some() && [200, 203, 301, 308].contains(&stored.status);
+    let ever = regenerated.then_some(text::FOREVER);
+    let revalidate =
+        rules.stale_while_revalidate.or(ever).or(said.window("stale-while-revalidate"));
     let error = rules.stale_if_error.or(said.window("stale-if-error"));
     if revalidate.is_some() || error.is_some() {
         return Staleness::Windows {

@@ -12,6 +12,7 @@ use crate::upstream::{Early, RequestBody, Response};
 use policy::admission::{self, Admission, Confirmation, Offer};
 use policy::coding;
 use policy::conditional;
+use policy::kept;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::name::Name;
@@ -248,6 +249,9 @@ impl Errand {
     }
 
     fn decide(&self, response: &Response, departure: &Departure) -> Result<Box<Meta>, WhySkip> {
+        if self.keeps_in_place_of(response.status) {
+            return Err(WhySkip::OlderKept);
+        }
         match admission::admission(&self.offer(response, departure.born())) {
             Admission::Store(_) if response.status >= 500 && self.stored.is_some() => {
                 Err(WhySkip::OlderKept)
@@ -255,6 +259,26 @@ impl Errand {
             Admission::Store(meta) => Ok(meta),
             Admission::Skip(why) => Err(why),
         }
+    }
+
+    /// Whether what is stored is an asset that is kept although the origin answers `status`.
+    pub fn keeps_in_place_of(&self, status: u16) -> bool {
+        let (site, now) = (&self.site.settings.site, self.core.shared.clock.now());
+        let keeps = |entry: &Arc<Entry>| kept::keeps(site, self.rule(), &entry.meta, status, now);
+        self.stored.as_ref().is_some_and(keeps)
+    }
+
+    /// Whether the origin is to be left alone about it for now.
+    pub fn pauses(&self) -> bool {
+        let shared = &self.core.shared;
+        shared.pauses.holds(self.key.as_ref().bytes(), shared.clock.now())
+    }
+
+    /// Notes that the origin could not give it anew: for a while it is not asked again.
+    pub fn pause(&self) {
+        let shared = &self.core.shared;
+        let longest = shared.settings.fill.refresh_pause;
+        shared.pauses.failed(self.key.as_ref().bytes(), shared.clock.now(), longest);
     }
 
     /// How a response begins for those who read it.

@@ -31,7 +31,7 @@ pub fn lead(mut errand: Errand, fill: Arc<Fill>, early: Early) {
     }
     let end = EndOnDrop::new(&errand, &fill);
     tokio::task::spawn_local(async move {
-        run(errand, fill, Some(early)).await;
+        run(&errand, fill, Some(early)).await;
         drop(end);
     });
 }
@@ -54,12 +54,39 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
         errand.part = Some(partial::first_ask(Spec::From(0, Some(0))).into());
     }
     errand.client.is_told = false;
-    run(errand, fill, None).await;
+    let brought = run(&errand, fill, None).await;
+    let shared = &errand.core.shared;
+    match brought {
+        Brought::Something => shared.pauses.went_well(errand.key.as_ref().bytes()),
+        // Nobody in particular asked, so it is so for everybody: the old page is not true any more.
+        Brought::NothingToKeep => {
+            shared.store.invalidate(errand.key.as_ref().url());
+        }
+        Brought::Failure => errand.pause(),
+    }
 }
 
-async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
+/// What came of a fill.
+#[derive(Clone, Copy)]
+enum Brought {
+    /// A response that is kept, or the word that the stored one is good.
+    Something,
+    /// A response that may not be kept, nor will the next.
+    NothingToKeep,
+    /// Nothing, or what the origin sends when it is in trouble: what is stored stays.
+    Failure,
+}
+
+/// What a response that is not kept says of the one that is stored.
+fn unkept(why: WhySkip, status: u16) -> Brought {
+    let is_in_trouble = status >= 500 || matches!(status, 408 | 425 | 429);
+    if why.is_lasting() && !is_in_trouble { Brought::NothingToKeep } else { Brought::Failure }
+}
+
+async fn run(errand: &Errand, fill: Arc<Fill>, early: Option<Early>) -> Brought {
     if let Some(entry) = errand.fresh_on_disk().await {
-        return fill.begin(Head::Stored { entry, status: None }, false, false);
+        fill.begin(Head::Stored { entry, status: None }, false, false);
+        return Brought::Something;
     }
     let arrival = tokio::select! {
         biased;
@@ -68,17 +95,23 @@ async fn run(errand: Errand, fill: Arc<Fill>, early: Option<Early>) {
         () = fill.is_left_without_a_place(&errand.site.upstream) => Err(Error::OriginDropped),
     };
     match arrival {
-        Err(error) => fill.begin(Head::Failed(error), false, false),
+        Err(error) => {
+            fill.begin(Head::Failed(error), false, false);
+            Brought::Failure
+        }
         Ok(Arrival::Confirmed(entry, skipped)) => {
             fill.begin(Head::Confirmed { entry, skipped }, false, false);
+            Brought::Something
         }
         Ok(Arrival::Response(response)) if errand.part.is_some() && response.status == 206 => {
-            slices::flow(&errand, &fill, *response).await;
+            slices::flow(errand, &fill, *response).await;
+            Brought::Something
         }
         Ok(Arrival::Response(response)) if errand.part.is_some() && response.status == 416 => {
             fill.begin(Head::Refused, false, false);
+            Brought::Failure
         }
-        Ok(Arrival::Response(response)) => flow(&errand, &fill, *response).await,
+        Ok(Arrival::Response(response)) => flow(errand, &fill, *response).await,
     }
 }
 
@@ -124,14 +157,15 @@ pub fn keep_alone(
     let end = EndOnDrop::new(&errand, &fill);
     let head = flowing.clone();
     tokio::task::spawn_local(async move {
-        body(&errand, &fill, response, &head, Some(writer)).await;
+        // Whether it is kept matters to nobody here: it was this one's request.
+        let _ = body(&errand, &fill, response, &head, Some(writer)).await;
         drop(end);
     });
     (flowing, reader)
 }
 
 /// Decides on a response, says how it begins, and hands its body on.
-async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
+async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) -> Brought {
     let (decision, writer) = errand.admit(&response, fill.departure());
     let is_shared = decision.as_ref().is_ok_and(|meta| admission::is_shareable(meta));
     if !is_shared {
@@ -143,26 +177,36 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
         fill.go_on_for(partial::BLOCK_BYTES);
     }
     fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
-    body(errand, fill, response, &flowing, writer).await;
+    let kept = body(errand, fill, response, &flowing, writer).await;
+    match flowing.admission.as_ref().err().copied().or(kept.err()) {
+        None => Brought::Something,
+        Some(why) => unkept(why, flowing.status),
+    }
 }
 
 /// Hands a body on and stores it, if there is a writer.
+///
+/// # Errors
+/// Why what was to be stored is not.
 async fn body(
     errand: &Errand,
     fill: &Arc<Fill>,
     response: Response,
     head: &Flowing,
     mut writer: Option<Writer>,
-) {
+) -> Result<(), WhySkip> {
     let mut body = response.body;
+    let mut kept = Ok(());
     loop {
         let piece = tokio::select! {
             biased;
             piece = body.next() => piece,
             // What is not stored is for those who read it; an origin may be silent for long.
-            () = fill.is_left(), if writer.is_none() => return,
+            () = fill.is_left(), if writer.is_none() => return kept,
             // Nor does anybody know when a body of unknown length ends.
-            () = fill.is_left_for(UNREAD), if writer.is_some() && head.length.is_none() => return,
+            () = fill.is_left_for(UNREAD), if writer.is_some() && head.length.is_none() => {
+                return Err(WhySkip::Incomplete);
+            }
         };
         match piece {
             Ok(ResponsePiece::Data(chunk)) => {
@@ -173,6 +217,7 @@ async fn body(
                 // A writer that is of no more use counts until its chunks are read.
                 let spent = refused.and_then(|why| {
                     errand.skip(why, head.status);
+                    kept = Err(why);
                     fill.keep_window_only();
                     writer.take()
                 });
@@ -180,7 +225,7 @@ async fn body(
                     fill.goes_to(file);
                 }
                 if !fill.push(chunk, head.length).await {
-                    return;
+                    return kept.and(Err(WhySkip::Incomplete));
                 }
                 drop(spent);
             }
@@ -188,16 +233,21 @@ async fn body(
                 if let (Some(writer), Ok(meta)) = (writer, &head.admission) {
                     match errand.keep(writer, (**meta).clone(), fill.departure()).await {
                         Ok(entry) => fill.is_stored_as(entry.body.clone(), Some(entry)),
-                        Err(why) => errand.skip(why, head.status),
+                        Err(why) => {
+                            errand.skip(why, head.status);
+                            kept = Err(why);
+                        }
                     }
                 }
-                return fill.end(Ok(trailers));
+                fill.end(Ok(trailers));
+                return kept;
             }
             Err(_) => {
                 if writer.is_some() {
                     errand.skip(WhySkip::Incomplete, head.status);
                 }
-                return fill.breaks_off(writer);
+                fill.breaks_off(writer);
+                return kept.and(Err(WhySkip::Incomplete));
             }
         }
     }

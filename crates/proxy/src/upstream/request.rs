@@ -315,24 +315,10 @@ pub fn fields(map: &HeaderMap) -> Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use policy::rule::{KeyParts, QueryRule, Site, SiteId};
-    use policy::time::Seconds;
+    use policy::rule::{KeyParts, QueryRule, Site};
 
     fn settings(origin_host: OriginHost) -> SiteSettings {
-        let site = Site {
-            id: SiteId(0),
-            name: "default".into(),
-            hosts: Vec::new(),
-            rules: Vec::new(),
-            default_rule: Rule::default(),
-            session_cookies: Vec::new(),
-            ignored_cookies: Vec::new(),
-            heuristic_max: Seconds::ZERO,
-            show_tags: false,
-            preset: policy::preset::Preset::None,
-            https_port: None,
-            hsts: String::new(),
-        };
+        let site = Site { name: "default".into(), ..Site::default() };
         let (origin_tls, health_check) = (None, None);
         SiteSettings { site, origins: vec![origin()], origin_tls, health_check, origin_host }
     }

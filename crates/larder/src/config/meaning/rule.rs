@@ -21,6 +21,8 @@ pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -
         matches: matches(&written.matching),
         ttl: seconds(written.ttl),
         negative_ttl: seconds(written.negative_ttl),
+        revalidate: seconds(written.revalidate),
+        keep_assets: seconds(written.keep_assets),
         stale_while_revalidate: seconds(written.stale_while_revalidate),
         stale_if_error: seconds(written.stale_if_error),
         browser_ttl: seconds(written.browser_ttl),
@@ -91,10 +93,15 @@ pub fn globs(patterns: &[NamePattern]) -> Vec<Glob> {
 }
 
 fn check_cache(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) {
-    let lost_ttl = notes.document.has_lost(&place.key("ttl"));
-    if written.cache == Cache::Force && written.ttl.is_none() && !lost_ttl {
+    let is_lost = |key: &str| notes.document.has_lost(&place.key(key));
+    let lives = written.ttl.is_some() || written.revalidate.is_some();
+    if written.cache == Cache::Force && !lives && !is_lost("ttl") && !is_lost("revalidate") {
         let mend = "add a ttl, such as ttl = \"5m\"";
         notes.error(&place.key("cache"), "cache = \"force\" needs a ttl", mend);
+    }
+    if written.ttl.is_some() && written.revalidate.is_some() {
+        let mend = "leave out ttl, or set ttl with stale_while_revalidate and leave out revalidate";
+        notes.error(&place.key("revalidate"), "revalidate and ttl say the same thing twice", mend);
     }
     if written.cache != Cache::Off {
         return;
@@ -102,6 +109,8 @@ fn check_cache(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>
     for (name, set) in [
         ("ttl", written.ttl),
         ("negative_ttl", written.negative_ttl),
+        ("revalidate", written.revalidate),
+        ("keep_assets", written.keep_assets),
         ("stale_while_revalidate", written.stale_while_revalidate),
         ("stale_if_error", written.stale_if_error),
     ] {

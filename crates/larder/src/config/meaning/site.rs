@@ -12,6 +12,7 @@ use crate::config::written;
 use crate::config::written::Written;
 use policy::preset::Preset;
 use policy::rule::{Rule, Site, SiteId};
+use policy::time::Seconds;
 use proxy::settings::{HealthCheck, Listen, OriginAddress, SiteSettings};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -104,6 +105,8 @@ fn one(written: &written::Site, all: &Written, place: &Place, notes: &mut Notes<
         ignored_cookies: globs(&written.ignored_cookies),
         heuristic_max: all.storage.heuristic_max.0,
         show_tags: written.show_tags,
+        show_cache_status: written.show_cache_status,
+        keep_assets: keep_assets(written),
         https_port: written.redirect_to_https.then_some(written.https_port),
         hsts: hsts(&written.hsts),
         preset: match written.preset {
@@ -115,6 +118,16 @@ fn one(written: &written::Site, all: &Written, place: &Place, notes: &mut Notes<
     site.preset.dress(&mut site);
     policy::rule::tell_apart(&mut site);
     site
+}
+
+/// How long hashed assets are kept: under a preset they are known to be made anew by each deploy.
+fn keep_assets(written: &written::Site) -> Seconds {
+    const UNDER_A_PRESET: Seconds = Seconds::new(7 * 86_400);
+    let usual = match written.preset {
+        written::Preset::None => Seconds::ZERO,
+        written::Preset::NextJs | written::Preset::Astro => UNDER_A_PRESET,
+    };
+    written.keep_assets.map_or(usual, |window| window.0)
 }
 
 fn hsts(written: &written::Hsts) -> String {

@@ -105,6 +105,9 @@ pub struct Storage {
     pub uncacheable_ttl: Length<0>,
     /// Refreshes in the background that may be under way or waiting.
     pub background_queue: Count<0>,
+    /// The longest pause before a page whose refresh failed is asked for again: the first is 1 s,
+    /// and each failure doubles it. Meanwhile it is served as it is.
+    pub refresh_pause: Length<1>,
     /// Bodies that may be compressed at once, each with a few megabytes of memory; further ones go
     /// out as they are. 0 switches compression off.
     pub max_compressions: Count<0>,
@@ -202,6 +205,7 @@ impl Default for Storage {
             finish_fill: Size(default.finish_bytes),
             uncacheable_ttl: Length(default.uncacheable_ttl),
             background_queue: Count(default.background_queue),
+            refresh_pause: Length(default.refresh_pause),
             max_compressions: Count(default.max_compressions),
             heuristic_max: Lifetime(Seconds::new(3600)),
             max_variants: Count(64),
@@ -260,6 +264,7 @@ impl From<&Storage> for FillLimits {
             finish_bytes: written.finish_fill.0,
             uncacheable_ttl: written.uncacheable_ttl.0,
             background_queue: written.background_queue.0,
+            refresh_pause: written.refresh_pause.0,
             max_compressions: written.max_compressions.0,
         }
     }

@@ -26,18 +26,29 @@ pub struct Rule {
     /// The same for 404 and 410. Not set: "10s" where `ttl` is set.
     #[schemars(example = "10s")]
     pub negative_ttl: Option<Lifetime>,
+    /// Pages are made anew after so long (incremental regeneration): until then they are fresh,
+    /// whatever the origin says, and then they are served as they are while one request makes them
+    /// anew, for `stale_while_revalidate` or else for ever. What fails leaves the page as it is.
+    /// It takes the place of `ttl`, and like it is never against `no-store`, `private` or
+    /// `Set-Cookie`, nor against `must-revalidate`.
+    #[schemars(example = "60s")]
+    pub revalidate: Option<Lifetime>,
     /// How long a stale response is still served while it is refreshed in the background.
     #[schemars(example = "1h")]
     pub stale_while_revalidate: Option<Lifetime>,
     /// How long a stale response is still served when the origin fails.
     #[schemars(example = "1d")]
     pub stale_if_error: Option<Lifetime>,
+    /// How long a file is kept after the origin took it away, `immutable` or not. Not set: as the
+    /// site has it.
+    #[schemars(example = "7d")]
+    pub keep_assets: Option<Lifetime>,
     /// The `max-age` that browsers are told. Not set: what the origin says.
     #[schemars(example = "1m")]
     pub browser_ttl: Option<Lifetime>,
     /// "auto": as the origin's headers say. "off": pass by the cache. "force": store even
     /// against `no-store`, `private` and `Set-Cookie` (the cookie itself is not kept); needs a
-    /// `ttl`. Force only what is the same for everybody.
+    /// `ttl` or `revalidate`. Force only what is the same for everybody.
     pub cache: Cache,
     /// "auto": text that is stored goes out as zstd, br or gzip to clients that take it, where the
     /// origin sent it uncompressed. "off": everything goes out as the origin sent it. "always":

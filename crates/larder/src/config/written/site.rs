@@ -43,6 +43,15 @@ pub struct Site {
     pub ignored_cookies: Vec<NamePattern>,
     /// Whether `Cache-Tag`, `Surrogate-Key` and other fields of tags go out to clients.
     pub show_tags: bool,
+    /// Whether answers say how they came about in `X-Cache-Status` (HIT, STALE, MISS, …) and
+    /// `X-Cache-Age`, for tools that do not read `Cache-Status`.
+    pub show_cache_status: bool,
+    /// How long files that are `immutable`, such as scripts with a hash in their name, are still
+    /// answered after a deploy took them away from the origin, so that no page that is still open
+    /// somewhere misses its own. Not set: "7d" under a preset, else "0s". A hard purge takes them
+    /// away at once.
+    #[schemars(example = "7d")]
+    pub keep_assets: Option<Lifetime>,
     /// Whether plain requests are sent to https: by 301 for GET and HEAD, 308 else. Behind a proxy
     /// that ends TLS, name it in `trusted_proxies`, so that its X-Forwarded-Proto tells.
     pub redirect_to_https: bool,
@@ -159,6 +168,8 @@ impl Default for Site {
             session_cookies: Vec::new(),
             ignored_cookies: COOKIES_OF_SCRIPTS.map(|name| NamePattern(name.to_owned())).into(),
             show_tags: false,
+            show_cache_status: false,
+            keep_assets: None,
             redirect_to_https: false,
             https_port: 443,
             hsts: Hsts::default(),
