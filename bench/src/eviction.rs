@@ -86,6 +86,7 @@ impl Ours {
             max_in_memory_bytes: 1 << 20,
             in_flight_bytes: 1 << 20,
             max_variants: 1,
+            stale_window: policy::time::Seconds::ZERO,
         };
         Ours {
             store: Store::new(limits, Arc::new(PurgeLog::in_memory(Settings::default())), None),

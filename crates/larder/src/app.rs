@@ -116,6 +116,7 @@ fn limits(meant: &Meant, has_disk: bool) -> Limits {
         max_in_memory_bytes: share.min(fill.max_object_bytes),
         in_flight_bytes: fill.in_flight_bytes,
         max_variants: meant.max_variants,
+        stale_window: meant.settings.purge.stale_window,
     }
 }
 

@@ -179,6 +179,9 @@ pub struct Purge {
     /// Let it be stale rather than gone
     #[arg(long)]
     pub soft: bool,
+    /// The same, but serve it stale for a while, and make it anew no faster than purge.paced_rate
+    #[arg(long)]
+    pub paced: bool,
     /// Only say how much it would be
     #[arg(long)]
     pub dry_run: bool,

@@ -62,6 +62,10 @@ impl Reload {
             ("storage.max_variants", old.max_variants != new.max_variants),
             ("storage.max_object", fill.max_object_bytes != new_fill.max_object_bytes),
             ("storage.in_flight_bytes", fill.in_flight_bytes != new_fill.in_flight_bytes),
+            (
+                "purge.stale_window",
+                old.settings.purge.stale_window != new.settings.purge.stale_window,
+            ),
             ("limits.max_long_streams", client.max_long_streams != new_client.max_long_streams),
             ("log.access", old.access_log != new.access_log),
             ("log.level", old.level != new.level),
@@ -75,6 +79,7 @@ impl Reload {
         settings.listen.clone_from(&kept.listen);
         settings.fill.max_object_bytes = kept.fill.max_object_bytes;
         settings.fill.in_flight_bytes = kept.fill.in_flight_bytes;
+        settings.purge.stale_window = kept.purge.stale_window;
         settings.client.max_long_streams = kept.client.max_long_streams;
         if !meant.node_is_named {
             // A name that was made up lasts as long as the process.

@@ -6,6 +6,7 @@ use crate::conditional;
 use crate::cookies;
 use crate::fields::Fields;
 use crate::freshness::{self, Exchange, Life, Origin, Staleness};
+use crate::groups;
 use crate::media_type;
 use crate::meta::Meta;
 use crate::name::Name;
@@ -224,6 +225,7 @@ fn life(
         stale: freshness::staleness(offer.status, directives, offer.rule),
         always_validate: directives.no_cache && !ruled,
         shares_authorized: directives.shares_authorized() || forced,
+        ..Life::default()
     };
     let useful = !life.always_validate && life.initial_age < lifetime.millis();
     let windowed = matches!(life.stale, Staleness::Windows { .. }) && explicit;
@@ -293,10 +295,10 @@ fn tags(offer: &Offer<'_>) -> Result<Box<[Box<str>]>, WhySkip> {
         .collect();
     tags.sort_unstable();
     tags.dedup();
-    match tags.len() <= MAX_TAGS && tags.iter().all(|tag| tag.len() <= MAX_TAG_BYTES) {
-        true => Ok(tags.into()),
-        false => Err(WhySkip::TooManyTags),
-    }
+    let too_many = tags.len() > MAX_TAGS
+        || tags.iter().any(|tag| tag.len() > MAX_TAG_BYTES)
+        || groups::are_too_many(&groups::groups(offer.fields));
+    if too_many { Err(WhySkip::TooManyTags) } else { Ok(tags.into()) }
 }
 
 /// Tags kept of one response.

@@ -31,6 +31,9 @@ pub struct Life {
     pub always_validate: bool,
     /// Whether it may answer requests with `Authorization` (§3.5).
     pub shares_authorized: bool,
+    /// After a paced purge: until then it is served stale, and it is made anew at that purge's pace.
+    /// 0: no such purge covers it. Worked out anew in each run, and kept nowhere.
+    pub paced_until: Timestamp,
 }
 
 /// When a response may be served stale (RFC 9111 §4.2.4, RFC 5861).
@@ -90,6 +93,11 @@ impl Life {
     pub fn ended_at(self, time: Timestamp) -> Life {
         let lived = Seconds::new(self.age(time) / 1000);
         Life { lifetime: self.lifetime.min(lived), ..self }
+    }
+
+    /// Whether a paced purge covers it.
+    pub fn is_paced(&self) -> bool {
+        self.paced_until > Timestamp(0)
     }
 
     /// For how long it has been stale, in milliseconds; at most 2^31 s, which stands for any

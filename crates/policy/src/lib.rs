@@ -19,6 +19,7 @@ pub mod cors;
 pub mod fields;
 pub mod freshness;
 pub mod glob;
+pub mod groups;
 pub mod kept;
 pub mod key;
 pub mod media_type;

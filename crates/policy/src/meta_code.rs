@@ -143,6 +143,8 @@ impl<'a> Reader<'a> {
             stale: self.staleness()?,
             always_validate: flags & ALWAYS_VALIDATE != 0,
             shares_authorized: flags & SHARES_AUTHORIZED != 0,
+            // The purge log says it of what is found.
+            paced_until: Timestamp(0),
         })
     }
 
@@ -214,7 +216,8 @@ mod tests {
             let stale =
                 [Staleness::Forbidden, windows, Staleness::WhenUnreachable][usize::from(kind)];
             let (answered, lifetime) = (Timestamp(answered), seconds(lifetime));
-            Life { answered, initial_age, lifetime, stale, always_validate, shares_authorized }
+            let life = Life { answered, initial_age, lifetime, stale, ..Life::default() };
+            Life { always_validate, shares_authorized, ..life }
         }
     }
 

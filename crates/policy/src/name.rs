@@ -41,6 +41,7 @@ mod table {
         Allow = "allow",
         Authorization = "authorization",
         CacheControl = "cache-control",
+        CacheGroupInvalidation = "cache-group-invalidation",
         CacheGroups = "cache-groups",
         CacheStatus = "cache-status",
         CacheTag = "cache-tag",

@@ -29,6 +29,8 @@ pub enum Reuse {
 pub enum Refresh {
     /// Refresh it in the background (RFC 5861 §3).
     InBackground,
+    /// The same, at the pace of the purge that made it stale.
+    Paced,
     /// Nothing: the request's `max-stale` allows it (§5.2.1.2).
     Not,
 }
@@ -105,12 +107,17 @@ fn stale(meta: &Meta, asks: RequestDirectives, now: Timestamp) -> Reuse {
     if asks.max_age.is_some() && asks.max_stale.is_none() {
         return Reuse::Revalidate(WhyFetch::Request);
     }
+    let depends_on_visitor = meta.variant.depends_on_visitor();
+    let in_background = if meta.life.is_paced() { Refresh::Paced } else { Refresh::InBackground };
+    if now < meta.life.paced_until && !depends_on_visitor {
+        return Reuse::Stale(in_background);
+    }
     match meta.life.stale {
         // A response chosen by who asks cannot be refreshed for nobody in particular.
         Staleness::Windows { revalidate, .. }
-            if staleness < revalidate.millis() && !meta.variant.depends_on_visitor() =>
+            if staleness < revalidate.millis() && !depends_on_visitor =>
         {
-            Reuse::Stale(Refresh::InBackground)
+            Reuse::Stale(in_background)
         }
         // Where windows are named they say all: `s-maxage` may stand behind them, which forbids
         // more whatever the client accepts.
@@ -142,6 +149,7 @@ pub fn stands_in(
     match (meta.life.stale, failure) {
         (_, Failure::Status(status)) if !is_error(status) => false,
         (_, Failure::TookAway) => true,
+        _ if now < meta.life.paced_until => true,
         (Staleness::Forbidden, _) => meta.life.is_fresh(now),
         (Staleness::Windows { revalidate, error }, _) => staleness < revalidate.max(error).millis(),
         (Staleness::WhenUnreachable, Failure::Unreachable) => true,

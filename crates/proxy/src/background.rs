@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Begins to refresh what an errand is about, unless that is under way, failed just now, or too
-/// much is.
-pub fn refresh(errand: Errand) {
+/// much is. What a paced purge made stale waits for its turn.
+pub fn refresh(errand: Errand, is_paced: bool) {
     let shared = errand.core.shared.clone();
-    if errand.pauses() {
+    let (now, per_second) = (shared.clock.now(), shared.settings.purge.paced_per_second);
+    if errand.pauses() || is_paced && !errand.site.pace.has_turn(now) {
         return;
     }
     let Some(place) = Place::take(&shared) else {
@@ -22,6 +23,11 @@ pub fn refresh(errand: Errand) {
     let make = || Fill::new(shared.store.depart(key, errand.site.settings.site.id), limits);
     match shared.fills.join(errand.name(), make) {
         Join::Follow(_) => {}
+        // Only who leads takes a turn: what is under way already needs none.
+        Join::Lead(fill) if is_paced && !errand.site.pace.take(now, per_second) => {
+            shared.fills.leave(errand.name(), &fill);
+            fill.abandon();
+        }
         Join::Lead(fill) => {
             let end = EndOnDrop::new(&errand, &fill);
             tokio::task::spawn_local(async move {

@@ -7,9 +7,11 @@ use crate::diagnosis::Diagnosis;
 use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
+use crate::pace::Pace;
 use crate::pauses::Pauses;
 use crate::settings::{Settings, SiteSettings};
 use crate::upstream::{self, LongStreams, Upstream, UpstreamShared};
+use policy::rule::SiteId;
 use rustls::ServerConfig;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -55,6 +57,8 @@ pub struct Shared {
     /// Each core's counters.
     pub counters: Arc<[Arc<CoreCounters>]>,
     upstreams: Box<[Arc<UpstreamShared>]>,
+    /// Of each site, in the order of the settings.
+    paces: Box<[(SiteId, Arc<Pace>)]>,
 }
 
 /// What one core has. A reload makes a new one for the requests that come from then on.
@@ -80,6 +84,8 @@ pub struct SiteOnCore {
     pub settings: SiteSettings,
     /// Its origin.
     pub upstream: Rc<Upstream>,
+    /// The pace of paced purges.
+    pub pace: Arc<Pace>,
     /// What is counted of it.
     pub counters: Arc<SiteCounters>,
 }
@@ -127,6 +133,7 @@ impl Shared {
             |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone(), &long));
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
+            paces: settings.sites.iter().map(|it| (it.site.id, Arc::default())).collect(),
             counters: (0..cores).map(|_| Arc::default()).collect(),
             store,
             clock,
@@ -154,8 +161,13 @@ impl Shared {
             let make = || Arc::new(UpstreamShared::new(site, limits.clone(), &self.long));
             known.cloned().unwrap_or_else(make)
         };
+        let pace = |it: &SiteSettings| {
+            let known = self.paces.iter().find(|(id, _)| *id == it.site.id);
+            (it.site.id, known.map(|(_, pace)| pace.clone()).unwrap_or_default())
+        };
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
+            paces: settings.sites.iter().map(pace).collect(),
             counters: self.counters.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
@@ -193,7 +205,8 @@ impl Core {
 
     fn with(shared: Arc<Shared>, number: usize, before: Option<&Core>) -> Rc<Core> {
         let counters = shared.counters[number].clone();
-        let site = |(settings, upstream): (&SiteSettings, &Arc<UpstreamShared>)| {
+        type Parts<'p> = ((&'p SiteSettings, &'p Arc<UpstreamShared>), &'p (SiteId, Arc<Pace>));
+        let site = |((settings, upstream), (_, pace)): Parts<'_>| {
             let known = before.into_iter().flat_map(|core| core.sites.iter());
             let known = known.map(|site| &site.upstream).find(|known| known.is(upstream));
             let upstream = match known {
@@ -201,9 +214,11 @@ impl Core {
                 None => Rc::new(Upstream::new(upstream.clone(), number)),
             };
             let counters = counters.site(&settings.site.name);
-            Rc::new(SiteOnCore { settings: settings.clone(), upstream, counters })
+            let (settings, pace) = (settings.clone(), pace.clone());
+            Rc::new(SiteOnCore { settings, upstream, pace, counters })
         };
-        let sites = shared.settings.sites.iter().zip(&shared.upstreams).map(site).collect();
+        let sites = shared.settings.sites.iter().zip(&shared.upstreams).zip(&shared.paces);
+        let sites = sites.map(site).collect();
         Rc::new(Core {
             number,
             sites,

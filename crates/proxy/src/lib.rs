@@ -24,6 +24,7 @@ mod hints;
 pub mod http1;
 mod marks;
 pub mod metrics;
+mod pace;
 mod pass;
 mod pauses;
 pub mod proxy_protocol;

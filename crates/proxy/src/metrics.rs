@@ -5,6 +5,8 @@
 
 use crate::edge;
 use crate::error::Error;
+use crate::fetch::KEPT_ASSET;
+use crate::serve::PACED_PURGE;
 use policy::coding::Coding;
 use policy::reason::{WhyFetch, WhyPass, WhySkip};
 use std::array;
@@ -182,7 +184,7 @@ pub fn reasons() -> impl Iterator<Item = &'static str> {
     let passes = WhyPass::ALL.iter().map(|why| why.token());
     // One of them is the same word for the same thing.
     let fetches = WhyFetch::ALL.iter().map(|why| why.token()).filter(|t| *t != "authorization");
-    let stale = ["stale-while-revalidate", "stale-if-error", "max-stale"];
+    let stale = ["stale-while-revalidate", "stale-if-error", "max-stale", PACED_PURGE, KEPT_ASSET];
     let edge = edge::TOKENS;
     skips.chain(passes).chain(fetches).chain(stale).chain(edge).chain(Error::TOKENS.iter().copied())
 }
@@ -206,6 +208,8 @@ pub struct CoreCounters {
     reasons: Box<[Counter]>,
     /// Background refreshes left out since the queue was full.
     pub refreshes_dropped: Counter,
+    /// `Cache-Group-Invalidation`s that the purge log refused.
+    pub groups_refused: Counter,
     /// Bodies compressed, by coding.
     coded: [Counter; Coding::ALL.len()],
     /// Bodies that went out uncompressed since there was no room to compress one more.
@@ -230,6 +234,7 @@ impl CoreCounters {
             skipped: WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
             reasons: reasons().map(|_| Counter::default()).collect(),
             refreshes_dropped: Counter::default(),
+            groups_refused: Counter::default(),
             coded: Default::default(),
             uncoded: Counter::default(),
         }

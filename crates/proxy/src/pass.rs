@@ -7,7 +7,9 @@ use crate::metrics::Verdict;
 use crate::serve::Caller;
 use crate::upstream::request::{Outgoing, outgoing};
 use crate::upstream::{Either, RequestBody, Response};
-use policy::purge;
+use policy::groups;
+use policy::name::Name;
+use policy::purge::{self, Force, Purge};
 use policy::reason::WhyPass;
 use policy::reply;
 use policy::request::Request;
@@ -86,7 +88,30 @@ impl Passing {
         for url in purge::invalidated(request, rules, response.status, &response.fields) {
             shared.store.invalidate(&url);
         }
+        self.invalidate_groups(&response).await;
         Ok(response)
+    }
+
+    /// Makes the groups invalid that a response names (RFC 9875 §3), before it is handed on: who
+    /// reads what he has just written sees it. They stand in the purge log, since what is in a group
+    /// may be anywhere.
+    async fn invalidate_groups(&self, response: &Response) {
+        let scopes = groups::invalidated(&self.request, &response.fields);
+        if scopes.is_empty() {
+            return;
+        }
+        let shared = &self.core.shared;
+        let purge = Purge {
+            scopes: scopes.into(),
+            force: Force::Hard,
+            at: shared.clock.now(),
+            by: Name::CacheGroupInvalidation.as_str().into(),
+            why: "".into(),
+        };
+        if let Err(error) = shared.store.purge(purge).await {
+            self.core.counters.groups_refused.one();
+            tracing::debug!("groups were not made invalid: {error}");
+        }
     }
 
     /// The same in a task of its own: what the origin changes is to be made invalid also when the

@@ -31,6 +31,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use store::{Entry, Lookup};
 
+/// The detail of what is served stale at the pace of a purge.
+pub const PACED_PURGE: &str = "paced-purge";
+
 /// Who asks, and how to reach him before the answer.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -113,8 +116,9 @@ async fn by_cache(
     let answer = match (verdict, lookup) {
         (Reuse::Fresh, Lookup::Hit(entry)) => hit(wish, entry, now),
         (Reuse::Stale(refresh), Lookup::Hit(entry)) => {
-            if refresh == Refresh::InBackground {
-                background::refresh(errand(entry.meta.variant.clone(), Some(entry.clone())));
+            if refresh != Refresh::Not {
+                let errand = errand(entry.meta.variant.clone(), Some(entry.clone()));
+                background::refresh(errand, refresh == Refresh::Paced);
             }
             site.counters.stale.one();
             stale(wish, entry, refresh, now)
@@ -204,6 +208,7 @@ fn hit(wish: Wish<'_>, entry: Arc<Entry>, now: Timestamp) -> Answer {
 fn stale(wish: Wish<'_>, entry: Arc<Entry>, refresh: Refresh, now: Timestamp) -> Answer {
     let detail = match refresh {
         Refresh::InBackground => "stale-while-revalidate",
+        Refresh::Paced => PACED_PURGE,
         Refresh::Not => "max-stale",
     };
     let cache = CacheStatus { hit: true, detail: Some(detail), ..CacheStatus::default() };

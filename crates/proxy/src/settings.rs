@@ -4,6 +4,7 @@
 
 use policy::glob::Glob;
 use policy::rule::Site;
+use policy::time::Seconds;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub origin: OriginLimits,
     /// Limits of filling the cache.
     pub fill: FillLimits,
+    /// How purges go about.
+    pub purge: PurgeLimits,
 }
 
 /// An address to serve on.
@@ -198,6 +201,21 @@ pub struct FillLimits {
     pub refresh_pause: Duration,
     /// Bodies that may be compressed at once; further ones go out as they are.
     pub max_compressions: usize,
+}
+
+/// How purges go about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgeLimits {
+    /// Pages a second of one site that are made anew after a paced purge.
+    pub paced_per_second: usize,
+    /// For how long they are served stale meanwhile, whatever the origin says of that.
+    pub stale_window: Seconds,
+}
+
+impl Default for PurgeLimits {
+    fn default() -> PurgeLimits {
+        PurgeLimits { paced_per_second: 10, stale_window: Seconds::new(600) }
+    }
 }
 
 impl Network {

@@ -16,6 +16,7 @@ use policy::meta::Meta;
 use policy::purge::Purge;
 use policy::reason::WhySkip;
 use policy::rule::SiteId;
+use policy::time::Seconds;
 use policy::vary::Variant;
 use std::hash::BuildHasher;
 use std::rc::Rc;
@@ -37,6 +38,8 @@ pub struct Limits {
     pub in_flight_bytes: u64,
     /// Responses kept under one key, told apart by `Vary`.
     pub max_variants: usize,
+    /// For how long what a paced purge covers is served stale.
+    pub stale_window: Seconds,
 }
 
 /// All that is stored. One for the whole process, shared by all cores.
@@ -272,7 +275,7 @@ impl Store {
 
     /// Notes that a request for this key of a site leaves for the origin now.
     pub fn depart(&self, key: KeyRef<'_>, site: SiteId) -> Departure {
-        self.scopes.depart((self.url_hash(key.url()), key.url()), site, &self.purges)
+        self.scopes.depart((self.url_hash(key.url()), key), site, &self.purges)
     }
 
     /// Begins to take a body. `announced` is its claimed length.

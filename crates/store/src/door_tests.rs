@@ -18,6 +18,7 @@ const LIMITS: Limits = Limits {
     max_in_memory_bytes: 1 << 20,
     in_flight_bytes: 1 << 17,
     max_variants: 3,
+    stale_window: Seconds::new(600),
 };
 
 fn purges() -> Arc<PurgeLog> {

@@ -11,7 +11,7 @@ use policy::freshness::Life;
 use policy::purge::Born;
 use policy::request::Request;
 use policy::rule::{Rule, SiteId};
-use policy::time::Timestamp;
+use policy::time::{Seconds, Timestamp};
 use policy::vary::Variant;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -61,6 +61,7 @@ fn limits(memory_bytes: usize) -> Limits {
         max_in_memory_bytes: 1 << 16,
         in_flight_bytes: 1 << 20,
         max_variants: 8,
+        stale_window: Seconds::new(600),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::purge_log::PurgeLog;
 use hashbrown::HashMap;
+use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::purge::{Born, Subject, Verdict};
 use policy::rule::SiteId;
@@ -57,7 +58,7 @@ pub struct Departure {
     purges: Arc<PurgeLog>,
     born: Born,
     /// Its URL scope, and the hash of that.
-    scope: Box<[u8]>,
+    key: Key,
     site: SiteId,
     url: u64,
     count: u64,
@@ -104,7 +105,7 @@ impl Scopes {
     /// Notes that a request for the URL leaves now.
     pub fn depart(
         self: &Arc<Scopes>,
-        (url, scope): (u64, &[u8]),
+        (url, key): (u64, KeyRef<'_>),
         site: SiteId,
         purges: &Arc<PurgeLog>,
     ) -> Departure {
@@ -116,7 +117,7 @@ impl Scopes {
         // seen, and has a greater count.
         let (count, born) = (self.count(), purges.born());
         let (scopes, purges) = (self.clone(), purges.clone());
-        Departure { scopes, purges, born, scope: scope.into(), site, url, count }
+        Departure { scopes, purges, born, key: key.to_key(), site, url, count }
     }
 
     fn shard(&self, url: u64) -> MutexGuard<'_, HashMap<u64, Slot, foldhash::fast::FixedState>> {
@@ -180,8 +181,8 @@ impl Departure {
             return false;
         }
         let subject = match brings {
-            Some(meta) => Subject::of(&self.scope, meta),
-            None => Subject::new(&self.scope, self.site, &[], &[]),
+            Some(meta) => Subject::of(self.key.as_ref(), meta),
+            None => Subject::new(self.key.as_ref().url(), self.site, &[], &[]),
         };
         self.purges.check(&subject, self.born, self.born.seq) != Verdict::Valid
     }
@@ -217,6 +218,10 @@ mod tests {
     use super::*;
     use crate::purge_log::Settings;
 
+    fn a_key() -> Key {
+        Key::from_bytes(b"http\0a.b\0/\0")
+    }
+
     fn purges() -> Arc<PurgeLog> {
         Arc::new(PurgeLog::in_memory(Settings::default()))
     }
@@ -225,8 +230,8 @@ mod tests {
     fn what_was_answered_earlier_takes_no_place_of_what_came_meanwhile() {
         let scopes = Arc::new(Scopes::default());
         let (slow, quick) = (
-            scopes.depart((1, b""), SiteId(0), &purges()),
-            scopes.depart((1, b""), SiteId(0), &purges()),
+            scopes.depart((1, a_key().as_ref()), SiteId(0), &purges()),
+            scopes.depart((1, a_key().as_ref()), SiteId(0), &purges()),
         );
         let response = |identity, at, body| Latest { identity, answered: Timestamp(at), body };
         assert!(quick.may_store(response(7, 20, 2), Timestamp(20)));
@@ -243,10 +248,10 @@ mod tests {
     fn only_what_is_stored_or_on_its_way_has_a_slot() {
         let scopes = Arc::new(Scopes::default());
         assert!(!scopes.invalidate(1), "strangers make no slots");
-        let departure = scopes.depart((1, b""), SiteId(0), &purges());
+        let departure = scopes.depart((1, a_key().as_ref()), SiteId(0), &purges());
         assert!(scopes.invalidate(1));
         assert!(departure.is_overtaken());
-        let next = scopes.depart((1, b""), SiteId(0), &purges());
+        let next = scopes.depart((1, a_key().as_ref()), SiteId(0), &purges());
         assert!(!next.is_overtaken());
         drop(departure);
         assert_eq!(scopes.len(), 1);

@@ -7,9 +7,10 @@ use crate::disk::Stored;
 use crate::door::{Lookup, Store};
 use crate::entry::{Entry, Parts};
 use crate::listing::Listed;
+use policy::freshness::Life;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
-use policy::purge::{Subject, Verdict};
+use policy::purge::{Subject, Verdict, soften};
 use std::sync::Arc;
 
 impl Store {
@@ -27,45 +28,54 @@ impl Store {
         if entry.is_settled_at(head) {
             return Lookup::Hit(entry);
         }
-        match self.verdict(key, &entry.meta, entry.settled_at()) {
-            Verdict::Valid => {}
-            Verdict::StaleSince(since) if is_stale_since(&entry.meta, since) => {}
-            Verdict::StaleSince(since) => {
-                let mut parts = entry.again();
-                parts.meta.life = parts.meta.life.ended_at(since);
-                return Lookup::Hit(self.replace(hash, key, &entry, (parts, head)));
-            }
-            Verdict::Gone => {
+        match self.lives_on(key, &entry.meta, entry.settled_at()) {
+            None => {
                 self.memory().remove(hash, &key.to_key(), &entry);
                 return Lookup::Miss;
+            }
+            Some(life) if life == entry.meta.life => {}
+            Some(life) => {
+                let mut parts = entry.again();
+                parts.meta.life = life;
+                return Lookup::Hit(self.replace(hash, key, &entry, (parts, head)));
             }
         }
         entry.settle_at(head);
         Lookup::Hit(entry)
     }
 
-    /// What is found on disk, after the purges that came since; nothing if it is gone.
+    /// What is found on disk, after the purges that came since; nothing if it is gone. It stays
+    /// where it is: something newer may have taken its place by now.
     pub(crate) fn settled_on_disk(&self, key: &Key, mut stored: Stored) -> Option<Stored> {
-        match self.verdict(key.as_ref(), &stored.meta, stored.meta.born.seq) {
-            Verdict::Valid => {}
-            Verdict::StaleSince(since) => stored.meta.life = stored.meta.life.ended_at(since),
-            // It stays where it is: something newer may have taken its place by now.
-            Verdict::Gone => return None,
-        }
+        stored.meta.life = self.lives_on(key.as_ref(), &stored.meta, stored.meta.born.seq)?;
         Some(stored)
     }
 
     /// Lets a response be listed as the purges that came since have it; says no if it is gone.
     pub(crate) fn settle_listed(&self, listed: &mut Listed) -> bool {
-        let verdict = self.verdict(listed.key.as_ref(), &listed.meta, listed.meta.born.seq);
-        if let Verdict::StaleSince(since) = verdict {
-            listed.meta.life = listed.meta.life.ended_at(since);
+        let life = self.lives_on(listed.key.as_ref(), &listed.meta, listed.meta.born.seq);
+        if let Some(life) = life {
+            listed.meta.life = life;
         }
-        verdict != Verdict::Gone
+        life.is_some()
+    }
+
+    /// How it lives on after the purges that came since; nothing if it is gone.
+    fn lives_on(&self, key: KeyRef<'_>, meta: &Meta, since: u64) -> Option<Life> {
+        match self.verdict(key, meta, since) {
+            Verdict::Valid => Some(meta.life),
+            Verdict::StaleSince(since) => Some(soften(meta, since, None)),
+            // Not all patterns were run, and a plain soft purge allows less.
+            Verdict::PacedSince(_) if since > meta.born.seq => {
+                self.lives_on(key, meta, meta.born.seq)
+            }
+            Verdict::PacedSince(since) => Some(soften(meta, since, Some(self.limits.stale_window))),
+            Verdict::Gone => None,
+        }
     }
 
     fn verdict(&self, key: KeyRef<'_>, meta: &Meta, since: u64) -> Verdict {
-        self.purges().check(&Subject::of(key.url(), meta), meta.born, since)
+        self.purges().check(&Subject::of(key, meta), meta.born, since)
     }
 
     fn replace(
@@ -80,8 +90,4 @@ impl Store {
         self.memory().insert(hash, &key.to_key(), new.clone(), Some(old), |_, _| {});
         new
     }
-}
-
-fn is_stale_since(meta: &Meta, since: policy::time::Timestamp) -> bool {
-    meta.life.ended_at(since).lifetime == meta.life.lifetime
 }

@@ -77,11 +77,8 @@ fn understand(
     shared: &Shared,
 ) -> Result<(bool, usize, Purge), Problem> {
     let Asked { tags, urls, prefixes, patterns, sites, everything, soft, .. } = asked;
-    for (is_asked, name) in [(asked.paced, "paced"), (asked.verify, "verify")] {
-        if is_asked {
-            let what = format!("{name} is not there yet: leave it out");
-            return Err(Problem::bad_request(what));
-        }
+    if asked.verify {
+        return Err(Problem::bad_request("verify is not there yet: leave it out".to_owned()));
     }
     if asked.reason.len() > MAX_REASON_BYTES {
         let what = format!("reason is longer than {MAX_REASON_BYTES} bytes");
@@ -100,7 +97,11 @@ fn understand(
     let named = scopes.len();
     let purge = Purge {
         scopes: keyed(scopes, shared),
-        force: if soft { Force::Soft } else { Force::Hard },
+        force: match (asked.paced, soft) {
+            (true, _) => Force::Paced,
+            (false, true) => Force::Soft,
+            (false, false) => Force::Hard,
+        },
         at: shared.clock.now(),
         by: caller.name,
         why: asked.reason.into(),
@@ -139,7 +140,7 @@ async fn count(admin: &Admin, named: usize, purge: Purge) -> Result<Json<Value>,
         loop {
             let page = shared.store.objects(&|_| true, from, PAGE, until);
             let is_covered = |listed: &&store::Listed| {
-                let subject = Subject::of(listed.key.as_ref().url(), &listed.meta);
+                let subject = Subject::of(listed.key.as_ref(), &listed.meta);
                 table.check(&subject, Born::default(), 0) != Verdict::Valid
             };
             covered += page.objects.iter().filter(is_covered).count() as u64;

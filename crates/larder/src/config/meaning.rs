@@ -43,6 +43,7 @@ pub fn work_out(
         client: (&written.server.limits).into(),
         origin: (&written.origin).into(),
         fill: (&written.storage).into(),
+        purge: (&written.purge).into(),
     });
     let data = data_folder::choose(flags.data.as_deref(), environment);
     let meant = settings.map(|settings| Meant {

@@ -11,7 +11,7 @@ mod rule;
 mod site;
 
 pub use admin::{Admin, Scope, Token};
-pub use limits::{Disk, Limits, Origins, Storage};
+pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, Site};
 
@@ -36,6 +36,8 @@ pub struct Written {
     pub storage: Storage,
     /// Limits toward each origin.
     pub origin: Origins,
+    /// How purges go about.
+    pub purge: Purges,
     /// What is logged: requests to standard output, all else to standard error.
     pub log: Log,
     /// Sites, each with its hosts, its origin and its rules. The first that answers for a host

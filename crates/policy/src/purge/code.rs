@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 const HARD: u8 = 0;
 const SOFT: u8 = 1;
+const PACED: u8 = 2;
 
 const EVERYTHING: u8 = 0;
 const SITE: u8 = 1;
@@ -19,10 +20,12 @@ const PREFIX: u8 = 4;
 const TAG: u8 = 5;
 const TAG_ANYWHERE: u8 = 6;
 const PATTERN: u8 = 7;
+const GROUP: u8 = 8;
 
 const MARK_HARD: u8 = 0;
 const MARK_SOFT: u8 = 1;
 const MARK_FLOOR: u8 = 2;
+const MARK_PACED: u8 = 3;
 
 /// Appends the code of a purge.
 pub fn encode(purge: &Purge, out: &mut Vec<u8>) {
@@ -55,6 +58,7 @@ pub fn encode_mark(mark: &Mark, out: &mut Vec<u8>) {
     let (kind, place, at) = match mark {
         Mark::Hard(place) => (MARK_HARD, place, None),
         Mark::Soft(place, at) => (MARK_SOFT, place, Some(at)),
+        Mark::Paced(place, at) => (MARK_PACED, place, Some(at)),
         Mark::Floor(place, at) => (MARK_FLOOR, place, Some(at)),
     };
     out.push(kind);
@@ -138,6 +142,11 @@ fn push_scope(out: &mut Vec<u8>, scope: &Scope) {
             out.push(TAG_ANYWHERE);
             push_bytes(out, tag.as_bytes());
         }
+        Scope::Group { origin, group } => {
+            out.push(GROUP);
+            push_bytes(out, origin.as_bytes());
+            push_bytes(out, group.as_bytes());
+        }
         Scope::Pattern(pattern) => {
             out.push(PATTERN);
             push_bytes(out, pattern.as_str().as_bytes());
@@ -154,6 +163,7 @@ fn scope(rest: &mut Reader<'_>) -> Result<Scope, Malformed> {
         PREFIX => Scope::Prefix(prefix(rest)?),
         TAG => Scope::Tag(Some(SiteId(rest.number()?)), rest.text()?),
         TAG_ANYWHERE => Scope::Tag(None, rest.text()?),
+        GROUP => Scope::Group { origin: rest.text()?, group: rest.text()? },
         PATTERN => Scope::Pattern(pattern(rest)?),
         _ => return Err(Malformed),
     })
@@ -181,6 +191,7 @@ fn mark(rest: &mut Reader<'_>) -> Result<Mark, Malformed> {
     match kind {
         MARK_HARD => Ok(Mark::Hard(place)),
         MARK_SOFT => Ok(Mark::Soft(place, Timestamp(rest.number()?))),
+        MARK_PACED => Ok(Mark::Paced(place, Timestamp(rest.number()?))),
         MARK_FLOOR => Ok(Mark::Floor(place, Timestamp(rest.number()?))),
         _ => Err(Malformed),
     }
@@ -194,6 +205,7 @@ fn force(rest: &mut Reader<'_>) -> Result<Force, Malformed> {
     match rest.byte()? {
         HARD => Ok(Force::Hard),
         SOFT => Ok(Force::Soft),
+        PACED => Ok(Force::Paced),
         _ => Err(Malformed),
     }
 }
@@ -202,6 +214,7 @@ fn force_code(force: Force) -> u8 {
     match force {
         Force::Hard => HARD,
         Force::Soft => SOFT,
+        Force::Paced => PACED,
     }
 }
 
@@ -222,6 +235,9 @@ mod tests {
                 .prop_map(move |text| Scope::Prefix(prefix(&text).expect("a short prefix"))),
             (prop::option::of(any::<u64>()), ".{0,9}")
                 .prop_map(|(site, tag)| Scope::Tag(site.map(SiteId), tag.into())),
+            (".{0,9}", ".{0,9}").prop_map(|(origin, group)| {
+                Scope::Group { origin: origin.into(), group: group.into() }
+            }),
             "[a-z*?/]{1,9}"
                 .prop_filter_map("short", |text| { Pattern::new(&text).map(Scope::Pattern) }),
         ]
@@ -230,10 +246,10 @@ mod tests {
     prop_compose! {
         fn a_purge()(
             scopes in prop::collection::vec(a_scope(), 0..9),
-            (is_hard, at) in any::<(bool, u64)>(),
+            force in prop::sample::select(&[Force::Hard, Force::Soft, Force::Paced][..]),
+            at in any::<u64>(),
             (by, why) in (".{0,9}", ".{0,9}"),
         ) -> Purge {
-            let force = if is_hard { Force::Hard } else { Force::Soft };
             let (by, why) = (by.into(), why.into());
             Purge { scopes: scopes.into(), force, at: Timestamp(at), by, why }
         }

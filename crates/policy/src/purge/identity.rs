@@ -23,6 +23,7 @@ const PATH: u64 = 3;
 const PREFIX: u64 = 4;
 const TAG: u64 = 5;
 const TAG_ANYWHERE: u64 = 6;
+const GROUP: u64 = 8;
 /// Stands for a slash at the end of a prefix, where a segment would.
 const SLASH: u64 = 7;
 
@@ -56,6 +57,11 @@ impl Identity {
             Some(site) => Identity(joined(joined(TAG, site.0), tag.0)),
             None => Identity(joined(TAG_ANYWHERE, tag.0)),
         }
+    }
+
+    /// A group of one origin.
+    pub(crate) fn of_group(origin: Part, group: Part) -> Identity {
+        Identity(joined(joined(GROUP, origin.0), group.0))
     }
 
     /// The prefix of no path: every path of a host, or of every host.

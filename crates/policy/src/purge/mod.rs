@@ -10,6 +10,7 @@ mod identity;
 mod invalidated;
 mod patterns;
 mod scope;
+mod soft;
 mod subject;
 mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use identity::Identity;
 pub use invalidated::invalidated;
 pub use patterns::{MAX_PATTERN_BYTES, MAX_PATTERN_STARS, Pattern};
 pub use scope::{MAX_PREFIX_SEGMENTS, PathPrefix, Scope, Url};
+pub use soft::soften;
 pub use subject::Subject;
 pub use table::{Mark, MarkedPattern, Place, Table, TableLimits, TableStats, Verdict};
 pub use wanted::{
@@ -46,6 +48,8 @@ pub enum Force {
     Hard,
     /// It is stale from the time of the purge.
     Soft,
+    /// The same, but it is served stale for a while, and made anew at a bounded rate.
+    Paced,
 }
 
 /// One purge: all that it names is purged by one number, or none of it.

@@ -4,6 +4,7 @@ use super::Pattern;
 use super::identity::{Identity, Part};
 use crate::key::keyed_target;
 use crate::prefix::Prefix;
+use crate::request::hostname;
 use crate::rule::{Rule, SiteId};
 use std::fmt;
 
@@ -20,6 +21,13 @@ pub enum Scope {
     Prefix(PathPrefix),
     /// What bears a tag, on one site or on every site.
     Tag(Option<SiteId>, Box<str>),
+    /// What is in a group of one origin (RFC 9875).
+    Group {
+        /// Scheme, host and port: see [`crate::groups::origin_of`].
+        origin: Box<str>,
+        /// The group's name.
+        group: Box<str>,
+    },
     /// What fits a pattern.
     Pattern(Pattern),
 }
@@ -86,6 +94,10 @@ impl Scope {
             }
             Scope::Prefix(prefix) => Some(prefix.identity()),
             Scope::Tag(site, tag) => Some(Identity::of_tag(*site, Part::of(tag.as_bytes()))),
+            Scope::Group { origin, group } => {
+                let part = |text: &str| Part::of(text.as_bytes());
+                Some(Identity::of_group(part(origin), part(group)))
+            }
             Scope::Pattern(_) => None,
         }
     }
@@ -104,6 +116,10 @@ impl Scope {
             Scope::Prefix(prefix) => Some(host(prefix.0.host())),
             Scope::Tag(Some(site), _) => Some(Identity::of_site(*site)),
             Scope::Tag(None, _) => Some(Identity::EVERYTHING),
+            Scope::Group { origin, .. } => {
+                let authority = origin.split_once("://").map_or(&**origin, |(_, rest)| rest);
+                Some(host(Some(hostname(authority))))
+            }
             Scope::Pattern(pattern) => Some(host(pattern.host())),
         }
     }
@@ -138,6 +154,7 @@ impl fmt::Display for Scope {
             }
             Scope::Tag(Some(site), tag) => write!(f, "tag {tag} of site {:016x}", site.0),
             Scope::Tag(None, tag) => write!(f, "tag {tag}"),
+            Scope::Group { origin, group } => write!(f, "group {group} of {origin}"),
             Scope::Pattern(pattern) => write!(f, "pattern {}", pattern.as_str()),
         }
     }
@@ -157,6 +174,10 @@ mod tests {
         Scope::Url(Url { host: Some("a.b".into()), target: target.into() })
     }
 
+    fn group(origin: &str, group: &str) -> Scope {
+        Scope::Group { origin: origin.into(), group: group.into() }
+    }
+
     #[test]
     fn scopes_that_differ_have_identities_that_differ() {
         let prefixes = ["", "/", "/a", "/a/", "/a//", "//", "//a", "/a/b", "a.b", "a.b/", "a.b/a"];
@@ -173,6 +194,9 @@ mod tests {
             tag(Some(1), "a"),
             tag(Some(2), "a"),
             tag(Some(1), "b"),
+            group("http://a.b", "a"),
+            group("https://a.b", "a"),
+            group("http://a.b", "b"),
         ];
         let scopes: Vec<&Scope> = prefixes.iter().chain(&others).collect();
         for (i, one) in scopes.iter().enumerate() {
@@ -192,18 +216,20 @@ mod tests {
             (Scope::Prefix(prefix("a.b/q/").expect("short")), PINNED[3]),
             (Scope::Tag(Some(SiteId(1)), "t".into()), PINNED[4]),
             (Scope::Tag(None, "t".into()), PINNED[5]),
+            (group("https://a.b", "g"), PINNED[6]),
         ] {
             assert_eq!(scope.identity(), Some(Identity(identity)), "{scope}");
         }
     }
 
-    const PINNED: [u64; 6] = [
+    const PINNED: [u64; 7] = [
         0x8567_1091_eda7_5eb5,
         0x63e9_e842_b617_e5bb,
         0xae11_4e68_feed_42ec,
         0x3c3e_48a3_bc46_ed57,
         0x1799_16b6_4653_65f6,
         0x9a36_b137_31fe_37ae,
+        0x30fa_d15c_f1f4_243a,
     ];
 
     #[test]

@@ -3,7 +3,10 @@
 use super::identity::{Identity, Part};
 use super::scope::MAX_PREFIX_SEGMENTS;
 use super::{Pattern, Source};
+use crate::groups;
+use crate::key::KeyRef;
 use crate::meta::Meta;
+use crate::name::Name;
 use crate::rule::SiteId;
 
 /// A stored response as purges see it: the identities of all scopes that cover it. Made for one
@@ -40,9 +43,16 @@ impl<'a> Subject<'a> {
         Subject { identities, url, sources }
     }
 
-    /// The response of that URL scope and metadata.
-    pub fn of(url: &'a [u8], meta: &'a Meta) -> Subject<'a> {
-        Subject::new(url, meta.site, &meta.tags, &meta.sources)
+    /// The response of that key and metadata.
+    pub fn of(key: KeyRef<'a>, meta: &'a Meta) -> Subject<'a> {
+        let mut subject = Subject::new(key.url(), meta.site, &meta.tags, &meta.sources);
+        if meta.fields.has(Name::CacheGroups) {
+            let origin = Part::of(groups::origin_of(key).as_bytes());
+            let groups = groups::groups(&meta.fields).into_iter();
+            let identity = |group: String| Identity::of_group(origin, Part::of(group.as_bytes()));
+            subject.identities.extend(groups.map(identity));
+        }
+        subject
     }
 
     /// The scopes that cover it, but for patterns.
@@ -113,10 +123,11 @@ fn path_of(target: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::KeyRef;
+    use crate::freshness::Staleness;
     use crate::prefix::Prefix;
     use crate::purge::{PathPrefix, Scope};
     use crate::request::Request;
+    use crate::reuse::tests::stored;
     use crate::rule::Rule;
     use proptest::prelude::*;
 
@@ -144,6 +155,28 @@ mod tests {
             let by_text = covers_by_text(&prefix, &other, &target);
             let prefix = PathPrefix::new(prefix).expect("a short one");
             prop_assert_eq!(covers(&prefix, &other, &target), by_text);
+        }
+    }
+
+    #[test]
+    fn a_group_covers_what_is_in_it_on_its_own_origin_only() {
+        let request = Request { host: "A.b:81".into(), target: "/x".into(), ..Request::default() };
+        let mut buffer = Vec::new();
+        let key = KeyRef::build(&request, &Rule::default(), &mut buffer);
+        let mut meta = stored(Staleness::Forbidden);
+        meta.fields = [("Cache-Groups", "\"g\", \"h\"")].into_iter().collect();
+        let subject = Subject::of(key, &meta);
+        for (origin, group, covers) in [
+            ("http://a.b:81", "g", true),
+            ("http://a.b:81", "h", true),
+            ("http://a.b:81", "i", false),
+            ("http://a.b", "g", false),
+            ("https://a.b:81", "g", false),
+            ("http://c.d:81", "g", false),
+        ] {
+            let scope = Scope::Group { origin: origin.into(), group: group.into() };
+            let identity = scope.identity().expect("no pattern");
+            assert_eq!(subject.identities().contains(&identity), covers, "{scope}");
         }
     }
 

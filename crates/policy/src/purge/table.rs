@@ -13,6 +13,8 @@ pub enum Verdict {
     Valid,
     /// A soft one does: it is stale since then, unless it was stale before.
     StaleSince(Timestamp),
+    /// Only paced ones do: it is stale since then, unless it was stale before, and served meanwhile.
+    PacedSince(Timestamp),
     /// A hard one does, or it cannot be told: it is never used again.
     Gone,
 }
@@ -55,6 +57,8 @@ pub enum Mark {
     Hard(Place),
     /// A scope that was purged softly, and when.
     Soft(Place, Timestamp),
+    /// A scope that was purged softly at a pace, and when.
+    Paced(Place, Timestamp),
     /// A floor, and since when all that is older is stale.
     Floor(Place, Timestamp),
 }
@@ -83,6 +87,50 @@ pub struct MarkedPattern {
     pub at: Timestamp,
 }
 
+/// When the newest soft purge of a scope came, and whether it is a paced one: one bit of a word, since
+/// there may be a million.
+#[derive(Clone, Copy, Debug)]
+struct Since(u64);
+
+impl Since {
+    fn new(at: Timestamp, is_paced: bool) -> Since {
+        Since(at.0 << 1 | u64::from(is_paced))
+    }
+
+    fn at(self) -> Timestamp {
+        Timestamp(self.0 >> 1)
+    }
+
+    fn is_paced(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// What the soft purges that cover a response say, put together. A plain one wins over a paced one:
+/// it allows less.
+#[derive(Clone, Copy, Default)]
+struct Softly {
+    plain: Option<Timestamp>,
+    paced: Option<Timestamp>,
+}
+
+impl Softly {
+    fn add(&mut self, at: Timestamp, is_paced: bool) {
+        let since = if is_paced { &mut self.paced } else { &mut self.plain };
+        *since = Some(since.map_or(at, |before| before.min(at)));
+    }
+
+    fn verdict(self) -> Verdict {
+        match (self.plain, self.paced) {
+            (None, None) => Verdict::Valid,
+            // A hard purge was folded into a floor: what it covers is gone, and some more.
+            (Some(FOLDED_HARD), _) => Verdict::Gone,
+            (Some(plain), paced) => Verdict::StaleSince(paced.map_or(plain, |it| it.min(plain))),
+            (None, Some(paced)) => Verdict::PacedSince(paced),
+        }
+    }
+}
+
 /// The time of a floor that a hard purge went into.
 const FOLDED_HARD: Timestamp = Timestamp(0);
 
@@ -96,7 +144,7 @@ pub struct Table {
     log_id: u64,
     head: u64,
     hard: Compact<()>,
-    soft: Compact<Timestamp>,
+    soft: Compact<Since>,
     floors: Compact<Timestamp>,
     /// In the order of their numbers.
     patterns: Vec<MarkedPattern>,
@@ -142,6 +190,7 @@ impl Table {
                     self.put_mark(match purge.force {
                         Force::Hard => Mark::Hard(place),
                         Force::Soft => Mark::Soft(place, purge.at),
+                        Force::Paced => Mark::Paced(place, purge.at),
                     });
                 }
                 (_, None) => debug_assert!(false, "only patterns have no identity"),
@@ -154,7 +203,12 @@ impl Table {
     pub fn put_mark(&mut self, mark: Mark) {
         match mark {
             Mark::Hard(place) => self.hard.put(self.enclosings.line(place, ())),
-            Mark::Soft(place, at) => self.soft.put(self.enclosings.line(place, at)),
+            Mark::Soft(place, at) => {
+                self.soft.put(self.enclosings.line(place, Since::new(at, false)));
+            }
+            Mark::Paced(place, at) => {
+                self.soft.put(self.enclosings.line(place, Since::new(at, true)));
+            }
             Mark::Floor(place, at) => self.put_floor(place.identity, place.seq, at),
         }
         if self.hard.len() + self.soft.len() > self.limits.scopes {
@@ -193,37 +247,35 @@ impl Table {
         {
             return Verdict::Gone;
         }
-        let mut stale = None;
-        for table in [&self.soft, &self.floors].into_iter().filter(|it| it.newest() > born.seq) {
-            let found = identities.clone().filter_map(|identity| table.find(*identity));
-            let found = found.filter(|line| line.seq() > born.seq).map(|line| line.beside);
-            stale = earliest(stale, found.min());
+        let mut softly = Softly::default();
+        if self.soft.newest() > born.seq {
+            let found = identities.clone().filter_map(|identity| self.soft.find(*identity));
+            for line in found.filter(|line| line.seq() > born.seq) {
+                softly.add(line.beside.at(), line.beside.is_paced());
+            }
         }
-        self.check_patterns(subject, born.seq.max(since), stale)
+        if self.floors.newest() > born.seq {
+            let found = identities.filter_map(|identity| self.floors.find(*identity));
+            for line in found.filter(|line| line.seq() > born.seq) {
+                softly.add(line.beside, false);
+            }
+        }
+        self.check_patterns(subject, born.seq.max(since), softly)
     }
 
-    fn check_patterns(
-        &self,
-        subject: &Subject<'_>,
-        since: u64,
-        mut stale: Option<Timestamp>,
-    ) -> Verdict {
+    fn check_patterns(&self, subject: &Subject<'_>, since: u64, mut softly: Softly) -> Verdict {
         let newer = self.patterns.partition_point(|marked| marked.seq <= since);
         if let newer @ [_, ..] = &self.patterns[newer..] {
             let texts = subject.texts();
             for marked in newer.iter().filter(|marked| texts.fit(&marked.pattern)) {
                 match marked.force {
                     Force::Hard => return Verdict::Gone,
-                    Force::Soft => stale = earliest(stale, Some(marked.at)),
+                    Force::Soft => softly.add(marked.at, false),
+                    Force::Paced => softly.add(marked.at, true),
                 }
             }
         }
-        match stale {
-            None => Verdict::Valid,
-            // A hard purge was folded into a floor: what it covers is gone, and some more.
-            Some(FOLDED_HARD) => Verdict::Gone,
-            Some(since) => Verdict::StaleSince(since),
-        }
+        softly.verdict()
     }
 
     /// Gives up what matters to no response that was born at `least` or later.
@@ -238,7 +290,14 @@ impl Table {
     pub fn marks(&self) -> impl Iterator<Item = Mark> {
         let hard = self.hard.lines().iter().map(|line| Mark::Hard(self.enclosings.place(line)));
         let soft = self.soft.lines().iter();
-        let soft = soft.map(|line| Mark::Soft(self.enclosings.place(line), line.beside));
+        let soft = soft.map(|line| {
+            let (place, since) = (self.enclosings.place(line), line.beside);
+            if since.is_paced() {
+                Mark::Paced(place, since.at())
+            } else {
+                Mark::Soft(place, since.at())
+            }
+        });
         let floors = self.floors.lines().iter();
         let floors = floors.map(|line| Mark::Floor(self.enclosings.place(line), line.beside));
         hard.chain(soft).chain(floors)
@@ -289,7 +348,7 @@ impl Table {
         );
         self.soft.take_out(
             |line| folds(line) && line.seq() <= limit,
-            |line| floors.push((line.enclosing(), line.seq(), line.beside)),
+            |line| floors.push((line.enclosing(), line.seq(), line.beside.at())),
         );
         self.folded += floors.len() as u64;
         for (enclosing, seq, at) in floors {
@@ -301,10 +360,6 @@ impl Table {
 
 fn folds<T>(line: &Line<T>) -> bool {
     line.enclosing() != Enclosings::NONE
-}
-
-fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
 }
 
 /// The enclosing scopes that lines refer to by sixteen bits. Where these are used up, everything

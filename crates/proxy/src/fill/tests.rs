@@ -16,6 +16,7 @@ fn store() -> Arc<Store> {
         max_in_memory_bytes: 1 << 20,
         in_flight_bytes: 1 << 20,
         max_variants: 4,
+        stale_window: policy::time::Seconds::ZERO,
     };
     let purges = PurgeLog::in_memory(Settings::default());
     Store::new(limits, Arc::new(purges), None)

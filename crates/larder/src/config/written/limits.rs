@@ -2,7 +2,7 @@
 
 use crate::config::quantity::{Count, Length, Lifetime, Size};
 use policy::time::Seconds;
-use proxy::settings::{ClientLimits, FillLimits, OriginLimits};
+use proxy::settings::{ClientLimits, FillLimits, OriginLimits, PurgeLimits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,19 @@ pub struct Origins {
     pub retry_percent: Count<0>,
     /// How long an address is used before its name is looked up again.
     pub dns_ttl: Length<1>,
+}
+
+/// `[purge]`: how purges go about.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Purges {
+    /// Pages a second of one site that are made anew after a paced purge, those that are asked for
+    /// first. `paced_rate` times `stale_window` should be more than the pages that are asked for
+    /// all the time.
+    pub paced_rate: Count<1>,
+    /// For how long what a paced purge covers is served stale meanwhile, but for what has
+    /// `must-revalidate`.
+    pub stale_window: Lifetime,
 }
 
 /// `[storage]`: what is kept.
@@ -193,6 +206,16 @@ impl Default for Origins {
     }
 }
 
+impl Default for Purges {
+    fn default() -> Purges {
+        let default = PurgeLimits::default();
+        Purges {
+            paced_rate: Count(default.paced_per_second),
+            stale_window: Lifetime(default.stale_window),
+        }
+    }
+}
+
 impl Default for Storage {
     fn default() -> Storage {
         let default = FillLimits::default();
@@ -252,6 +275,12 @@ impl From<&Origins> for OriginLimits {
             retry_percent: u32::try_from(written.retry_percent.0).unwrap_or(u32::MAX),
             dns_ttl: written.dns_ttl.0,
         }
+    }
+}
+
+impl From<&Purges> for PurgeLimits {
+    fn from(written: &Purges) -> PurgeLimits {
+        PurgeLimits { paced_per_second: written.paced_rate.0, stale_window: written.stale_window.0 }
     }
 }
 
