@@ -348,3 +348,25 @@ fn who_waits_already_is_answered_and_who_comes_after_waits_together() {
     late.into_iter().for_each(|mut client| assert_eq!(client.read().text(), "1"));
     assert_eq!(origin.count(), 2);
 }
+
+#[test]
+fn rules_give_tags_with_parts_of_the_path() {
+    let origin = origin();
+    let toml = r#"
+        [[site]]
+        origin = "{origin}"
+        [[site.rule]]
+        match = { path = ["/blog/{slug}", "/{lang}/{slug}.html"] }
+        tags = ["post:{slug}", "blog"]
+    "#;
+    let larder = Larder::configured(toml, &origin);
+    let targets = ["/blog/a", "/de/a.html", "/blog/b", "/blog/a/comments"];
+    targets.iter().for_each(|target| drop(larder.fill(target)));
+    purge(&larder, &json!({ "tags": ["post:a"] }));
+    assert_gone(&larder.get("/blog/a"));
+    assert_gone(&larder.get("/de/a.html"));
+    assert!(larder.get("/blog/b").is_hit() && larder.get("/blog/a/comments").is_hit());
+    purge(&larder, &json!({ "tags": ["blog"] }));
+    assert_gone(&larder.get("/blog/b"));
+    assert!(larder.get("/blog/a/comments").is_hit());
+}

@@ -290,7 +290,7 @@ fn tags(offer: &Offer<'_>) -> Result<Box<[Box<str>]>, WhySkip> {
         .chain(spaces)
         .filter_map(|tag| String::from_utf8(tag).ok())
         .filter(|tag| !tag.is_empty())
-        .chain(offer.rule.tags.iter().cloned())
+        .chain(offer.rule.tags_at(offer.request.path()))
         .map(String::into_boxed_str)
         .collect();
     tags.sort_unstable();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::rule::CacheMode;
 use crate::rule::tests::plain_site;
+use crate::tag_template::TagTemplate;
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const NOW: Timestamp = Timestamp(784_111_777_000);
@@ -165,7 +166,7 @@ fn force_stores_what_is_private_without_its_cookie() {
 #[test]
 fn what_is_kept_has_a_date_and_nothing_withheld() {
     let meta = stored(
-        &Rule { tags: vec!["rule".into()], ..Rule::default() },
+        &Rule { tags: TagTemplate::parse("rule").into_iter().collect(), ..Rule::default() },
         &[],
         &[
             ("Cache-Control", "max-age=60, no-cache=\"x-secret\""),

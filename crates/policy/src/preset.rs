@@ -6,6 +6,7 @@ use crate::fields::Fields;
 use crate::glob::Glob;
 use crate::kept::is_immutable;
 use crate::name::Name;
+use crate::path_pattern::PathPattern;
 use crate::rule::{CacheMode, Match, Rule, Site};
 use crate::time::Seconds;
 
@@ -43,7 +44,7 @@ impl Preset {
     pub fn dress(self, site: &mut Site) {
         let pass = |matches: Match| Rule { matches, cache: CacheMode::Off, ..Rule::default() };
         let paths = |paths: &[&str]| Match {
-            paths: paths.iter().copied().map(Glob::new).collect(),
+            paths: paths.iter().copied().map(PathPattern::glob).collect(),
             ..Match::default()
         };
         match self {

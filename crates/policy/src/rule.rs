@@ -8,8 +8,10 @@ use crate::cors::Cors;
 use crate::fields::Fields;
 use crate::glob::Glob;
 use crate::path::match_path;
+use crate::path_pattern::PathPattern;
 use crate::preset::Preset;
 use crate::request::{Method, Request, hostname, split_target};
+use crate::tag_template::TagTemplate;
 use crate::time::Seconds;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -91,8 +93,8 @@ pub struct Rule {
     pub response_fields: FieldEdits,
     /// Changes to the fields of the request toward the origin.
     pub request_fields: FieldEdits,
-    /// Tags given to every response stored under this rule.
-    pub tags: Vec<String>,
+    /// Tags given to every response stored under this rule, with parts of its path in them.
+    pub tags: Vec<TagTemplate>,
     /// Which pages of other origins may read; nothing: as the origin says.
     pub cors: Option<Cors>,
     /// Whether text goes out compressed.
@@ -151,7 +153,7 @@ pub enum CacheMode {
 #[derive(Clone, Debug, Default)]
 pub struct Match {
     /// Patterns for the decoded path; one must fit. Empty: any.
-    pub paths: Vec<Glob>,
+    pub paths: Vec<PathPattern>,
     /// Methods; empty: any.
     pub methods: Vec<Method>,
     /// Header names in lower case and, where given, a pattern for one of their values.
@@ -280,9 +282,22 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The tags that it gives what is at that path.
+    pub fn tags_at(&self, path: &str) -> Vec<String> {
+        if self.tags.is_empty() {
+            return Vec::new();
+        }
+        let path = match_path(path);
+        let fit = self.matches.paths.iter().find_map(|pattern| pattern.captures(&path.path));
+        let captures = fit.unwrap_or_default();
+        self.tags.iter().map(|tag| tag.filled(&captures)).collect()
+    }
+}
+
 impl Match {
     fn covers(&self, request: &Request, path: &[u8]) -> bool {
-        (self.paths.is_empty() || self.paths.iter().any(|glob| glob.matches(path)))
+        (self.paths.is_empty() || self.paths.iter().any(|pattern| pattern.matches(path)))
             && (self.methods.is_empty() || self.methods.contains(&request.method))
             && self.headers.iter().all(|(name, value)| has_header(&request.fields, name, value))
             && self.cookies.iter().all(|(name, value)| has_cookie(&request.fields, name, value))
@@ -351,7 +366,7 @@ pub(crate) mod tests {
     }
 
     fn rule(path: &str) -> Rule {
-        let paths = vec![Glob::new(path)];
+        let paths = vec![PathPattern::parse(path).expect("a pattern")];
         Rule { matches: Match { paths, ..Match::default() }, ..Rule::default() }
     }
 
@@ -366,15 +381,31 @@ pub(crate) mod tests {
     const EVERY: u64 = 2_924_619_899_066_916_110;
     const EXAMPLE: u64 = 295_497_760_490_018_587;
 
+    fn tag(template: &str) -> TagTemplate {
+        TagTemplate::parse(template).expect("a template")
+    }
+
+    #[test]
+    fn tags_have_parts_of_the_decoded_path_in_them() {
+        let mut rule = rule("/blog/{slug}");
+        rule.matches.paths.push(PathPattern::parse("/{lang}/{slug}").expect("a pattern"));
+        rule.tags = vec![tag("post:{slug}"), tag("blog")];
+        for (path, first) in
+            [("/blog/a", "post:a"), ("/blog/a%20b", "post:a%20b"), ("/de/c", "post:c")]
+        {
+            assert_eq!(rule.tags_at(path), [first, "blog"], "{path}");
+        }
+    }
+
     #[test]
     fn the_first_rule_that_matches_wins() {
         let mut site = plain_site();
         site.rules = vec![
-            Rule { tags: vec!["api".into()], ..rule("/api/*") },
-            Rule { tags: vec!["all".into()], ..rule("/*") },
+            Rule { tags: vec![tag("api")], ..rule("/api/*") },
+            Rule { tags: vec![tag("all")], ..rule("/*") },
         ];
         for (target, tag) in [("/api/x?y", "api"), ("/apix", "all"), ("/%61pi/x", "api")] {
-            assert_eq!(site.rule_for(&request(target, &[])).tags, [tag], "{target}");
+            assert_eq!(site.rule_for(&request(target, &[])).tags_at(target), [tag], "{target}");
         }
     }
 

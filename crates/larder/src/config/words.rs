@@ -3,7 +3,9 @@
 use super::fault::Fault;
 use super::reading::read_from_text;
 use policy::glob::Glob;
+use policy::path_pattern;
 use policy::request::Method;
+use policy::tag_template::TagTemplate;
 use std::fmt;
 use std::str::FromStr;
 
@@ -72,8 +74,18 @@ impl HostPattern {
 
 impl PathPattern {
     /// The pattern ready to match.
-    pub fn glob(&self) -> Glob {
-        Glob::new(&self.0)
+    pub fn pattern(&self) -> path_pattern::PathPattern {
+        // It was read already.
+        path_pattern::PathPattern::parse(&self.0)
+            .unwrap_or_else(|_| path_pattern::PathPattern::glob(&self.0))
+    }
+}
+
+impl Tag {
+    /// The tag with what is to be filled in.
+    pub fn template(&self) -> TagTemplate {
+        // It was read already.
+        TagTemplate::parse(&self.0).unwrap_or_default()
     }
 }
 
@@ -125,6 +137,10 @@ fn read_path(text: &str) -> Result<String, Fault> {
         let mend = format!("write \"/{text}\", or \"*{text}\" for any path that ends so");
         return Err(Fault::new("a path pattern begins with / or *", mend));
     }
+    path_pattern::PathPattern::parse(text).map_err(|wrong| {
+        let mend = "write it as in \"/blog/{slug}\" or \"/docs/{path*}\"";
+        Fault::new(wrong.to_string(), mend)
+    })?;
     Ok(text.to_owned())
 }
 
@@ -192,6 +208,10 @@ fn read_tag(text: &str) -> Result<String, Fault> {
     if text.is_empty() || !text.bytes().all(fits) {
         let mend = "write visible ASCII characters without spaces and commas";
         return Err(Fault::new("this is no tag", mend));
+    }
+    if TagTemplate::parse(text).is_none() {
+        let mend = "write it as in \"post:{slug}\", with a name of the rule's path";
+        return Err(Fault::new("a brace of this tag has no other one", mend));
     }
     if text.len() > 1024 { Err(too_long()) } else { Ok(text.to_owned()) }
 }

@@ -4,17 +4,19 @@ use super::Notes;
 use super::edits::{Of, edits};
 use crate::config::place::Place;
 use crate::config::quantity::Lifetime;
-use crate::config::words::{FieldName, NamePattern};
+use crate::config::words::{FieldName, NamePattern, Tag};
 use crate::config::written;
 use crate::config::written::{Cache, Compress};
 use policy::cors::Cors;
 use policy::glob::Glob;
+use policy::path_pattern::PathPattern;
 use policy::rule::{self, CacheMode, KeyParts, Match, QueryRule, Rule};
 
 /// Works out a rule.
 pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -> Rule {
     check_cache(written, place, notes);
     check_paths(&written.matching, &place.key("match"), notes);
+    check_tags(written, &place.key("tags"), notes);
     check_key(&written.key, &place.key("key"), notes);
     let seconds = |lifetime: Option<Lifetime>| lifetime.map(|lifetime| lifetime.0);
     Rule {
@@ -37,14 +39,14 @@ pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -
             notes,
         ),
         cors: cors(&written.cors, &place.key("cors"), notes),
-        tags: written.tags.iter().map(|tag| tag.0.clone()).collect(),
+        tags: written.tags.iter().map(Tag::template).collect(),
     }
 }
 
 fn matches(written: &written::Matching) -> Match {
     let pattern = |wanted: &written::Wanted| wanted.pattern();
     Match {
-        paths: written.path.0.iter().map(|path| path.glob()).collect(),
+        paths: written.path.0.iter().map(|path| path.pattern()).collect(),
         methods: written.method.0.iter().map(|name| name.method()).collect(),
         headers: written.header.iter().map(|(name, w)| (name.0.clone(), pattern(w))).collect(),
         cookies: written.cookie.iter().map(|(name, w)| (name.0.clone(), pattern(w))).collect(),
@@ -100,8 +102,8 @@ fn check_cache(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>
         notes.error(&place.key("cache"), "cache = \"force\" needs a ttl", mend);
     }
     if written.ttl.is_some() && written.revalidate.is_some() {
-        let mend = "leave out ttl, or set ttl with stale_while_revalidate and leave out revalidate";
-        notes.error(&place.key("revalidate"), "revalidate and ttl say the same thing twice", mend);
+        let what = "how long is fresh is said twice: ttl counts, and then it is regenerated";
+        notes.warn(&place.key("revalidate"), what, "leave out ttl");
     }
     if written.cache != Cache::Off {
         return;
@@ -133,6 +135,23 @@ fn check_paths(matching: &written::Matching, place: &Place, notes: &mut Notes<'_
         if pattern.0.contains("?") && pattern.0.contains('=') {
             let mend = "leave out the query: `?` stands for any one character of the path";
             notes.warn(place, "patterns are held against the path, never the query", mend);
+        }
+    }
+}
+
+/// Each name in a tag has to be a part of every path that the rule is for.
+fn check_tags(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) {
+    let patterns: Vec<_> = written.matching.path.0.iter().map(|path| path.pattern()).collect();
+    for (i, tag) in written.tags.iter().enumerate() {
+        let template = tag.template();
+        let is_known = |name: &str| {
+            let has = |pattern: &PathPattern| pattern.names().any(|known| known == name);
+            !patterns.is_empty() && patterns.iter().all(has)
+        };
+        if let Some(name) = template.names().find(|name| !is_known(name)) {
+            let what = format!("{{{name}}} is no part of the paths that this rule is for");
+            let mend = format!("name it in match.path, as in \"/blog/{{{name}}}\"");
+            notes.error(&place.index(i), what, mend);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules and sites that are never reached because one before them takes all they match.
 
 use policy::glob::Glob;
+use policy::path_pattern::PathPattern;
 use policy::rule::Match;
 
 /// Whether everything that `later` matches is matched by `earlier` too, as far as the patterns
@@ -14,15 +15,20 @@ pub fn covers(earlier: &Match, later: &Match) -> bool {
         && earlier.cookies.iter().all(|wanted| later.cookies.contains(wanted))
 }
 
-fn any_covers(earlier: &[Glob], later: &[Glob]) -> bool {
+fn any_covers(earlier: &[PathPattern], later: &[PathPattern]) -> bool {
     let everything = earlier.is_empty() || earlier.iter().any(covers_every_path);
     everything
         || !later.is_empty()
-            && later.iter().all(|inner| earlier.iter().any(|outer| glob_covers(outer, inner)))
+            && later.iter().all(|inner| earlier.iter().any(|outer| pattern_covers(outer, inner)))
 }
 
-fn covers_every_path(glob: &Glob) -> bool {
-    matches!(glob.as_str(), "*" | "/*")
+/// What a pattern with named parts covers beside itself is not looked into.
+fn pattern_covers(outer: &PathPattern, inner: &PathPattern) -> bool {
+    outer == inner || outer.as_glob().is_some_and(|outer| glob_covers(outer, &inner.hull()))
+}
+
+fn covers_every_path(pattern: &PathPattern) -> bool {
+    matches!(pattern.as_str(), "*" | "/*")
 }
 
 /// Whether `outer` fits all that `inner` fits. Each star of `inner` is tried as nothing and as
@@ -65,7 +71,7 @@ mod tests {
     #[test]
     fn a_rule_is_covered_only_by_one_with_fewer_conditions() {
         let paths = |paths: &[&str]| Match {
-            paths: paths.iter().map(|path| Glob::new(path)).collect(),
+            paths: paths.iter().map(|path| PathPattern::parse(path).expect("one")).collect(),
             ..Match::default()
         };
         let get = Match { methods: vec![Method::Get], ..Match::default() };
@@ -76,6 +82,10 @@ mod tests {
             (paths(&["/a"]), Match::default(), false),
             (paths(&["/a", "/b/*"]), paths(&["/b/c", "/a"]), true),
             (paths(&["/a"]), paths(&["/a", "/b"]), false),
+            (paths(&["/a/*"]), paths(&["/a/{b}"]), true),
+            (paths(&["/a/{b}"]), paths(&["/a/{b}"]), true),
+            (paths(&["/a/{b}"]), paths(&["/a/*"]), false),
+            (paths(&["/a/{b}"]), paths(&["/a/c"]), false),
             (get.clone(), Match::default(), false),
             (get.clone(), get.clone(), true),
             (Match::default(), get, true),

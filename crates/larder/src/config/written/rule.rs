@@ -63,7 +63,8 @@ pub struct Rule {
     pub headers: Headers,
     /// Changes to the headers of requests toward the origin, in the order remove, set, add.
     pub request_headers: Headers,
-    /// Tags given to every response stored under this rule.
+    /// Tags given to every response stored under this rule. `{name}` stands for what that part of
+    /// the path is: with the path "/blog/{slug}", "post:{slug}" is `post:hello` for `/blog/hello`.
     #[schemars(example = ["api"])]
     pub tags: Vec<Tag>,
 }
@@ -123,6 +124,9 @@ impl Default for Cors {
 pub struct Matching {
     /// One or more patterns of paths; `*` stands for any characters, `/` included, `?` for one.
     /// They are held against the path decoded and with its dots resolved, without the query.
+    /// `{name}` stands for one segment, or for what is in its place within one, and gives it a
+    /// name for `tags`; `{name*}` at the end for all that is left. Beside such `*` stays within
+    /// its segment, but at the end.
     #[schemars(example = "/api/*")]
     pub path: OneOrMany<PathPattern>,
     /// One or more methods.
