@@ -16,6 +16,7 @@ mod caching;
 mod collapsing;
 mod compression;
 mod disk;
+mod doors;
 mod edge;
 mod faults;
 mod forwarding;

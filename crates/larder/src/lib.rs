@@ -12,6 +12,8 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod disk_tier;
+mod doors;
+mod failures;
 mod free_memory;
 pub mod log;
 mod open_files;

@@ -278,21 +278,24 @@ pub const COMMA_TAGS: [Name; 3] = [Name::CacheTag, Name::NetlifyCacheTag, Name::
 /// The fields that bear tags parted by spaces: Fastly's name and Varnish's.
 pub const SPACE_TAGS: [Name; 2] = [Name::SurrogateKey, Name::Xkey];
 
-/// Tags of the response, by whichever names, and those of the rule. What has more than are kept is
-/// not stored: a purge would miss it.
-fn tags(offer: &Offer<'_>) -> Result<Box<[Box<str>]>, WhySkip> {
-    let commas = COMMA_TAGS.into_iter().flat_map(|name| offer.fields.members(name));
+/// The tags that fields name, by whichever names.
+pub fn tags_of(fields: &Fields) -> Vec<String> {
+    let commas = COMMA_TAGS.into_iter().flat_map(|name| fields.members(name));
     let commas = commas.map(<[u8]>::to_vec);
     let spaces = SPACE_TAGS.into_iter().flat_map(|name| {
-        offer.fields.all(name).flat_map(|value| value.split(|b| *b == b' ')).map(<[u8]>::to_vec)
+        fields.all(name).flat_map(|value| value.split(|b| *b == b' ')).map(<[u8]>::to_vec)
     });
-    let mut tags: Vec<Box<str>> = commas
-        .chain(spaces)
-        .filter_map(|tag| String::from_utf8(tag).ok())
-        .filter(|tag| !tag.is_empty())
-        .chain(offer.rule.tags_at(offer.request.path()))
-        .map(String::into_boxed_str)
-        .collect();
+    let tags = commas.chain(spaces).filter_map(|tag| String::from_utf8(tag).ok());
+    tags.filter(|tag| !tag.is_empty()).collect()
+}
+
+/// Tags of the response, and those of the rule. What has more than are kept is not stored: a purge
+/// would miss it.
+fn tags(offer: &Offer<'_>) -> Result<Box<[Box<str>]>, WhySkip> {
+    let of_rule = offer.rule.tags_at(offer.request.path());
+    let tags = tags_of(offer.fields).into_iter().chain(of_rule);
+    let mut tags: Vec<Box<str>> =
+        tags.filter(|tag| !tag.is_empty()).map(String::into_boxed_str).collect();
     tags.sort_unstable();
     tags.dedup();
     let too_many = tags.len() > MAX_TAGS

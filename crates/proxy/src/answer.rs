@@ -8,6 +8,7 @@ use crate::fill::{Errand, Flowing, Reader};
 use crate::metrics::Verdict;
 use crate::slices::Slices;
 use crate::upstream::{Response, ResponseBody, Tunnel};
+use bytes::Bytes;
 use policy::coding;
 use policy::fields::Fields;
 use policy::media_type::is_event_stream;
@@ -86,12 +87,14 @@ pub enum Content {
         /// The origin's end.
         tunnel: Tunnel,
     },
-    /// An answer of our own, without a body.
+    /// An answer of our own.
     Made {
         /// Its status.
         status: u16,
         /// Its fields.
         fields: Fields,
+        /// Its body.
+        body: Bytes,
     },
     /// An answer of our own that says what failed.
     Own(Error),

@@ -2,7 +2,9 @@
 
 use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
+use crate::doors::DOOR;
 use crate::metrics::Verdict;
+use bytes::Bytes;
 use policy::cors::{self, Cors};
 use policy::fields::Fields;
 use policy::name::Name;
@@ -10,7 +12,7 @@ use policy::request::{Method, Request, Scheme};
 use policy::rule::{Rule, Site};
 
 /// The words for it in `Cache-Status`, logs and metrics.
-pub const TOKENS: [&str; 3] = [HTTPS, PREFLIGHT, MAX_FORWARDS];
+pub const TOKENS: [&str; 4] = [HTTPS, PREFLIGHT, MAX_FORWARDS, DOOR];
 const HTTPS: &str = "redirect-to-https";
 const PREFLIGHT: &str = "preflight";
 const MAX_FORWARDS: &str = "max-forwards";
@@ -76,7 +78,7 @@ fn made(status: u16, fields: Fields, detail: &'static str) -> Answer {
     Answer {
         verdict: Verdict::Edge,
         cache,
-        content: Content::Made { status, fields },
+        content: Content::Made { status, fields, body: Bytes::new() },
         beside: None,
     }
 }

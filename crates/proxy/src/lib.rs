@@ -15,6 +15,7 @@ pub mod clock;
 mod compress;
 pub mod core;
 mod diagnosis;
+pub mod doors;
 mod edge;
 mod error;
 mod fetch;

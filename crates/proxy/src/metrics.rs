@@ -208,6 +208,8 @@ pub struct CoreCounters {
     reasons: Box<[Counter]>,
     /// Background refreshes left out since the queue was full.
     pub refreshes_dropped: Counter,
+    /// Requests that a door of ours turned away: a wrong secret, a wrong address.
+    pub turned_away: Counter,
     /// `Cache-Group-Invalidation`s that the purge log refused.
     pub groups_refused: Counter,
     /// Bodies compressed, by coding.
@@ -234,6 +236,7 @@ impl CoreCounters {
             skipped: WhySkip::ALL.iter().map(|_| Counter::default()).collect(),
             reasons: reasons().map(|_| Counter::default()).collect(),
             refreshes_dropped: Counter::default(),
+            turned_away: Counter::default(),
             groups_refused: Counter::default(),
             coded: Default::default(),
             uncoded: Counter::default(),

@@ -8,6 +8,7 @@ use crate::background;
 use crate::cache_status::CacheStatus;
 use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
+use crate::doors::{door_for, knock};
 use crate::edge;
 use crate::error::Error;
 use crate::fetch::{KEPT_ASSET, fetch, fetch_alone};
@@ -67,6 +68,9 @@ pub async fn serve(
     let policy = &site.settings.site;
     if let Some(answer) = edge::answer(policy, request) {
         return answer;
+    }
+    if let Some(door) = door_for(site, request) {
+        return Box::pin(knock(core, site, caller, request, body, door)).await;
     }
     let rule = policy.rule_for(request);
     let answer = match route(policy, rule, request, key) {

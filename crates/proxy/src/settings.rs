@@ -2,6 +2,7 @@
 //!
 //! Every queue, buffer, pool, body and wait has a limit here, with a name of its own.
 
+use crate::doors::Door;
 use policy::glob::Glob;
 use policy::rule::Site;
 use policy::time::Seconds;
@@ -56,6 +57,8 @@ pub struct SiteSettings {
     pub origin_tls: Option<OriginTls>,
     /// How they are asked whether they are well, if they are.
     pub health_check: Option<HealthCheck>,
+    /// What is answered here, whatever the origin has there.
+    pub doors: Vec<Arc<dyn Door>>,
     /// The `Host` that the origin is sent.
     pub origin_host: OriginHost,
 }

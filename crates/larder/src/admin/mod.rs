@@ -6,7 +6,6 @@
 
 mod access;
 mod doors;
-mod failures;
 mod guard;
 mod listed;
 mod object;
@@ -27,9 +26,9 @@ pub use access::Access;
 pub use query::encode;
 pub use refusal::Refusals;
 
+use crate::failures::Failures;
 use crate::telemetry::Telemetry;
 use anyhow::Context;
-use failures::Failures;
 use listed::Fingerprints;
 use proxy::core::Shared;
 use proxy::tls::ServerConfig;

@@ -3,6 +3,7 @@
 
 mod admin;
 pub mod data_folder;
+mod doors;
 mod edits;
 mod origin_tls;
 mod rule;

@@ -69,7 +69,7 @@ impl fmt::Debug for Secret {
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("sec") {
+    while let Some(at) = next_name(rest) {
         let (before, found) = rest.split_at(at);
         masked.push_str(before);
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'');
@@ -84,6 +84,13 @@ pub fn mask(text: &str) -> String {
         rest = behind;
     }
     masked + rest
+}
+
+/// Where the next key begins that may hold a secret: `secret` however it is spelled, or `token`.
+fn next_name(text: &str) -> Option<usize> {
+    let is_token = |at: &usize| !text[at + "token".len()..].starts_with('s');
+    let token = text.match_indices("token").map(|(at, _)| at).find(is_token);
+    text.find("sec").into_iter().chain(token).min()
 }
 
 fn length_of_value(text: &str) -> usize {
@@ -161,6 +168,8 @@ mod tests {
             ("\"secret\" = 12345678 # c", "\"secret\" = ******** # c"),
             ("secrt = \"abc", "secrt = \"***"),
             ("secret = \"\"\"a\nb\"\"\"\nc", "secret = \"\"\"*\n*\"\"\"\nc"),
+            ("token = \"abc\"", "token = \"***\""),
+            ("tokens = [{ name = \"abc\" }]", "tokens = [{ name = \"abc\" }]"),
             ("# seconds, a section", "# seconds, a section"),
             ("secret", "secret"),
             ("secret =", "secret ="),

@@ -40,6 +40,8 @@ words! {
     HostPattern, "HostPattern", "a host in quotes, such as \"example.com\"", read_host;
     /// A pattern of paths.
     PathPattern, "PathPattern", "a path pattern in quotes, such as \"/api/*\"", read_path;
+    /// A path that is answered here.
+    OwnPath, "OwnPath", "a path in quotes, such as \"/api/revalidate\"", read_own_path;
     /// A pattern of names of cookies or of parameters of a query.
     NamePattern, "NamePattern", "a name or pattern in quotes, such as \"utm_*\"", read_name;
     /// The name of a cookie.
@@ -142,6 +144,15 @@ fn read_path(text: &str) -> Result<String, Fault> {
         Fault::new(wrong.to_string(), mend)
     })?;
     Ok(text.to_owned())
+}
+
+fn read_own_path(text: &str) -> Result<String, Fault> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"?#*%;\\\"".contains(&b));
+    if !text.starts_with('/') || text.len() < 2 || !is_plain || text.contains("//") {
+        let mend = "write it as in \"/api/revalidate\", without a query";
+        return Err(Fault::new("this is no path of its own", mend));
+    }
+    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
 }
 
 fn read_name(text: &str) -> Result<String, Fault> {

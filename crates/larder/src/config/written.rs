@@ -13,7 +13,7 @@ mod site;
 pub use admin::{Admin, Scope, Token};
 pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
-pub use site::{HealthCheck, Hsts, Preset, Site};
+pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Revalidate, Site};
 
 use super::address::{Listener, Peers};
 use super::reading::TableOrMany;

@@ -35,7 +35,7 @@ const OF_SITES: [(&str, &str, OfSite); 9] = [
     ("larder_unchanged", "Of these, those answered with 304", |site| &site.unchanged),
 ];
 
-const OF_CORES: [(&str, &str, OfCore); 7] = [
+const OF_CORES: [(&str, &str, OfCore); 8] = [
     ("larder_connections_accepted", "Connections taken", |core| &core.connections),
     ("larder_handshakes_failed", "Connections that never began to speak HTTP", |core| {
         &core.handshakes_failed
@@ -47,6 +47,11 @@ const OF_CORES: [(&str, &str, OfCore); 7] = [
     ("larder_refreshes_dropped", "Background refreshes left out: queue full", |core| {
         &core.refreshes_dropped
     }),
+    (
+        "larder_doors_turned_away",
+        "Calls to revalidate or PURGE with a wrong secret or from a wrong address",
+        |core| &core.turned_away,
+    ),
     (
         "larder_group_invalidations_refused",
         "Cache-Group-Invalidation fields that the purge log could not keep",

@@ -21,6 +21,7 @@ const TAG: u8 = 5;
 const TAG_ANYWHERE: u8 = 6;
 const PATTERN: u8 = 7;
 const GROUP: u8 = 8;
+const SITE_PATH: u8 = 9;
 
 const MARK_HARD: u8 = 0;
 const MARK_SOFT: u8 = 1;
@@ -128,6 +129,11 @@ fn push_scope(out: &mut Vec<u8>, scope: &Scope) {
             out.push(PATH);
             push_bytes(out, target.as_bytes());
         }
+        Scope::SitePath(site, path) => {
+            out.push(SITE_PATH);
+            push_number(out, site.0);
+            push_bytes(out, path.as_bytes());
+        }
         Scope::Prefix(prefix) => {
             out.push(PREFIX);
             push_bytes(out, prefix.get().host().unwrap_or_default().as_bytes());
@@ -160,6 +166,7 @@ fn scope(rest: &mut Reader<'_>) -> Result<Scope, Malformed> {
         SITE => Scope::Site(SiteId(rest.number()?)),
         URL => Scope::Url(Url { host: Some(rest.text()?), target: rest.text()? }),
         PATH => Scope::Url(Url { host: None, target: rest.text()? }),
+        SITE_PATH => Scope::SitePath(SiteId(rest.number()?), rest.text()?),
         PREFIX => Scope::Prefix(prefix(rest)?),
         TAG => Scope::Tag(Some(SiteId(rest.number()?)), rest.text()?),
         TAG_ANYWHERE => Scope::Tag(None, rest.text()?),
@@ -235,6 +242,8 @@ mod tests {
                 .prop_map(move |text| Scope::Prefix(prefix(&text).expect("a short prefix"))),
             (prop::option::of(any::<u64>()), ".{0,9}")
                 .prop_map(|(site, tag)| Scope::Tag(site.map(SiteId), tag.into())),
+            (any::<u64>(), ".{0,9}")
+                .prop_map(|(site, path)| Scope::SitePath(SiteId(site), path.into())),
             (".{0,9}", ".{0,9}").prop_map(|(origin, group)| {
                 Scope::Group { origin: origin.into(), group: group.into() }
             }),

@@ -24,6 +24,7 @@ const PREFIX: u64 = 4;
 const TAG: u64 = 5;
 const TAG_ANYWHERE: u64 = 6;
 const GROUP: u64 = 8;
+const SITE_PATH: u64 = 9;
 /// Stands for a slash at the end of a prefix, where a segment would.
 const SLASH: u64 = 7;
 
@@ -57,6 +58,11 @@ impl Identity {
             Some(site) => Identity(joined(joined(TAG, site.0), tag.0)),
             None => Identity(joined(TAG_ANYWHERE, tag.0)),
         }
+    }
+
+    /// A path on every host of a site, with any query.
+    pub(crate) fn of_site_path(site: SiteId, path: Part) -> Identity {
+        Identity(joined(joined(SITE_PATH, site.0), path.0))
     }
 
     /// A group of one origin.

@@ -17,6 +17,8 @@ pub enum Scope {
     Site(SiteId),
     /// One URL, of one host or of every host.
     Url(Url),
+    /// One path, with any query, on every host of a site.
+    SitePath(SiteId, Box<str>),
     /// A path and all below it, of one host or of every host.
     Prefix(PathPrefix),
     /// What bears a tag, on one site or on every site.
@@ -92,6 +94,9 @@ impl Scope {
                 let host = host.as_ref().map(|host| Part::of(host.as_bytes()));
                 Some(Identity::of_url(host, Part::of(target.as_bytes())))
             }
+            Scope::SitePath(site, path) => {
+                Some(Identity::of_site_path(*site, Part::of(path.as_bytes())))
+            }
             Scope::Prefix(prefix) => Some(prefix.identity()),
             Scope::Tag(site, tag) => Some(Identity::of_tag(*site, Part::of(tag.as_bytes()))),
             Scope::Group { origin, group } => {
@@ -114,7 +119,7 @@ impl Scope {
             Scope::Url(url) => Some(host(url.host.as_deref())),
             Scope::Prefix(prefix) if prefix.0.target().is_empty() => Some(Identity::EVERYTHING),
             Scope::Prefix(prefix) => Some(host(prefix.0.host())),
-            Scope::Tag(Some(site), _) => Some(Identity::of_site(*site)),
+            Scope::Tag(Some(site), _) | Scope::SitePath(site, _) => Some(Identity::of_site(*site)),
             Scope::Tag(None, _) => Some(Identity::EVERYTHING),
             Scope::Group { origin, .. } => {
                 let authority = origin.split_once("://").map_or(&**origin, |(_, rest)| rest);
@@ -149,6 +154,7 @@ impl fmt::Display for Scope {
             Scope::Url(Url { host, target }) => {
                 write!(f, "url {}{target}", host.as_deref().unwrap_or_default())
             }
+            Scope::SitePath(site, path) => write!(f, "path {path} of site {:016x}", site.0),
             Scope::Prefix(PathPrefix(prefix)) => {
                 write!(f, "prefix {}{}", prefix.host().unwrap_or_default(), prefix.target())
             }
@@ -194,6 +200,8 @@ mod tests {
             tag(Some(1), "a"),
             tag(Some(2), "a"),
             tag(Some(1), "b"),
+            Scope::SitePath(SiteId(1), "/a".into()),
+            Scope::SitePath(SiteId(2), "/a".into()),
             group("http://a.b", "a"),
             group("https://a.b", "a"),
             group("http://a.b", "b"),
@@ -217,12 +225,13 @@ mod tests {
             (Scope::Tag(Some(SiteId(1)), "t".into()), PINNED[4]),
             (Scope::Tag(None, "t".into()), PINNED[5]),
             (group("https://a.b", "g"), PINNED[6]),
+            (Scope::SitePath(SiteId(1), "/a".into()), PINNED[7]),
         ] {
             assert_eq!(scope.identity(), Some(Identity(identity)), "{scope}");
         }
     }
 
-    const PINNED: [u64; 7] = [
+    const PINNED: [u64; 8] = [
         0x8567_1091_eda7_5eb5,
         0x63e9_e842_b617_e5bb,
         0xae11_4e68_feed_42ec,
@@ -230,6 +239,7 @@ mod tests {
         0x1799_16b6_4653_65f6,
         0x9a36_b137_31fe_37ae,
         0x30fa_d15c_f1f4_243a,
+        0xf871_25c0_51aa_1c6e,
     ];
 
     #[test]

@@ -31,11 +31,11 @@ impl<'a> Subject<'a> {
         // Two for each segment of a common path, with a host and without, and the rest.
         let mut identities = Vec::with_capacity(24 + 2 * tags.len());
         identities.extend([Identity::EVERYTHING, Identity::of_site(site)]);
-        push_url(&mut identities, url);
+        push_url(&mut identities, site, url);
         tags.iter().for_each(|tag| push_tag(&mut identities, site, tag));
         for source in sources {
             match source {
-                Source::Url(url) => push_url(&mut identities, url),
+                Source::Url(url) => push_url(&mut identities, site, url),
                 Source::Tag(site, tag) => push_tag(&mut identities, *site, tag),
                 Source::Site(site) => identities.push(Identity::of_site(*site)),
             }
@@ -90,8 +90,9 @@ fn push_tag(identities: &mut Vec<Identity>, site: SiteId, tag: &str) {
     identities.extend([Identity::of_tag(Some(site), tag), Identity::of_tag(None, tag)]);
 }
 
-fn push_url(identities: &mut Vec<Identity>, url: &[u8]) {
+fn push_url(identities: &mut Vec<Identity>, site: SiteId, url: &[u8]) {
     let (host, target) = host_and_target(url);
+    identities.push(Identity::of_site_path(site, Part::of(path_of(target))));
     let (host, whole) = (Some(Part::of(host)), Part::of(target));
     identities.extend([Identity::of_url(host, whole), Identity::of_url(None, whole)]);
     let mut here = [Identity::of_prefix(host), Identity::of_prefix(None)];

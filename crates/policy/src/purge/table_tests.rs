@@ -45,6 +45,9 @@ fn universe() -> Vec<Scope> {
     for site in [None, Some(SiteId(1)), Some(SiteId(2))] {
         scopes.extend(TAGS.map(|tag| Scope::Tag(site, tag.into())));
     }
+    for site in 1..3 {
+        scopes.extend(["/q", "/q/1"].map(|path| Scope::SitePath(SiteId(site), path.into())));
+    }
     let patterns = ["*", "/q*", "a.b/*1", "*/q/?", "?.d/*", "c.d/q", "/r/*/1"];
     scopes.extend(patterns.map(|text| Scope::Pattern(Pattern::new(text).expect("a short one"))));
     scopes
@@ -66,6 +69,7 @@ fn covers_url(scope: &Scope, host: &str, target: &str) -> bool {
         Scope::Pattern(pattern) => {
             fits(pattern.as_str().as_bytes(), format!("{host}{path}").as_bytes())
         }
+        Scope::SitePath(_, wanted) => **wanted == *path,
         Scope::Everything | Scope::Site(_) | Scope::Tag(..) | Scope::Group { .. } => false,
     }
 }
@@ -89,9 +93,10 @@ fn covers(scope: &Scope, stored: &Stored) -> bool {
         Scope::Tag(site, tag) => {
             site.is_none_or(|site| site.0 == stored.site) && stored.tags.contains(&&**tag)
         }
+        Scope::SitePath(site, _) if site.0 != stored.site => false,
         // Subjects are made of texts here; see the tests of `subject`.
         Scope::Group { .. } => false,
-        Scope::Url(_) | Scope::Prefix(_) | Scope::Pattern(_) => {
+        Scope::Url(_) | Scope::SitePath(..) | Scope::Prefix(_) | Scope::Pattern(_) => {
             urls.into_iter().flatten().any(|(host, target)| covers_url(scope, host, target))
         }
     }

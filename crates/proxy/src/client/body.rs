@@ -134,7 +134,11 @@ impl<S: Sink> Out<'_, S> {
                 self.passing(body).await?
             }
             // What comes is no body.
-            Content::Switched { .. } | Content::Made { .. } => Some(Fields::new()),
+            Content::Switched { .. } => Some(Fields::new()),
+            Content::Made { body, .. } => {
+                self.piece(&body).await?;
+                Some(Fields::new())
+            }
             Content::Own(error) => {
                 self.piece(&error.page().into()).await?;
                 Some(Fields::new())

@@ -61,14 +61,15 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
             write_field(out, "upgrade", protocol.as_bytes());
             Follows::Nothing
         }
-        Content::Made { status, fields } => {
+        Content::Made { status, fields, body } => {
             out.extend_from_slice(&status_line(*status));
             write_field(out, "date", now.to_http().as_bytes());
             write_fields(out, fields, |_| true);
+            let length = body.len() as u64;
             if !is_bodiless(*status) {
-                write_length(out, 0);
+                write_length(out, length);
             }
-            Follows::Nothing
+            if body.is_empty() { Follows::Nothing } else { Follows::Bytes(length) }
         }
         Content::Own(error) => begin_own(out, error, now),
     };

@@ -320,7 +320,8 @@ mod tests {
     fn settings(origin_host: OriginHost) -> SiteSettings {
         let site = Site { name: "default".into(), ..Site::default() };
         let (origin_tls, health_check) = (None, None);
-        SiteSettings { site, origins: vec![origin()], origin_tls, health_check, origin_host }
+        let (origins, doors) = (vec![origin()], Vec::new());
+        SiteSettings { site, origins, origin_tls, health_check, doors, origin_host }
     }
 
     fn origin() -> OriginAddress {

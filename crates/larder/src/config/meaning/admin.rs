@@ -98,7 +98,8 @@ fn tokens(written: &[written::Token], place: &Place, notes: &mut Notes<'_, '_>) 
     known
 }
 
-fn warn_of_short(secret: &Secret, place: &Place, notes: &mut Notes<'_, '_>) {
+/// Warns of a secret that could be guessed.
+pub fn warn_of_short(secret: &Secret, place: &Place, notes: &mut Notes<'_, '_>) {
     if secret.reveal().len() < SAFE_SECRET_BYTES {
         let what = format!("a secret of less than {SAFE_SECRET_BYTES} characters may be guessed");
         notes.warn(place, what, "make a longer one, for example by: openssl rand -hex 32");

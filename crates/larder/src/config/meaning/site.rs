@@ -2,7 +2,7 @@
 
 use super::rule::{globs, rule};
 use super::shadow::{covers, glob_covers};
-use super::{Notes, origin_tls};
+use super::{Notes, doors, origin_tls};
 use crate::config::Flags;
 use crate::config::address::Origin;
 use crate::config::place::Place;
@@ -42,11 +42,13 @@ pub fn sites(
         let meant = one(site, written, &place, notes);
         let origin_tls = origin_tls::origin_tls(site, &place, notes);
         let health_check = health_check(&site.health_check, &place, notes);
+        let doors = doors::doors(site, &place, notes);
         origins.map(|origins| SiteSettings {
             site: meant,
             origins,
             origin_tls,
             health_check,
+            doors,
             origin_host: site.origin_host.0.clone(),
         })
     };

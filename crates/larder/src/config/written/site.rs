@@ -1,10 +1,11 @@
 //! `[[site]]`: a site, its hosts and its origin.
 
 use super::Rule;
-use crate::config::address::{HostSent, Origin};
+use crate::config::address::{HostSent, Origin, Peers};
 use crate::config::quantity::{Length, Lifetime};
 use crate::config::reading::OneOrMany;
-use crate::config::words::{HostPattern, NamePattern};
+use crate::config::secret::Secret;
+use crate::config::words::{HostPattern, NamePattern, OwnPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -59,6 +60,11 @@ pub struct Site {
     pub https_port: u16,
     /// `Strict-Transport-Security` of answers over TLS: for how long browsers ask by https only.
     pub hsts: Hsts,
+    /// A path where content systems say which pages changed.
+    pub revalidate: Revalidate,
+    /// The method PURGE, as plugins of content systems send it. Without `token` and `addresses` it
+    /// goes on to the origin like any other.
+    pub purge_method: PurgeMethod,
     /// Rules; the first that matches wins. No rule at all is right for most sites: the origin's
     /// headers decide.
     pub rule: Vec<Rule>,
@@ -104,6 +110,37 @@ pub struct Hsts {
     pub subdomains: bool,
     /// Whether the host may be put on the lists that browsers come with.
     pub preload: bool,
+}
+
+/// `revalidate`: where content systems say which pages changed, by
+/// `POST {"secret": "…", "paths": ["/news"]}` or `"tags"`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Revalidate {
+    /// The path.
+    pub path: OwnPath,
+    /// What callers have to show: at least 8 characters, 24 and more are safe. Not set: the path
+    /// is the origin's.
+    #[schemars(example = "${REVALIDATE_SECRET}")]
+    pub secret: Option<Secret>,
+}
+
+impl Default for Revalidate {
+    fn default() -> Revalidate {
+        Revalidate { path: OwnPath("/api/revalidate".to_owned()), secret: None }
+    }
+}
+
+/// `purge_method`: who may send PURGE. Where both are set, both are needed.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PurgeMethod {
+    /// What has to be shown as `Authorization: Bearer …`.
+    #[schemars(example = "${PURGE_TOKEN}")]
+    pub token: Option<Secret>,
+    /// Addresses or networks whence it has to come.
+    #[schemars(example = ["10.0.0.0/8"])]
+    pub addresses: Vec<Peers>,
 }
 
 /// `health_check`: how origins are asked whether they are well.
@@ -173,6 +210,8 @@ impl Default for Site {
             redirect_to_https: false,
             https_port: 443,
             hsts: Hsts::default(),
+            revalidate: Revalidate::default(),
+            purge_method: PurgeMethod::default(),
             rule: Vec::new(),
         }
     }

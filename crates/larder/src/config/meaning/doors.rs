@@ -1,0 +1,37 @@
+//! What a site's listener answers by itself.
+
+use super::Notes;
+use super::admin::warn_of_short;
+use crate::config::place::Place;
+use crate::config::written;
+use crate::doors::{PurgeMethod, Revalidate};
+use proxy::doors::Door;
+use std::sync::Arc;
+
+/// The doors of a site.
+pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> Vec<Arc<dyn Door>> {
+    let mut doors: Vec<Arc<dyn Door>> = Vec::new();
+    let written::Revalidate { path, secret } = &site.revalidate;
+    if let Some(secret) = secret {
+        warn_of_short(secret, &place.key("revalidate").key("secret"), notes);
+        let (path, secret) = (path.0.as_str().into(), secret.clone());
+        doors.push(Arc::new(Revalidate { path, secret, failures: Default::default() }));
+    }
+    let written::PurgeMethod { token, addresses } = &site.purge_method;
+    let here = place.key("purge_method");
+    if let Some(token) = token {
+        warn_of_short(token, &here.key("token"), notes);
+    }
+    if token.is_none() && addresses.iter().any(|peers| peers.0.prefix == 0) {
+        let mend = "name the networks of your content system, or a token";
+        notes.error(&here.key("addresses"), "everybody could purge", mend);
+    }
+    if token.is_some() || !addresses.is_empty() {
+        doors.push(Arc::new(PurgeMethod {
+            token: token.clone(),
+            addresses: addresses.iter().map(|peers| peers.0).collect(),
+            failures: Default::default(),
+        }));
+    }
+    doors
+}

@@ -1,0 +1,175 @@
+//! Doors on the sites' listeners behind which there is no origin: what is asked there is answered
+//! by the process itself, such as a call to revalidate pages.
+//!
+//! What a door does is not for this crate to say: [`Door`] is the seam. Here a request's body is read
+//! whole, within limits, and the answer is handed back.
+
+use crate::answer::{Answer, Content};
+use crate::cache_status::CacheStatus;
+use crate::core::{Core, SiteOnCore};
+use crate::error::Error;
+use crate::metrics::Verdict;
+use crate::serve::Caller;
+use crate::settings::Network;
+use crate::upstream::RequestBody;
+use bytes::Bytes;
+use http_body::Body;
+use policy::fields::Fields;
+use policy::name::Name;
+use policy::request::Request;
+use policy::rule::Site;
+use policy::time::Timestamp;
+use std::fmt::Debug;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use store::Store;
+
+/// The detail of what a door answered.
+pub const DOOR: &str = "own-door";
+
+/// A door of one site.
+pub trait Door: Debug + Send + Sync {
+    /// Whether a request is for it. Asked of each request of the site, so it takes no time.
+    fn is_for(&self, request: &Request) -> bool;
+
+    /// The longest body that it takes, in bytes.
+    fn max_body_bytes(&self) -> usize;
+
+    /// Answers a request.
+    fn answer<'a>(&'a self, knock: Knock<'a>) -> Pin<Box<dyn Future<Output = Said> + 'a>>;
+}
+
+/// A request at a door.
+#[derive(Debug)]
+pub struct Knock<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The request.
+    pub request: &'a Request,
+    /// Its body, whole.
+    pub body: Bytes,
+    /// Who asks; nothing if that cannot be told, since a trusted proxy says it in no clear way.
+    pub client: Option<IpAddr>,
+    /// What is stored.
+    pub store: &'a Store,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What a door answers, in JSON.
+#[derive(Debug)]
+pub struct Said {
+    /// The status.
+    pub status: u16,
+    /// Fields beside those that every answer has.
+    pub fields: Fields,
+    /// The body.
+    pub body: String,
+}
+
+/// The door of a site that a request is for.
+pub fn door_for<'s>(site: &'s SiteOnCore, request: &Request) -> Option<&'s Arc<dyn Door>> {
+    site.settings.doors.iter().find(|door| door.is_for(request))
+}
+
+/// Answers a request at a door.
+pub async fn knock(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    caller: &Caller,
+    request: &Request,
+    body: RequestBody,
+    door: &Arc<dyn Door>,
+) -> Answer {
+    let body = match read(body, door.max_body_bytes()).await {
+        Ok(body) => body,
+        Err(error) => return Answer::own(error),
+    };
+    let shared = &core.shared;
+    let client = client(caller, request, &shared.settings.trusted_proxies);
+    let now = shared.clock.now();
+    let site = &site.settings.site;
+    let knock = Knock { site, request, body, client, store: &shared.store, now };
+    let Said { status, mut fields, body } = door.answer(knock).await;
+    if matches!(status, 401 | 403) {
+        core.counters.turned_away.one();
+    }
+    fields.push(b"content-type", b"application/json");
+    fields.push(b"cache-control", b"no-store");
+    let cache = CacheStatus { detail: Some(DOOR), ..CacheStatus::default() };
+    let content = Content::Made { status, fields, body: body.into() };
+    Answer { verdict: Verdict::Edge, cache, content, beside: None }
+}
+
+/// Reads a body whole. The client's own time limits hold for each of its pieces.
+async fn read(body: RequestBody, most: usize) -> Result<Bytes, Error> {
+    let mut body = body;
+    let mut whole = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|_| Error::ClientLeft)?;
+        let Ok(piece) = frame.into_data() else { break };
+        if whole.len() + piece.len() > most {
+            return Err(Error::BodyTooLarge);
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+/// Who asks: the peer, or the last that a trusted proxy took a request from who is none itself.
+fn client(caller: &Caller, request: &Request, trusted: &[Network]) -> Option<IpAddr> {
+    let peer = caller.client.address.to_canonical();
+    let told: Vec<&[u8]> = request.fields.members(Name::XForwardedFor).collect();
+    if !caller.client.is_trusted || told.is_empty() {
+        return Some(peer);
+    }
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(*address));
+    let mut first = None;
+    for member in told.into_iter().rev() {
+        let address: IpAddr = std::str::from_utf8(member).ok()?.trim().parse().ok()?;
+        first = Some(address.to_canonical());
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hints::Hints;
+    use crate::upstream::request::Client;
+
+    #[test]
+    fn a_client_is_who_the_last_trusted_proxy_took_the_request_from() {
+        let network =
+            |text: &str, prefix| Network { address: text.parse().expect("an address"), prefix };
+        let trusted = [network("10.0.0.0", 8)];
+        for (is_trusted, forwarded, client) in [
+            (false, &[][..], Some("10.0.0.1")),
+            (false, &["192.0.2.1"], Some("10.0.0.1")),
+            (true, &[], Some("10.0.0.1")),
+            (true, &["192.0.2.1"], Some("192.0.2.1")),
+            (true, &["6.6.6.6, 192.0.2.1, 10.0.0.7"], Some("192.0.2.1")),
+            (true, &["6.6.6.6", "192.0.2.1"], Some("192.0.2.1")),
+            (true, &["10.0.0.3, 10.0.0.2"], Some("10.0.0.3")),
+            (true, &["unknown"], None),
+            (true, &["192.0.2.1, _hidden"], None),
+        ] {
+            let address = "10.0.0.1".parse().expect("an address");
+            let caller = Caller {
+                client: Client { address, is_trusted, is_told: true },
+                hints: Arc::new(Hints::default()),
+            };
+            let fields = forwarded.iter().map(|value| ("X-Forwarded-For", *value)).collect();
+            let request = Request { fields, ..Request::default() };
+            let found = super::client(&caller, &request, &trusted);
+            let expected = client.map(|text: &str| text.parse().expect("an address"));
+            assert_eq!(found, expected, "{is_trusted} {forwarded:?}");
+        }
+    }
+}

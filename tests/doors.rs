@@ -1,0 +1,192 @@
+//! What the sites' listeners answer by themselves: calls to revalidate pages, and PURGE.
+
+use crate::support::{Larder, Origin, Received, Reply};
+use serde_json::{Value, json};
+
+const SECRET: &str = "a-secret-of-the-content-system";
+
+fn origin() -> Origin {
+    Origin::answering(|asked| {
+        let reply = Reply::cached("max-age=3600", format!("{} {}", asked.method, asked.number));
+        match asked.field("x-tags") {
+            Some(tags) => reply.with("Cache-Tag", tags),
+            None => reply,
+        }
+    })
+}
+
+fn configured(origin: &Origin) -> Larder {
+    let toml = format!(
+        "[[site]]\norigin = \"{{origin}}\"\n[site.revalidate]\nsecret = \"{SECRET}\"\n\
+         [site.purge_method]\ntoken = \"{SECRET}\"\n"
+    );
+    Larder::configured(&toml, origin)
+}
+
+fn post(larder: &Larder, body: &str) -> Received {
+    let mut client = larder.connect();
+    let head = format!(
+        "POST /api/revalidate HTTP/1.1\r\nHost: site.test\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.send(head);
+    client.read_to("POST")
+}
+
+fn revalidate(larder: &Larder, body: &Value) -> (u16, Value) {
+    let answer = post(larder, &body.to_string());
+    assert_eq!(answer.field("content-type"), Some("application/json"));
+    assert_eq!(answer.field("cache-control"), Some("no-store"));
+    (answer.status, serde_json::from_str(&answer.text()).unwrap())
+}
+
+#[test]
+fn a_content_system_says_which_pages_changed() {
+    let origin = origin();
+    let larder = configured(&origin);
+    let targets = ["/news", "/news?page=2", "/news/1", "/newsletter"];
+    targets.iter().for_each(|target| drop(larder.fill(target)));
+    larder.fill_with("/tagged", &[("X-Tags", "post:1")]);
+    let asked = origin.count();
+    let (status, said) =
+        revalidate(&larder, &json!({ "secret": SECRET, "paths": ["/news"], "tags": ["post:1"] }));
+    assert_eq!(status, 200);
+    assert_eq!(said, json!({ "success": true, "invalidated": 2, "paths": ["/news"] }));
+    assert_eq!(origin.count(), asked, "the origin hears nothing of it");
+    for target in ["/news", "/news?page=2", "/tagged"] {
+        assert!(larder.get(target).cache().contains("fwd=uri-miss"), "{target}");
+    }
+    for target in ["/news/1", "/newsletter"] {
+        assert!(larder.get(target).is_hit(), "{target}");
+    }
+}
+
+#[test]
+fn a_path_is_that_of_its_site_only() {
+    let origin = origin();
+    let toml = format!(
+        "[[site]]\nhosts = [\"a.test\", \"*.a.test\"]\norigin = \"{{origin}}\"\n\
+         revalidate = {{ path = \"/hook\", secret = \"{SECRET}\" }}\n\
+         [[site]]\norigin = \"{{origin}}\"\n"
+    );
+    let larder = Larder::configured(&toml, &origin);
+    let at = |host: &'static str| [("Host", host)];
+    for host in ["a.test", "x.a.test", "b.test"] {
+        larder.fill_with("/p", &at(host));
+    }
+    let mut client = larder.connect();
+    let body = json!({ "secret": SECRET, "paths": ["/p"] }).to_string();
+    let ask = |host: &str| {
+        format!(
+            "POST /hook HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    client.send(ask("b.test"));
+    assert!(client.read_to("POST").text().starts_with("POST"), "another site has no such door");
+    client.send(ask("x.a.test"));
+    assert_eq!(client.read_to("POST").status, 200);
+    assert!(!larder.get_with("/p", &at("a.test")).is_hit());
+    assert!(!larder.get_with("/p", &at("x.a.test")).is_hit());
+    assert!(larder.get_with("/p", &at("b.test")).is_hit());
+}
+
+#[test]
+fn a_call_that_is_wrong_purges_nothing_and_says_why() {
+    let origin = origin();
+    let larder = configured(&origin);
+    larder.fill("/news");
+    for (body, status, part) in [
+        (json!({ "secret": "wrong", "paths": ["/news"] }), 401, "secret"),
+        (json!({ "paths": ["/news"] }), 401, "secret"),
+        (json!({ "secret": 1, "paths": ["/news"] }), 401, "secret"),
+        (json!({ "secret": SECRET }), 400, "name paths or tags"),
+        (json!({ "secret": SECRET, "paths": [], "tags": [] }), 400, "name paths or tags"),
+        (json!({ "secret": SECRET, "paths": ["/news", "news"] }), 400, "begins with /"),
+        (json!({ "secret": SECRET, "pathes": ["/news"] }), 400, "unknown field"),
+        (json!([SECRET]), 401, "secret"),
+    ] {
+        let (found, said) = revalidate(&larder, &body);
+        assert_eq!(found, status, "{body}");
+        assert_eq!(said["success"], false);
+        assert!(said["error"].as_str().unwrap().contains(part), "{said}");
+        assert!(!said.to_string().contains(SECRET), "{said}");
+    }
+    assert_eq!(post(&larder, "{\"secret\"").status, 400);
+    assert_eq!(post(&larder, &"x".repeat((1 << 20) + 1)).status, 413);
+    let read = larder.get("/api/revalidate");
+    assert_eq!((read.status, read.field("allow")), (405, Some("POST")));
+    assert!(larder.get("/news").is_hit());
+    assert_eq!(larder.metrics().sum("larder_doors_turned_away_total", &[]), 4);
+}
+
+#[test]
+fn without_a_secret_the_path_is_the_origins() {
+    let origin = origin();
+    let larder = Larder::before(&origin);
+    assert_eq!(post(&larder, "{}").text(), "POST 0");
+    assert_eq!(larder.ask("PURGE", "/x", &[]).text(), "PURGE 1");
+}
+
+#[test]
+fn purge_takes_away_a_url_or_what_bears_a_tag() {
+    let origin = origin();
+    let larder = configured(&origin);
+    let bearer = format!("Bearer {SECRET}");
+    let token = ("Authorization", bearer.as_str());
+    for target in ["/a", "/a?x", "/b"] {
+        larder.fill_with(target, &[("X-Tags", "t1, t2")]);
+    }
+    for wrong in [&[][..], &[("Authorization", "Bearer no")], &[("Authorization", SECRET)]] {
+        let refused = larder.ask("PURGE", "/a", wrong);
+        assert_eq!(refused.status, 401);
+        assert!(refused.field("www-authenticate").is_some());
+    }
+    assert!(larder.get("/a").is_hit());
+    let purged = larder.ask("PURGE", "/a", &[token]);
+    assert_eq!(purged.status, 200);
+    let said: Value = serde_json::from_str(&purged.text()).unwrap();
+    assert_eq!((&said["success"], &said["invalidated"]), (&json!(true), &json!(1)));
+    assert!(!larder.get("/a").is_hit());
+    assert!(larder.get("/a?x").is_hit() && larder.get("/b").is_hit());
+    let by_tag = larder.ask("PURGE", "/anything", &[token, ("Surrogate-Key", "t2 t9")]);
+    assert_eq!(by_tag.status, 200);
+    assert!(!larder.get("/a?x").is_hit() && !larder.get("/b").is_hit());
+    assert!(origin.asked().iter().all(|asked| asked.method != "PURGE"));
+}
+
+#[test]
+fn a_soft_purge_leaves_what_may_be_served_stale() {
+    let origin = Origin::answering(|asked| {
+        Reply::cached("max-age=60, stale-while-revalidate=600", asked.number.to_string())
+    });
+    let larder = configured(&origin);
+    let bearer = format!("Bearer {SECRET}");
+    larder.fill("/a");
+    larder.ask("PURGE", "/a", &[("Authorization", &bearer), ("Fastly-Soft-Purge", "1")]);
+    let stale = larder.get("/a");
+    assert_eq!(stale.text(), "0");
+    assert!(stale.cache().ends_with("detail=stale-while-revalidate"), "{}", stale.cache());
+}
+
+#[test]
+fn purge_comes_from_addresses_that_are_named() {
+    let origin = origin();
+    let toml = |addresses: &str| {
+        format!(
+            "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[[site]]\norigin = \"{{origin}}\"\n\
+             purge_method = {{ addresses = [{addresses}] }}\n"
+        )
+    };
+    let larder = Larder::configured(&toml("\"192.0.2.0/24\""), &origin);
+    for (forwarded, status) in
+        [(None, 403), (Some("192.0.2.7"), 200), (Some("192.0.2.7, 6.6.6.6"), 403), (Some("x"), 403)]
+    {
+        let fields: Vec<_> =
+            forwarded.map(|value| ("X-Forwarded-For", value)).into_iter().collect();
+        assert_eq!(larder.ask("PURGE", "/a", &fields).status, status, "{forwarded:?}");
+    }
+    let local = Larder::configured(&toml("\"127.0.0.1\""), &origin);
+    assert_eq!(local.ask("PURGE", "/a", &[]).status, 200);
+}
