@@ -712,3 +712,35 @@ fn who_asks_for_a_slow_head_and_leaves_gives_his_turn_back() {
     larder.settle();
     gate.open();
 }
+
+#[test]
+fn who_still_reads_an_older_version_brings_nothing_of_it_back() {
+    let total = 48 << 20;
+    let (origin, version) = origin(total);
+    let mut larder = Larder::configured(
+        "storage.disk.size = \"512MiB\"\n[[site]]\norigin = \"{origin}\"",
+        &origin,
+    );
+    let mut slow = larder.connect();
+    slow.send(crate::support::request("GET", "/video", &[("Range", "bytes=0-")]));
+    let head = slow.read_head();
+    assert_eq!((head.status, head.field("etag")), (206, Some("\"1\"")));
+
+    version.store(2, Ordering::Relaxed);
+    larder.turn_clock(3601);
+    let part = range_of(&larder, "bytes=0-9");
+    assert_eq!(part.field("etag"), Some("\"2\""));
+
+    // An origin of several machines, of which one still has the older.
+    version.store(1, Ordering::Relaxed);
+    let rest = slow.read_bytes(total);
+    assert!(rest == body(1, total));
+    version.store(2, Ordering::Relaxed);
+    for _ in 0..2 {
+        let part = range_of(&larder, "bytes=20-29");
+        let tag: u64 = part.field("etag").unwrap().trim_matches('"').parse().unwrap();
+        assert!(part.body == body(tag, total)[20..30], "bytes of another version than {tag}");
+        larder.settle();
+        larder.kill_and_restart();
+    }
+}

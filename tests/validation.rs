@@ -1,6 +1,6 @@
 //! Validators, conditions, ranges and HEAD: what need not be sent again (RFC 9110 §13, §14).
 
-use crate::support::{Larder, Origin, Reply};
+use crate::support::{Gate, Larder, Origin, Reply, request};
 
 #[test]
 fn an_origin_that_confirms_is_believed_and_its_fields_are_taken_over() {
@@ -187,4 +187,46 @@ fn a_part_of_something_unknown_passes_through_and_is_not_stored() {
     }
     assert_eq!(larder.fill("/").text(), "0123456789");
     assert!(larder.get_with("/", &[("Range", "bytes=0-1")]).is_hit());
+}
+
+#[test]
+fn a_late_304_is_for_the_body_that_it_was_asked_about() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        let version = |tag: &str| {
+            let reply = match asked.field("if-none-match") == Some(tag) {
+                true => Reply::status(304, ""),
+                false => Reply::ok(format!("body of {tag}")),
+            };
+            reply.with("ETag", tag).with("Cache-Control", "max-age=1")
+        };
+        match asked.field("x-who") {
+            Some("breaks") => {
+                opened.pass();
+                Reply::raw("HTTP/1.1 200 X\r\n")
+            }
+            Some("newer") => version("\"2\""),
+            Some("older") => version("\"1\""),
+            _ => version(asked.field("if-none-match").unwrap_or("\"3\"")),
+        }
+    });
+    let mut larder = Larder::before(&origin);
+    larder.fill_with("/", &[("X-Who", "older")]);
+    larder.turn_clock(2);
+    let (mut leads, mut follows) = (larder.connect(), larder.connect());
+    leads.send(request("GET", "/", &[("X-Who", "breaks")]));
+    origin.wait_for(2);
+    follows.send(request("GET", "/", &[("X-Who", "older")]));
+    larder.wait_for_metric("larder_expired_total", &[], 2);
+    larder.get_with("/", &[("X-Who", "newer"), ("Cache-Control", "no-cache")]);
+    larder.wait_for_metric("larder_fills", &[], 1);
+    larder.turn_clock(2);
+    gate.open();
+    leads.read();
+    assert_eq!(follows.read().text(), "body of \"1\"");
+    larder.settle();
+    larder.kill_and_restart();
+    let after = larder.get("/");
+    assert_eq!(after.text(), format!("body of {}", after.field("etag").unwrap()));
 }

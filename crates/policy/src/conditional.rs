@@ -135,6 +135,19 @@ pub fn speaks_of(not_modified: &Fields, stored: &Fields) -> bool {
     }
 }
 
+/// Whether stored fields are those that were updated to `renewed`: what a 304 or a HEAD leaves of the
+/// validators is still there.
+pub fn became(stored: &Fields, renewed: &Fields) -> bool {
+    let same_tag = match (stored.get(Name::Etag), renewed.get(Name::Etag)) {
+        (Some(old), Some(new)) => weakly_equal(old, new),
+        (Some(_), None) => false,
+        (None, Some(new)) => is_weak(new),
+        (None, None) => true,
+    };
+    let modified = stored.get(Name::LastModified);
+    same_tag && (modified.is_none() || modified == renewed.get(Name::LastModified))
+}
+
 /// The stored fields as a 304, or the answer to a HEAD, updates them (RFC 9111 §3.2): each field
 /// it bears replaces the stored ones of that name, but none that describes the stored body, and
 /// `Vary` never shrinks. Nor does a weak tag grow strong: parts may be cut by a strong one.
@@ -285,6 +298,27 @@ mod tests {
             (vec![("ETag", "\"b\"")], vec![("Last-Modified", OLD)], false),
         ] {
             assert_eq!(speaks_of(&fields(&new), &fields(&stored)), speaks, "{new:?} {stored:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_renewed_is_known_by_its_validators() {
+        for (stored, renewed, same) in [
+            (vec![("ETag", "\"a\"")], vec![("ETag", "\"a\"")], true),
+            (vec![("ETag", "\"a\"")], vec![("ETag", "W/\"a\"")], true),
+            (vec![("ETag", "\"a\"")], vec![("ETag", "\"b\"")], false),
+            (vec![("ETag", "\"a\"")], vec![("Last-Modified", OLD)], false),
+            (vec![("Last-Modified", OLD)], vec![("ETag", "\"a\""), ("Last-Modified", OLD)], false),
+            (vec![("Last-Modified", OLD)], vec![("ETag", "W/\"a\""), ("Last-Modified", OLD)], true),
+            (vec![("Last-Modified", OLD)], vec![("Last-Modified", NEW)], false),
+            (vec![("ETag", "\"a\"")], vec![("ETag", "\"a\""), ("Last-Modified", NEW)], true),
+            (vec![], vec![], true),
+        ] {
+            assert_eq!(became(&fields(&stored), &fields(&renewed)), same, "{stored:?} {renewed:?}");
+            if speaks_of(&fields(&renewed), &fields(&stored)) {
+                let updated = updated(&fields(&stored), &fields(&renewed));
+                assert!(became(&fields(&stored), &updated), "{stored:?} {renewed:?}");
+            }
         }
     }
 

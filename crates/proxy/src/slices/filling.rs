@@ -180,6 +180,9 @@ fn combine(
     if is_over {
         return Combined::Outdated;
     }
+    if entry.body.file().is_some_and(|file| !file.is_kept()) {
+        return Combined::NotStored(WhySkip::Disk);
+    }
     let offer = errand.offer(response, departure.born());
     // The bytes are stored, not only the fields: what forbids that counts as for any response.
     let admitted = match response.status {

@@ -286,6 +286,8 @@ impl Slices {
             store.is_invalid(&self.entry) || store.is_gone(self.errand.key.as_ref(), &self.entry);
         let trouble = match is_over {
             true => Trouble::Outdated,
+            // What is not stored any more is not filled.
+            false if !file.is_kept() => Trouble::Alone(None),
             false => match store.fill_gap(file, soon.clone(), range.end) {
                 Ok(gap) => return gap.into_iter().for_each(|gap| self.fetch(gap)),
                 Err(_) => Trouble::Alone(None),

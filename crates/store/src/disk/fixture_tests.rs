@@ -102,7 +102,7 @@ pub(crate) fn meta(value: &str, answered: u64) -> Meta {
     meta.status = 200;
     meta.variant = variant(value);
     meta.life.answered = Timestamp(answered);
-    meta.fields.push(b"etag", format!("\"{answered}\"").as_bytes());
+    meta.fields.push(b"etag", b"\"1\"");
     meta
 }
 

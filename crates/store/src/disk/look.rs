@@ -9,6 +9,7 @@ use super::segments::Segment;
 use super::shared::Shared;
 use super::stats::count;
 use bytes::Bytes;
+use policy::conditional::became;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::meta_code;
@@ -295,8 +296,13 @@ fn apply(op: &Op, key: &Key, seen: &mut Vec<Stored>) {
         }
         Act::Update { key: of, old, meta, must_validate } if of == key => {
             let is_old = |stored: &Stored| stored.meta.variant == *old && stored.seq < op.seq;
-            let body = seen.iter().position(is_old).map(|at| seen.swap_remove(at).body);
-            seen.retain(|stored| stored.meta.variant != meta.variant || stored.seq > op.seq);
+            // Of another that took its place it says nothing.
+            let is_it =
+                |stored: &Stored| is_old(stored) && became(&stored.meta.fields, &meta.fields);
+            let body = seen.iter().position(is_it).map(|at| seen.swap_remove(at).body);
+            let is_new =
+                |stored: &Stored| stored.meta.variant == meta.variant && stored.seq <= op.seq;
+            seen.retain(|stored| !is_old(stored) && !is_new(stored));
             let Some(body) = body else { return };
             let meta = Meta { body_bytes: body.len(), ..meta.clone() };
             seen.push(Stored { meta, body, must_validate: *must_validate, seq: op.seq });

@@ -195,6 +195,11 @@ impl LargeFile {
         }
     }
 
+    /// Whether it is stored, as far as is known: nothing took its place, nor was it given up.
+    pub fn is_kept(&self) -> bool {
+        self.larges.has(self.number)
+    }
+
     /// Whether all of a range is there.
     pub fn has_all(&self, range: Range<u64>) -> bool {
         self.map.as_ref().is_none_or(|map| map.has_all(range))

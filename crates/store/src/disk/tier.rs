@@ -173,7 +173,8 @@ impl Disk {
         SliceWriter::claim(self.shared.clone(), file, range, until)
     }
 
-    /// Gives the response of a key and variant new meta, after a 304. It is validated by that.
+    /// Gives the response of a key and variant new meta, after a 304. It is validated by that. If
+    /// another has taken its place, both are forgotten: which is the newer is not known.
     /// `is_overtaken` is asked as in [`put`](Disk::put). Without room for it the response is
     /// forgotten.
     pub fn update(

@@ -93,6 +93,32 @@ fn an_update_changes_the_meta_and_keeps_the_body() {
 }
 
 #[test]
+fn an_update_is_for_the_response_that_was_confirmed_and_for_no_other() {
+    let root = key("http", "/");
+    let tagged = |value, answered, tag: &str| {
+        let mut meta = meta(value, answered);
+        meta.fields.set(policy::name::Name::Etag, tag.as_bytes());
+        meta
+    };
+    always(
+        |tier| {
+            tier.put(&root, tagged("a", 1, "\"one\""), b"one");
+            tier.put(&root, tagged("a", 2, "\"two\""), b"two");
+            tier.disk.update(&root, &variant("a"), tagged("a", 3, "\"one\""), || false);
+            tier.put(&root, tagged("b", 4, "\"two\""), b"two");
+            tier.disk.update(&root, &variant("b"), tagged("b", 5, "\"two\""), || false);
+            tier.put(&root, tagged("c", 6, "\"two\""), b"two");
+            tier.disk.update(&root, &variant("c"), tagged("d", 7, "\"one\""), || false);
+        },
+        |tier| {
+            assert_eq!(seen(tier, "a"), None);
+            assert_eq!(seen(tier, "b"), is("two", 5, false));
+            assert_eq!((seen(tier, "c"), seen(tier, "d")), (None, None));
+        },
+    );
+}
+
+#[test]
 fn what_is_made_invalid_must_be_validated_until_it_is_confirmed() {
     let (http, https) = (key("http", "/"), key("https", "/"));
     always(

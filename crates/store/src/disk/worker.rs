@@ -16,6 +16,7 @@ use super::room::Room;
 use super::shared::Shared;
 use super::stats::count;
 use super::tier::MAX_SMALL_BODY_BYTES;
+use policy::conditional;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::meta_code;
@@ -181,7 +182,8 @@ impl Worker {
         self.make_room_for(&[&record, &forgets[0], &forgets[1]].map(Record::length))?;
         let mut olds = held(&self.shared, url, key, before);
         let mut others = if moves { held(&self.shared, url, key, after) } else { Vec::new() };
-        let stored = olds.iter().position(|old| old.content_with(&code).is_some());
+        let is_it = |old: &Held| old.became(meta) && old.content_with(&code).is_some();
+        let stored = olds.iter().position(is_it);
         let Some(stored) = stored.map(|at| olds.swap_remove(at)) else {
             // What is there must not be found in the place of what was confirmed.
             for (forget, held) in forgets.iter().zip([olds, others]) {
@@ -406,6 +408,12 @@ impl Drop for Over {
 }
 
 impl Held {
+    /// Whether it is the response that was confirmed as `meta`, not another that took its place.
+    fn became(&self, meta: &Meta) -> bool {
+        let stored = self.loaded.as_ref().and_then(|loaded| meta_code::decode(&loaded.meta).ok());
+        stored.is_some_and(|stored| conditional::became(&stored.fields, &meta.fields))
+    }
+
     /// What a record of this response says under another meta; nothing if it has no body.
     pub fn content_with<'a>(&self, meta: &'a [u8]) -> Option<Content<'a>> {
         let loaded = self.loaded.as_ref()?;
