@@ -744,3 +744,54 @@ fn who_still_reads_an_older_version_brings_nothing_of_it_back() {
         larder.kill_and_restart();
     }
 }
+
+#[test]
+fn trouble_ahead_keeps_nobody_from_what_another_failed_to_bring() {
+    let gate = Gate::shut();
+    let (opened, failed) = (gate.clone(), AtomicU64::new(0));
+    let origin = Origin::answering(move |asked| {
+        let reply = part_of(asked, &body(1, TOTAL), "\"1\"");
+        match asked.field("range") {
+            Some("bytes=65536-1114111") if failed.fetch_add(1, Ordering::Relaxed) == 0 => {
+                opened.pass();
+                Reply::raw("HTTP/1.1 206 X\r\n")
+            }
+            Some(range) if range.starts_with("bytes=1114112-") => {
+                reply.with("Set-Cookie", "visitor=1")
+            }
+            _ => reply,
+        }
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=0-9");
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| range_of(&larder, "bytes=65536-1114111"));
+        origin.wait_for(2);
+        let viewer = scope.spawn(|| range_of(&larder, "bytes=0-2000000"));
+        origin.wait_for(3);
+        larder.wait_for_metric("larder_not_stored_total", &["reason=\"set-cookie\""], 1);
+        gate.open();
+        assert_eq!(other.join().unwrap().status, 502);
+        let part = viewer.join().unwrap();
+        assert!(!part.cut, "{} bytes came", part.body.len());
+        assert_part(&part, 1, 0..=2_000_000);
+    });
+}
+
+#[test]
+fn a_part_that_is_too_short_to_be_kept_is_passed_on() {
+    let origin = Origin::answering(|asked| {
+        let short = match asked.field("range") {
+            Some(range) if range.starts_with("bytes=2883584-") => "bytes=2883584-2883593",
+            _ => return part_of(asked, &body(1, TOTAL), "\"1\""),
+        };
+        let mut asked = asked.clone();
+        asked.fields.iter_mut().filter(|field| field.0 == "range").for_each(|field| {
+            field.1 = short.to_owned();
+        });
+        part_of(&asked, &body(1, TOTAL), "\"1\"")
+    });
+    let larder = Larder::before(&origin);
+    range_of(&larder, "bytes=-10");
+    assert_part(&range_of(&larder, "bytes=2883584-2883593"), 1, 2_883_584..=2_883_593);
+}

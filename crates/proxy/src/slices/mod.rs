@@ -270,9 +270,11 @@ impl Slices {
     /// Begins to fetch the first gap that who reads a range comes to soon, unless others do.
     fn fetch_ahead(&self, range: &Range<u64>) {
         let file = &self.reading.0;
-        let soon = range.start..range.end.min(range.start.saturating_add(AHEAD_BYTES));
-        let has_trouble = self.trouble.borrow().is_some();
-        if has_trouble || file.has_all(soon.clone()) {
+        // What lies behind trouble waits until it comes to that.
+        let trouble_at = self.trouble.borrow().as_ref().map_or(u64::MAX, |(gap, _)| gap.start);
+        let end = range.end.min(trouble_at);
+        let soon = range.start..end.min(range.start.saturating_add(AHEAD_BYTES));
+        if soon.is_empty() || file.has_all(soon.clone()) {
             return;
         }
         if !self.may_fill {
@@ -288,7 +290,7 @@ impl Slices {
             true => Trouble::Outdated,
             // What is not stored any more is not filled.
             false if !file.is_kept() => Trouble::Alone(None),
-            false => match store.fill_gap(file, soon.clone(), range.end) {
+            false => match store.fill_gap(file, soon.clone(), end) {
                 Ok(gap) => return gap.into_iter().for_each(|gap| self.fetch(gap)),
                 Err(_) => Trouble::Alone(None),
             },
@@ -319,7 +321,11 @@ impl Slices {
         tokio::task::spawn_local(async move {
             if let Err(why) = fetch(&errand, &entry, gap).await {
                 // Nobody has looked yet since the gap was released: they run on this core.
-                *trouble.borrow_mut() = Some((range, why));
+                let mut trouble = trouble.borrow_mut();
+                // It comes to the nearer first.
+                if trouble.as_ref().is_none_or(|(gap, _)| range.start <= gap.start) {
+                    *trouble = Some((range, why));
+                }
             }
             drop(running);
         });

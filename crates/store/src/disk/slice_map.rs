@@ -149,10 +149,12 @@ impl SliceMap {
     /// Notes what is there of the slice that has an offset, and tells those who wait.
     pub fn set(&self, offset: u64, kept: Kept) {
         let mut state = self.lock();
+        let before = state.at(offset);
         if let Some(place) = state.kept.get_mut((offset / SLICE as u64) as usize) {
             *place = kept;
         }
-        state.is_whole &= kept.to > 0;
+        // Where the disk lost what was there, less may be there than before.
+        state.is_whole &= kept.from <= before.from && before.to <= kept.to;
         state.wake();
     }
 
@@ -398,6 +400,10 @@ mod tests {
         }
         map.set(2 * S, kept(0, 10));
         assert_eq!(map.missing_from(10), 2 * S + 10);
+        map.set(0, kept(0, S));
+        assert_eq!(map.missing_from(0), 2 * S + 10);
+        map.set(0, kept(0, 10));
+        assert_eq!(map.missing_from(0), 10, "what was there is lost");
     }
 
     #[test]

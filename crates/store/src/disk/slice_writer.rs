@@ -247,8 +247,8 @@ impl LargeFile {
         let touches = before.to > 0 && before.from <= new.end && new.start <= before.to;
         let old = if touches { self.there(begin, before) } else { None };
         if old.is_none() && before.len() > bytes.len() as u64 && !touches {
-            // One stretch is kept of each slice: the longer.
-            return Ok(0);
+            // One stretch is kept of each slice, the longer; who waits for this has to get it himself.
+            return Err(io::Error::other("more of the slice is there elsewhere"));
         }
         let (from, whole) =
             joined(old.as_deref().map(|old| (before.from, old)), (new.start, bytes));
