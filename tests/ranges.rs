@@ -795,3 +795,22 @@ fn a_part_that_is_too_short_to_be_kept_is_passed_on() {
     range_of(&larder, "bytes=-10");
     assert_part(&range_of(&larder, "bytes=2883584-2883593"), 1, 2_883_584..=2_883_593);
 }
+
+#[test]
+fn what_speaks_of_the_bytes_of_one_message_is_in_no_other() {
+    let origin = Origin::answering(|asked| {
+        let digest = asked.field("range").unwrap_or("whole");
+        part_of(asked, &body(1, TOTAL), "\"1\"").with("Content-Digest", digest)
+    });
+    let larder = Larder::before(&origin);
+    for range in ["bytes=0-9", "bytes=70000-70009", "bytes=0-199999"] {
+        assert_eq!(range_of(&larder, range).field("content-digest"), None);
+    }
+    let whole = larder.get("/video");
+    assert_eq!((whole.status, whole.field("content-digest")), (200, None));
+
+    assert_eq!(larder.fill("/whole").field("content-digest"), Some("whole"));
+    let part = larder.get_with("/whole", &[("Range", "bytes=0-9")]);
+    assert!(part.is_hit() && part.field("content-digest").is_none(), "{}", part.cache());
+    assert_eq!(larder.get("/whole").field("content-digest"), Some("whole"));
+}

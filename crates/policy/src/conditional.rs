@@ -10,9 +10,11 @@ use crate::time::Timestamp;
 
 /// Fields of a 304 that never change what is stored: they speak of one connection, or of a body
 /// that the 304 does not have (RFC 9111 §3.2).
-const NOT_UPDATED: [Name; 7] = [
+const NOT_UPDATED: [Name; 9] = [
+    Name::ContentDigest,
     Name::ContentEncoding,
     Name::ContentLength,
+    Name::ContentMd5,
     Name::ContentRange,
     Name::ContentType,
     Name::TransferEncoding,

@@ -20,6 +20,9 @@ pub const SLICE_BYTES: u64 = 64 << 10;
 /// costs no more than that.
 pub const BLOCK_BYTES: u64 = 8 << 20;
 
+/// They speak of the bytes of one message: those of a whole are not those of its parts (RFC 9530 §2).
+pub const OF_ONE_MESSAGE: [Name; 2] = [Name::ContentDigest, Name::ContentMd5];
+
 /// Where a 206 belongs: the offsets of its first and last byte, and the length of the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRange {
@@ -116,6 +119,7 @@ pub fn of_the_whole(fields: &Fields) -> Fields {
     let mut whole = fields.clone();
     whole.remove(Name::ContentRange);
     whole.remove(Name::ContentLength);
+    OF_ONE_MESSAGE.into_iter().for_each(|name| whole.remove(name));
     whole
 }
 

@@ -11,6 +11,7 @@ use crate::http1::status::{is_bodiless, reason};
 use policy::coding;
 use policy::fields::Fields;
 use policy::name::Name;
+use policy::partial::OF_ONE_MESSAGE;
 use policy::reply::{Reply, belongs_in_304};
 use policy::time::Timestamp;
 use std::borrow::Cow;
@@ -42,8 +43,9 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
             Follows::Nothing
         }
         Content::Flowing { head, part: Some(part), .. } => {
-            let follows =
-                begin_passing(out, 206, &head.shown, Some(part.len()), &OnTheWay::default());
+            let mut shown = head.shown.clone();
+            OF_ONE_MESSAGE.into_iter().for_each(|name| shown.remove(name));
+            let follows = begin_passing(out, 206, &shown, Some(part.len()), &OnTheWay::default());
             let of = head.length.unwrap_or_default();
             write_field(out, "content-range", content_range(*part, of).as_bytes());
             follows

@@ -3,6 +3,7 @@
 
 use crate::heads::{status_line, write_field, write_length};
 use policy::name::Name;
+use policy::partial::OF_ONE_MESSAGE;
 use policy::range::ByteRange;
 use store::Entry;
 
@@ -20,7 +21,8 @@ pub fn begin_parts(out: &mut Vec<u8>, entry: &Entry, parts: &[ByteRange]) -> u64
     for line in entry.heads.full.split_inclusive(|b| *b == b'\n').skip(1) {
         let name = line.split(|b| *b == b':').next().unwrap_or_default();
         let replaced = name.eq_ignore_ascii_case(b"content-length")
-            || (several && name.eq_ignore_ascii_case(b"content-type"));
+            || (several && name.eq_ignore_ascii_case(b"content-type"))
+            || OF_ONE_MESSAGE.iter().any(|of| name.eq_ignore_ascii_case(of.as_str().as_bytes()));
         if !replaced {
             out.extend_from_slice(line);
         }
