@@ -73,7 +73,10 @@ impl Miss {
         let mut took_over = false;
         // Each round finds another `Vary`, of which there are not many, or an unsafe request that
         // ended meanwhile.
-        for _round in 0..4 {
+        for round in 0..4 {
+            if round > 0 {
+                self.look_again();
+            }
             let Joined { reader, leads } = match self.join(caller) {
                 Ok(joined) => joined,
                 Err(entry) => return self.hit_after_all(entry),
@@ -95,6 +98,21 @@ impl Miss {
             }
         }
         self.alone(caller).await
+    }
+
+    /// Takes what is stored by now in the place of what was found when the request came: another
+    /// version may have come while a fill was waited for, and the origin is asked about that.
+    fn look_again(&mut self) {
+        let Errand { core, site, request, key, stored, .. } = &mut self.errand;
+        let store = &core.shared.store;
+        let Some(known) = stored else { return };
+        let found = store.lookup(key.as_ref(), &request.fields, site.settings.site.id);
+        if let Lookup::Hit(entry) = found
+            && entry.meta.variant == known.meta.variant
+        {
+            self.invalid = store.is_invalid(&entry);
+            *known = entry;
+        }
     }
 
     /// Joins a fill or leads one. Whoever would lead looks into the store again first: the fill
