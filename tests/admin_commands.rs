@@ -1,7 +1,7 @@
 //! The commands that ask a running Larder.
 
 use crate::support::{Authority, Client, Larder, Origin, Reply, request};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn larder() -> (Origin, Larder) {
     let origin = Origin::answering(|asked| {
@@ -146,4 +146,25 @@ fn purges_are_asked_for_by_command() {
     assert_eq!(code, Some(1));
     assert!(error.contains("urls[0]"), "{error}");
     assert_eq!(larder.metrics().sum("larder_purges_total", &[]), 2);
+}
+
+#[test]
+fn top_shows_frames_where_there_is_no_terminal() {
+    let origin = Origin::answering(|_| Reply::cached("max-age=60", "x"));
+    let larder = Larder::before(&origin);
+    larder.fill("/");
+    larder.get("/");
+    let frames = ["top", "--frames", "1", "--interval", "0.1"];
+    let (code, output, error) = larder.command(&frames);
+    assert_eq!(code, Some(0), "{error}");
+    for part in ["larder 0.", "requests", "from the cache", "SITE", "default", "uri-miss"] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    let (code, output, _) = larder.command(&[&frames[..], &["--json"]].concat());
+    let status: Value = serde_json::from_str(&output).expect("it is JSON");
+    assert_eq!((code, &status["by_site"][0]["requests"]["hit"]), (Some(0), &json!(1)));
+    assert_eq!(status["reasons"]["uri-miss"], 1);
+    assert_eq!(status["purges"]["failing"], Value::Null);
+    let (code, _, error) = larder.command(&["top", "--interval", "0"]);
+    assert!(code == Some(2) && error.contains("0.1 to 3600"), "{error}");
 }

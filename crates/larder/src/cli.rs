@@ -4,6 +4,7 @@ use crate::config::Flags;
 use crate::config::address::{Listener, Origin};
 use crate::config::written::Preset;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// An HTTP cache in front of your site.
@@ -37,6 +38,8 @@ pub enum Command {
     Health(Health),
     /// Tell how a running Larder does, in a few numbers
     Status(Status),
+    /// Show how a running Larder does, live in the terminal
+    Top(Top),
     /// List what a running Larder has stored
     Objects(Objects),
     /// Make a running Larder forget
@@ -46,6 +49,41 @@ pub enum Command {
     /// Look at the cache on disk while no Larder runs on it
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Print completions for a shell: larder completions bash > /etc/bash_completion.d/larder
+    Completions(Completions),
+}
+
+/// `larder completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `larder top`
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub interval: f64,
+    /// How many frames; then it ends
+    #[arg(long, value_name = "N")]
+    pub frames: Option<u64>,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print a line of JSON for each look
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Seconds from a tenth to an hour.
+fn interval(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("write seconds from 0.1 to 3600".to_owned()),
+    }
 }
 
 /// `larder serve`

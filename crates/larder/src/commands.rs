@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod check;
+pub mod completions;
 pub mod config;
 pub mod health;
 pub mod init;
@@ -11,6 +12,7 @@ pub mod serve;
 pub mod show;
 pub mod status;
 pub mod store;
+pub mod top;
 
 use crate::cli::Cli;
 use clap::CommandFactory;

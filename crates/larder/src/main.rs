@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Show(arguments) => commands::show::run(&arguments),
         Command::Store(command) => commands::store::run(&command),
+        Command::Top(arguments) => commands::top::run(&arguments),
+        Command::Completions(arguments) => commands::completions::run(arguments.shell),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

@@ -110,3 +110,14 @@ fn exit_codes_and_words_tell_wrong_usage_from_failure() {
     assert!(told.starts_with(concat!("larder ", env!("CARGO_PKG_VERSION"), " (commit ")), "{told}");
     assert!(told.contains("; features: "), "{told}");
 }
+
+#[test]
+fn shells_complete_commands() {
+    let folder = folder("completions");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = larder(&folder, &format!("completions {shell}"));
+        let said = text(&output.stdout);
+        assert!(output.status.success() && said.contains("purge") && said.contains("paced"));
+    }
+    assert_eq!(larder(&folder, "completions sh").status.code(), Some(2));
+}

@@ -49,10 +49,22 @@ fn text(status: &Value) -> String {
             mib(&memory["size_bytes"])
         ),
         format!("disk      {disk}"),
+        purges(&status["purges"]),
         format!(
             "now       {} connections, {} fills, {} refreshes",
             flight["connections"], flight["fills"], flight["refreshes"]
         ),
     ];
     lines.iter().map(|line| printable(line) + "\n").collect()
+}
+
+fn purges(purges: &Value) -> String {
+    if let Some(why) = purges["failing"].as_str() {
+        return format!("purges    refused: {why}");
+    }
+    let floors = purges["floors"].as_u64().filter(|floors| *floors > 0);
+    let floors = floors.map_or(String::new(), |floors| {
+        format!(", {floors} sites or hosts of which all older is stale")
+    });
+    format!("purges    {} since the start, {} scopes{floors}", purges["taken"], purges["scopes"])
 }

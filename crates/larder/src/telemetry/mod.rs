@@ -8,6 +8,7 @@ use crate::admin::Refusals;
 use admin::AdminListener;
 use data_path::DataPath;
 use process::Process;
+pub use process::resident_bytes;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use proxy::core::Shared;
