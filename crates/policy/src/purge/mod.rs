@@ -6,6 +6,7 @@
 
 pub mod code;
 mod compact;
+mod covering;
 mod identity;
 mod invalidated;
 mod patterns;
@@ -17,6 +18,7 @@ mod table;
 mod table_tests;
 mod wanted;
 
+pub use covering::{Candidates, Covering, Standing};
 pub use identity::Identity;
 pub use invalidated::invalidated;
 pub use patterns::{MAX_PATTERN_BYTES, MAX_PATTERN_STARS, Pattern};

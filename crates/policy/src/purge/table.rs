@@ -131,6 +131,19 @@ impl Softly {
     }
 }
 
+/// What a table has of one scope: the numbers of the newest purges, and when.
+pub(super) struct Lines {
+    pub hard: Option<u64>,
+    pub soft: Option<(u64, Force, Timestamp)>,
+    pub floor: Option<Floor>,
+}
+
+/// A floor: whether a hard purge went into it.
+pub(super) enum Floor {
+    Hard(u64),
+    Soft(u64, Timestamp),
+}
+
 /// The time of a floor that a hard purge went into.
 const FOLDED_HARD: Timestamp = Timestamp(0);
 
@@ -301,6 +314,21 @@ impl Table {
         let floors = self.floors.lines().iter();
         let floors = floors.map(|line| Mark::Floor(self.enclosings.place(line), line.beside));
         hard.chain(soft).chain(floors)
+    }
+
+    /// What the table has of one scope.
+    pub(super) fn lines_of(&self, identity: Identity) -> Lines {
+        Lines {
+            hard: self.hard.find(identity).map(Line::seq),
+            soft: self.soft.find(identity).map(|line| {
+                let force = if line.beside.is_paced() { Force::Paced } else { Force::Soft };
+                (line.seq(), force, line.beside.at())
+            }),
+            floor: self.floors.find(identity).map(|line| match line.beside {
+                FOLDED_HARD => Floor::Hard(line.seq()),
+                since => Floor::Soft(line.seq(), since),
+            }),
+        }
     }
 
     /// The patterns, in the order of their numbers.

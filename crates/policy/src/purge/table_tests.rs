@@ -2,10 +2,14 @@
 
 use super::code::{decode_marks, decode_patterns, encode_mark, encode_pattern};
 use super::*;
+use crate::fields::Fields;
+use crate::freshness::Life;
 use crate::key::KeyRef;
+use crate::meta::Meta;
 use crate::prefix::Prefix;
 use crate::request::Request;
 use crate::rule::Rule;
+use crate::vary::Variant;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -138,6 +142,35 @@ fn ask(table: &Table, stored: &Stored, since: u64) -> Verdict {
     table.check(&subject, Born { log_id: LOG, seq: stored.born }, since)
 }
 
+/// What covers a response is named where the table says that something does, and nowhere else.
+fn assert_named(table: &Table, stored: &Stored) {
+    let url = |(host, target): (&str, &str)| format!("{host}\0{target}").into_bytes();
+    let meta = Meta {
+        status: 200,
+        fields: Fields::new(),
+        body_bytes: 0,
+        variant: Variant::default(),
+        has_forms: false,
+        life: Life::default(),
+        born: Born { log_id: LOG, seq: stored.born },
+        site: SiteId(stored.site),
+        tags: stored.tags.iter().map(|tag| Box::from(*tag)).collect(),
+        sources: stored.source.iter().map(|of| Source::Url(url(*of).into())).collect(),
+    };
+    let (host, target) = (stored.url.0.into(), stored.url.1.into());
+    let request = Request { host, target, ..Request::default() };
+    let mut buffer = Vec::new();
+    let key = KeyRef::build(&request, &Rule::default(), &mut buffer);
+    let Standing { verdict, covered_by } = table.standing(&Candidates::of(key, &meta));
+    assert_eq!(verdict, ask(table, stored, 0));
+    assert_eq!(verdict == Verdict::Valid, covered_by.is_empty(), "{stored:?} {covered_by:?}");
+    let is_hard = covered_by.iter().any(|covering| covering.force == Force::Hard);
+    assert_eq!(verdict == Verdict::Gone, is_hard, "{stored:?} {covered_by:?}");
+    if let Verdict::StaleSince(since) | Verdict::PacedSince(since) = verdict {
+        assert_eq!(covered_by.iter().filter_map(|covering| covering.at).min(), Some(since));
+    }
+}
+
 /// The table as it is after it was written and read.
 fn reread(table: &Table, limits: TableLimits) -> Table {
     let (mut marks, mut patterns) = (Vec::new(), Vec::new());
@@ -202,6 +235,7 @@ proptest! {
                 let slow = by_text(&purges[..known], stored);
                 prop_assert_eq!(ask(&table, stored, stored.since), slow, "{:?}", stored);
                 prop_assert_eq!(ask(&reread, stored, 0), slow, "read again: {:?}", stored);
+                assert_named(&table, stored);
                 if slow == Verdict::Valid {
                     stored.since = head;
                 }
@@ -224,6 +258,7 @@ proptest! {
             for stored in stored.iter().filter(|stored| stored.born <= head) {
                 let quick = ask(&table, stored, 0);
                 prop_assert_eq!(ask(&reread, stored, 0), quick);
+                assert_named(&table, stored);
                 match (by_text(&purges[..=known], stored), quick) {
                     (Verdict::Valid, _) | (_, Verdict::Gone) => {}
                     (Verdict::StaleSince(slow), Verdict::StaleSince(quick))
