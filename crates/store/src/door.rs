@@ -319,6 +319,11 @@ impl Store {
         place(self.url_hash(url))
     }
 
+    /// The hash of a key.
+    pub(crate) fn key_hash(&self, key: &Key) -> u64 {
+        self.hash(key.as_ref().bytes())
+    }
+
     /// The hash of a key and variant.
     pub(crate) fn identity(&self, key: &Key, variant: &Variant) -> u64 {
         self.hasher.hash_one((key, variant))

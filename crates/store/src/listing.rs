@@ -11,6 +11,7 @@ use crate::memory::Residents;
 use policy::coding::Coding;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// URLs that are looked at for one page at the most, so that a rare prefix does not take for ever.
@@ -117,9 +118,24 @@ impl Store {
         residents: &Residents,
         wanted: &dyn Fn(KeyRef<'_>) -> bool,
     ) -> Vec<(u64, Listed)> {
-        let mut found: Vec<(u64, Listed)> = Vec::new();
         // Memory first: what leaves it while we look is on disk by then, and not the other way.
-        for (key, entries) in self.memory().entries_at(place, residents, wanted) {
+        let in_memory = self.memory().entries_at(place, residents, wanted);
+        let mut found = self.in_both_tiers(place, in_memory, wanted);
+        found.retain_mut(|(_, listed)| self.settle_listed(listed));
+        found.sort_by_key(|(identity, _)| *identity);
+        found
+    }
+
+    /// What memory was found to have at a place, and what the disk has there, each once. The purges
+    /// that came since are not looked at.
+    pub(crate) fn in_both_tiers(
+        &self,
+        place: u64,
+        in_memory: Vec<(Key, Vec<Arc<Entry>>)>,
+        wanted: &dyn Fn(KeyRef<'_>) -> bool,
+    ) -> Vec<(u64, Listed)> {
+        let mut found: Vec<(u64, Listed)> = Vec::new();
+        for (key, entries) in in_memory {
             let of_memory = |entry: &Entry| self.of_memory(key.clone(), entry);
             found.extend(entries.iter().map(|entry| of_memory(entry)));
         }
@@ -132,8 +148,6 @@ impl Store {
                 None => found.push((identity, of_disk(object))),
             }
         }
-        found.retain_mut(|(_, listed)| self.settle_listed(listed));
-        found.sort_by_key(|(identity, _)| *identity);
         found
     }
 

@@ -219,3 +219,36 @@ fn more_keys_than_are_looked_at_together_are_listed_part_by_part() {
     assert_eq!(places.len(), 100);
     assert!(places.is_sorted());
 }
+
+#[test]
+fn what_was_purged_is_examined_and_stays_where_it_is() {
+    use policy::purge::{Force, Purge, Scope};
+    let dir = Dir::new();
+    let store = dir.store(1 << 20);
+    put(&store, "/p", "de");
+    put(&store, "/p", "en");
+    let request = Request { host: "a.b".into(), target: "/p".into(), ..Request::default() };
+    let key = KeyRef::build(&request, &Rule::default(), &mut Vec::new()).to_key();
+    let asked: Fields = [("Accept-Language", "de")].into_iter().collect();
+    let examine = |asked: &Fields, site| store.examine(&key, asked, SiteId(site));
+    let found = examine(&asked, 0);
+    let picked = found.picked().expect("it is stored");
+    assert!(picked.listed.in_memory && picked.listed.on_disk && !picked.is_gone());
+    assert_eq!((found.all.len(), examine(&Fields::new(), 0).picked), (2, None));
+    assert_eq!(examine(&asked, 1).picked, None, "another site's");
+    let scopes = [Scope::Site(SiteId(0))];
+    let (by, why) = ("cms".into(), "news".into());
+    let purge = Purge { scopes: scopes.into(), force: Force::Hard, at: Timestamp(5), by, why };
+    let seq = wait_for(store.purge(purge)).expect("the log is in memory");
+    for _ in 0..2 {
+        let found = examine(&asked, 0);
+        let picked = found.picked().expect("it is still there");
+        assert!(picked.is_gone() && picked.listed.in_memory);
+        let covering = &picked.standing.covered_by[0];
+        assert_eq!((covering.seq, &covering.scope), (seq, &Scope::Site(SiteId(0))));
+    }
+    let noted = store.purge_noted(seq).expect("it was the last one");
+    assert_eq!((&*noted.by, &*noted.why, noted.at), ("cms", "news", Timestamp(5)));
+    assert!(matches!(store.lookup(key.as_ref(), &asked, SiteId(0)), crate::Lookup::Miss));
+    assert!(!examine(&asked, 0).all.iter().any(|one| one.listed.in_memory && !one.is_gone()));
+}

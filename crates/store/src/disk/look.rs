@@ -101,9 +101,18 @@ struct View {
 
 /// All that is stored under a key now. Waits for a disk only if it may.
 pub(crate) fn look(shared: &Shared, key: &Key, may_wait: bool) -> Result<Vec<Stored>, WouldWait> {
+    see(shared, key, may_wait, true)
+}
+
+/// The same for who looks in from outside, which is no use of it.
+pub(crate) fn glance(shared: &Shared, key: &Key) -> Result<Vec<Stored>, WouldWait> {
+    see(shared, key, true, false)
+}
+
+fn see(shared: &Shared, key: &Key, may_wait: bool, is_use: bool) -> Result<Vec<Stored>, WouldWait> {
     let url = shared.url_hash(key.as_ref().url());
     for _ in 0..TRIES {
-        let view = View::take(shared, url);
+        let view = View::take(shared, url, is_use);
         if view.slots.len() > MOST_AT_ONCE && !may_wait {
             return Err(WouldWait);
         }
@@ -116,9 +125,11 @@ pub(crate) fn look(shared: &Shared, key: &Key, may_wait: bool) -> Result<Vec<Sto
 }
 
 impl View {
-    fn take(shared: &Shared, url: u64) -> View {
+    fn take(shared: &Shared, url: u64, is_use: bool) -> View {
         let mut shard = shared.index.shard(url);
-        shard.count_use(url);
+        if is_use {
+            shard.count_use(url);
+        }
         let of_slot = |slot: Slot| Some((slot, shared.segments.at(slot.lies().segment)?));
         View {
             waiting: shard.waiting(url).to_vec(),

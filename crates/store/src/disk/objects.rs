@@ -2,7 +2,7 @@
 
 use super::index::Slot;
 use super::large::Form;
-use super::look::{Loaded, LoadedBody, Trouble, body_of, load_slot, look};
+use super::look::{Loaded, LoadedBody, Trouble, body_of, glance, load_slot};
 use super::op::{Act, DiskBody, Op};
 use super::shared::Shared;
 use policy::key::{Key, KeyRef};
@@ -77,7 +77,7 @@ fn read(
     keys.sort_unstable_by(|one, other| one.as_ref().bytes().cmp(other.as_ref().bytes()));
     keys.dedup();
     let of_key = |key: &Key| {
-        let seen = look(shared, key, true).unwrap_or_default().into_iter();
+        let seen = glance(shared, key).unwrap_or_default().into_iter();
         let key = key.clone();
         seen.map(move |stored| Object {
             key: key.clone(),

@@ -40,6 +40,14 @@ impl Memory {
         Residents { places: self.collect(|at| at == place, usize::MAX), until: None }
     }
 
+    /// What is kept under one key, the newest first.
+    pub fn kept(&self, hash: u64, key: &Key) -> Vec<Arc<Entry>> {
+        let shard = self.shard(hash);
+        let found = shard.find(hash, |r| r.hash == hash && r.key == *key);
+        let variants = found.into_iter().flat_map(|resident| &resident.variants);
+        variants.map(|kept| kept.entry.clone()).collect()
+    }
+
     /// What is kept at a place under the keys that are wanted.
     pub fn entries_at(
         &self,

@@ -63,7 +63,7 @@ impl LogFile {
         seed: u64,
         replayed: Replayed,
     ) -> io::Result<(LogFile, Table)> {
-        let Replayed { file, table, purges_from, end, torn } = replayed;
+        let Replayed { file, table, purges_from, end, torn, .. } = replayed;
         file.sync()?;
         device.sync_folder(FOLDER)?;
         device.sync_folder("")?;

@@ -77,7 +77,9 @@ fn purges_of_many_threads_are_in_force_when_answered_and_after_a_start() {
     let log = PurgeLog::open(device, settings(8)).unwrap();
     assert_eq!(log.born(), before);
     assert_eq!(ask(&log, "7.49", 0), Verdict::Gone);
+    assert_eq!(log.noted(400).map(|noted| noted.by), Some("test".into()), "read again");
     let seq = log.append(purge("7.49", Force::Soft)).wait().unwrap();
+    assert_eq!(log.noted(seq).map(|noted| noted.seq), Some(seq));
     assert_eq!((seq, ask(&log, "7.49", 400)), (401, Verdict::StaleSince(Timestamp(5))));
 }
 

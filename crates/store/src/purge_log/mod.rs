@@ -9,6 +9,7 @@
 
 mod file;
 mod keeper;
+mod recent;
 mod record;
 mod refused;
 mod replay;
@@ -22,6 +23,7 @@ mod measure_tests;
 #[cfg(test)]
 mod seeds_tests;
 
+pub use recent::Noted;
 pub use record::{ALIGN, Kind, MAX_RECORD_BYTES, Record};
 pub use refused::Refused;
 pub use shared::PurgeStats;
@@ -30,7 +32,10 @@ pub use waiting::Appended;
 use crate::disk::{Device, OpenError, read_format};
 use file::{LOG, LogFile};
 use keeper::Keeper;
-use policy::purge::{Born, Purge, Subject, Table, TableLimits, Verdict, code};
+use policy::purge::{
+    Born, Candidates, Purge, Standing, Subject, Table, TableLimits, Verdict, code,
+};
+use recent::Recent;
 use replay::{Unusable, replay};
 use shared::Shared;
 use std::fmt;
@@ -111,6 +116,16 @@ impl PurgeLog {
         self.shared.check(subject, born, since)
     }
 
+    /// What purges say of a stored response, and which of them; for who asks why.
+    pub fn standing(&self, candidates: &Candidates<'_>) -> Standing {
+        self.shared.table().standing(candidates)
+    }
+
+    /// What is remembered of a purge, if it is one of the last.
+    pub fn noted(&self, seq: u64) -> Option<Noted> {
+        self.shared.recent().get(seq).cloned()
+    }
+
     /// Notes that nothing is stored, in any tier, that was born before `least`: older purges are
     /// given up when the log is next written anew.
     pub fn note_least_born(&self, least: u64) {
@@ -157,8 +172,12 @@ impl fmt::Debug for PurgeLog {
 pub(crate) fn open(device: Arc<dyn Device>, settings: Settings) -> Result<Keeper, OpenError> {
     let seed = read_format(&*device)?.seed;
     file::tidy(&*device);
+    let mut recent = Recent::default();
     let (file, table) = match replay(&*device, seed, settings.limits, settings.known) {
-        Ok(replayed) => LogFile::go_on(device, seed, replayed).map_err(OpenError::at(LOG))?,
+        Ok(mut replayed) => {
+            recent = std::mem::take(&mut replayed.recent);
+            LogFile::go_on(device, seed, replayed).map_err(OpenError::at(LOG))?
+        }
         Err(why) => {
             tell(&why);
             let table = Table::new(settings.fresh_log_id, 0, settings.limits);
@@ -166,7 +185,7 @@ pub(crate) fn open(device: Arc<dyn Device>, settings: Settings) -> Result<Keeper
             (file, table)
         }
     };
-    Ok(Keeper::new(Arc::new(Shared::new(table)), file))
+    Ok(Keeper::new(Arc::new(Shared::new(table).with(recent)), file))
 }
 
 fn tell(why: &Unusable) {

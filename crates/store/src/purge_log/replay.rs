@@ -5,6 +5,7 @@
 //! bad before that, and good behind it, was damaged later.
 
 use super::file::LOG;
+use super::recent::Recent;
 use super::record::{ALIGN, HEAD, Kind, Record, length_of};
 use crate::disk::{Device, DeviceFile};
 use policy::purge::{Born, Table, TableLimits, code};
@@ -19,6 +20,8 @@ const WINDOW_BYTES: usize = 256 << 10;
 pub(crate) struct Replayed {
     pub file: Arc<dyn DeviceFile>,
     pub table: Table,
+    /// What is remembered of its last purges.
+    pub recent: Recent,
     /// Where its first purge is or would be.
     pub purges_from: u64,
     /// Where what counts ends.
@@ -54,13 +57,14 @@ pub(crate) fn replay(
     let bytes = file.len().map_err(Unusable::Unreadable)?;
     let mut reader = Reader { file: &*file, bytes, seed, window: Vec::new(), from: 0 };
     let (mut table, purges_from) = reader.table(limits)?;
-    let end = reader.purges(&mut table, purges_from)?;
+    let mut recent = Recent::default();
+    let end = reader.purges((&mut table, &mut recent), purges_from)?;
     let head = table.head();
     match known {
         Some(Born { log_id, seq }) if log_id == head.log_id && seq > head.seq => {
             Err(Unusable::TooShort { head: head.seq, known: seq })
         }
-        _ => Ok(Replayed { file, table, purges_from, end, torn: bytes - end }),
+        _ => Ok(Replayed { file, table, recent, purges_from, end, torn: bytes - end }),
     }
 }
 
@@ -105,7 +109,11 @@ impl Reader<'_> {
     }
 
     /// Takes in all purges from there on; gives where they end.
-    fn purges(&mut self, table: &mut Table, from: u64) -> Result<u64, Unusable> {
+    fn purges(
+        &mut self,
+        (table, recent): (&mut Table, &mut Recent),
+        from: u64,
+    ) -> Result<u64, Unusable> {
         let mut at = from;
         while let Some((record, next)) = self.record(at)? {
             if record.kind == Kind::Durable && record.durable == at {
@@ -117,7 +125,10 @@ impl Reader<'_> {
                 && (head.seq + 1..=Table::MAX_SEQ).contains(&record.seq);
             let (seq, purge) = (record.seq, code::decode(record.content));
             match purge {
-                Ok(purge) if is_next => table.apply(seq, &purge),
+                Ok(purge) if is_next => {
+                    table.apply(seq, &purge);
+                    recent.note(seq, &purge);
+                }
                 _ => return Err(Unusable::Damaged { at }),
             }
             at = next;

@@ -1,10 +1,11 @@
 //! What those who ask the purge log and the one who writes it share.
 
+use super::recent::Recent;
 use super::waiting::Waiting;
 use policy::purge::{Born, Purge, Subject, Table, TableStats, Verdict};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What is shared.
 pub(crate) struct Shared {
@@ -12,6 +13,7 @@ pub(crate) struct Shared {
     /// The newest purge in the table; never ahead of the table.
     head: AtomicU64,
     table: RwLock<Table>,
+    recent: Mutex<Recent>,
     pub waiting: Waiting,
     /// What is stored was born at this head or later.
     least: AtomicU64,
@@ -53,6 +55,7 @@ impl Shared {
             log_id,
             head: AtomicU64::new(seq),
             table: RwLock::new(table),
+            recent: Mutex::default(),
             waiting: Waiting::default(),
             least: AtomicU64::new(0),
             appended: AtomicU64::new(0),
@@ -61,6 +64,15 @@ impl Shared {
             is_broken: AtomicBool::new(false),
             failing: Mutex::new(None),
         }
+    }
+
+    /// The same, with what is remembered of the purges that are in the table.
+    pub fn with(self, recent: Recent) -> Shared {
+        Shared { recent: Mutex::new(recent), ..self }
+    }
+
+    pub fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn head(&self) -> u64 {
@@ -81,6 +93,7 @@ impl Shared {
         let mut table = self.table_mut();
         for (seq, purge) in (first..).zip(purges) {
             table.apply(seq, purge);
+            self.recent().note(seq, purge);
             self.appended.fetch_add(1, Ordering::Relaxed);
         }
         let head = table.head().seq;
@@ -96,6 +109,7 @@ impl Shared {
             return None;
         }
         table.apply(seq, purge);
+        self.recent().note(seq, purge);
         self.appended.fetch_add(1, Ordering::Relaxed);
         // Under the lock, so that heads rise.
         self.head.store(seq, Ordering::Release);
