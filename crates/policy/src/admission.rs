@@ -57,6 +57,19 @@ pub enum Confirmation {
     Mismatch,
 }
 
+impl Admission {
+    /// The verdict where an older response is stored: a failure of the origin does not take its
+    /// place.
+    pub fn beside(self, older: bool) -> Admission {
+        match self {
+            Admission::Store(meta) if older && meta.status >= 500 => {
+                Admission::Skip(WhySkip::OlderKept)
+            }
+            verdict => verdict,
+        }
+    }
+}
+
 /// Decides whether a whole response is stored.
 pub fn admission(offer: &Offer<'_>) -> Admission {
     let (speaker, mut directives) = targeted::winner(offer.fields);
@@ -206,7 +219,8 @@ fn life(
     let forced = offer.rule.forces();
     let answered = offer.exchange.answered;
     let said = (speaker, directives);
-    let max = if may_guess(offer) { offer.site.heuristic_max } else { Seconds::ZERO };
+    let max =
+        if may_guess(offer.site, offer.request) { offer.site.heuristic_max } else { Seconds::ZERO };
     let (lifetime, origin) =
         freshness::lifetime(offer.status, offer.fields, said, offer.rule, answered, max);
     let is_old = offer.site.preset.calls_stale(offer.fields);
@@ -236,10 +250,9 @@ fn life(
 }
 
 /// Heuristics are for requests that speak of no visitor (design §4).
-fn may_guess(offer: &Offer<'_>) -> bool {
-    let request = &offer.request.fields;
-    !request.has(Name::Authorization)
-        && !cookies::speaks_of_a_visitor(request, &offer.site.ignored_cookies)
+pub fn may_guess(site: &Site, request: &Request) -> bool {
+    !request.fields.has(Name::Authorization)
+        && !cookies::speaks_of_a_visitor(&request.fields, &site.ignored_cookies)
 }
 
 fn meta(offer: &Offer<'_>, directives: &ResponseDirectives, variant: Variant, life: Life) -> Meta {

@@ -94,9 +94,46 @@ impl ResponseDirectives {
         }
     }
 
+    /// The lifetime that the field names, and by which directive: `s-maxage` before `max-age`
+    /// (RFC 9111 §4.2.1).
+    pub fn lifetime(&self) -> Option<(&'static str, Seconds)> {
+        let shared = self.s_maxage.map(|lifetime| ("s-maxage", lifetime));
+        shared.or(self.max_age.map(|lifetime| ("max-age", lifetime)))
+    }
+
     /// Whether the field names a lifetime.
     pub fn names_lifetime(&self) -> bool {
         self.max_age.is_some() || self.s_maxage.is_some()
+    }
+
+    /// What it says, as it is understood, in one spelling.
+    pub fn told(&self) -> Vec<String> {
+        let ResponseDirectives {
+            max_age, s_maxage, stale_while_revalidate, stale_if_error, ..
+        } = self;
+        let times = [
+            ("s-maxage", s_maxage),
+            ("max-age", max_age),
+            ("stale-while-revalidate", stale_while_revalidate),
+            ("stale-if-error", stale_if_error),
+        ];
+        let times = times
+            .iter()
+            .filter_map(|(name, time)| time.map(|time| format!("{name}={}", time.get())));
+        let words = [
+            ("no-store", self.no_store),
+            ("no-cache", self.no_cache),
+            ("private", self.private),
+            ("public", self.public),
+            ("must-revalidate", self.must_revalidate),
+            ("proxy-revalidate", self.proxy_revalidate),
+            ("must-understand", self.must_understand),
+        ];
+        let words =
+            words.iter().filter(|(_, is_said)| *is_said).map(|(name, _)| (*name).to_owned());
+        let withheld = (!self.withheld.is_empty())
+            .then(|| format!("without the fields {}", self.withheld.join(", ")));
+        words.chain(times).chain(withheld).collect()
     }
 
     /// Whether the response may answer requests other than an authorized one's (RFC 9111 §3.5).

@@ -19,16 +19,20 @@ pub fn cookie<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
     cookies(fields).find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
 }
 
+/// Whether a name fits one of `patterns`.
+pub fn fits(name: &[u8], patterns: &[Glob]) -> bool {
+    patterns.iter().any(|glob| glob.matches(name))
+}
+
 /// Whether any cookie has a name that fits one of `patterns`.
 pub fn has_named(fields: &Fields, patterns: &[Glob]) -> bool {
-    !patterns.is_empty()
-        && cookies(fields).any(|(name, _)| patterns.iter().any(|glob| glob.matches(name)))
+    !patterns.is_empty() && cookies(fields).any(|(name, _)| fits(name, patterns))
 }
 
 /// Whether the request has a cookie that an origin may read: one whose name fits none of
 /// `ignored`.
 pub fn speaks_of_a_visitor(fields: &Fields, ignored: &[Glob]) -> bool {
-    cookies(fields).any(|(name, _)| !ignored.iter().any(|glob| glob.matches(name)))
+    cookies(fields).any(|(name, _)| !fits(name, ignored))
 }
 
 #[cfg(test)]

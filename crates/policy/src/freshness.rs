@@ -131,7 +131,7 @@ pub fn lifetime(
     if let Some(ttl) = rule.lifetime(status) {
         return (ttl, Origin::Rule);
     }
-    if let Some(lifetime) = directives.s_maxage.or(directives.max_age) {
+    if let Some((_, lifetime)) = directives.lifetime() {
         return (lifetime, Origin::Explicit);
     }
     if !speaker.is_targeted() && fields.has(Name::Expires) {

@@ -115,31 +115,56 @@ fn push_url(buffer: &mut Vec<u8>, hostname: &str, target: &str) {
 }
 
 fn push_parts(buffer: &mut Vec<u8>, parts: &KeyParts, request: &Request) {
-    let mut part = |bytes: &[u8]| {
+    each_part(parts, request, |_, bytes| {
         buffer.extend_from_slice(bytes);
         buffer.push(END);
-    };
+    });
+}
+
+/// What a part that a rule adds to a key is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartOf<'r> {
+    /// The mark of the rule, which says nothing to people.
+    Rule,
+    /// The rule's `version`.
+    Version,
+    /// A request header.
+    Header(&'r str),
+    /// A cookie: empty where it is missing, else `=` and its value.
+    Cookie(&'r str),
+    /// The class of device.
+    Device,
+    /// The language.
+    Language,
+}
+
+/// Hands over each part that a rule adds to the key of a request, in order.
+pub fn each_part<'r>(
+    parts: &'r KeyParts,
+    request: &Request,
+    mut part: impl FnMut(PartOf<'r>, &[u8]),
+) {
     if parts.rule > 0 {
-        part(&parts.rule.to_be_bytes());
+        part(PartOf::Rule, &parts.rule.to_be_bytes());
     }
     if !parts.version.is_empty() {
-        part(parts.version.as_bytes());
+        part(PartOf::Version, parts.version.as_bytes());
     }
     for name in &parts.headers {
-        part(&negotiate::joined(&request.fields, name));
+        part(PartOf::Header(name), &negotiate::joined(&request.fields, name));
     }
     for name in &parts.cookies {
         // A missing cookie and an empty one are told apart.
         match cookie(&request.fields, name) {
-            Some(value) => part(&[b"=", value].concat()),
-            None => part(b""),
+            Some(value) => part(PartOf::Cookie(name), &[b"=", value].concat()),
+            None => part(PartOf::Cookie(name), b""),
         }
     }
     if parts.device {
-        part(negotiate::device(&request.fields).as_bytes());
+        part(PartOf::Device, negotiate::device(&request.fields).as_bytes());
     }
     if let Some(language) = negotiate::language(&request.fields, &parts.languages) {
-        part(language.as_bytes());
+        part(PartOf::Language, language.as_bytes());
     }
 }
 

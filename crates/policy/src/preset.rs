@@ -39,14 +39,36 @@ const ASTRO_SESSION: &str = "astro-session";
 const UNTIL_NEW: Seconds = Seconds::new(365 * 24 * 3600);
 
 impl Preset {
-    /// Gives a site what the framework needs. The site's own rules come after those that let pass
-    /// what is one visitor's.
-    pub fn dress(self, site: &mut Site) {
+    /// Its name in the configuration.
+    pub fn token(self) -> &'static str {
+        match self {
+            Preset::None => "none",
+            Preset::NextJs => "nextjs",
+            Preset::Astro => "astro",
+        }
+    }
+
+    /// Its own rules, which come before those of the site: they let pass what is one visitor's.
+    pub fn own_rules(self) -> Vec<Rule> {
         let pass = |matches: Match| Rule { matches, cache: CacheMode::Off, ..Rule::default() };
         let paths = |paths: &[&str]| Match {
             paths: paths.iter().copied().map(PathPattern::glob).collect(),
             ..Match::default()
         };
+        let action = || Match { query: vec![Glob::new("_action")], ..Match::default() };
+        match self {
+            Preset::None | Preset::NextJs => Vec::new(),
+            Preset::Astro => vec![
+                pass(paths(&["/_actions/*", "*/_actions/*"])),
+                pass(paths(&["/_server-islands/*", "*/_server-islands/*"])),
+                pass(action()),
+            ],
+        }
+    }
+
+    /// Gives a site what the framework needs. The site's own rules come after those that let pass
+    /// what is one visitor's.
+    pub fn dress(self, site: &mut Site) {
         match self {
             Preset::None => {}
             Preset::NextJs => {
@@ -59,17 +81,9 @@ impl Preset {
                     rule.key.headers.extend(missing);
                 }
             }
-            Preset::Astro => {
-                site.session_cookies.push(Glob::new(ASTRO_SESSION));
-                let action = Match { query: vec![Glob::new("_action")], ..Match::default() };
-                let own = [
-                    pass(paths(&["/_actions/*", "*/_actions/*"])),
-                    pass(paths(&["/_server-islands/*", "*/_server-islands/*"])),
-                    pass(action),
-                ];
-                site.rules.splice(0..0, own);
-            }
+            Preset::Astro => site.session_cookies.push(Glob::new(ASTRO_SESSION)),
         }
+        site.rules.splice(0..0, self.own_rules());
     }
 
     /// What a response's directives mean, as the framework writes them.

@@ -135,6 +135,11 @@ impl WhySkip {
 }
 
 impl WhyFetch {
+    /// The same, where earlier answers of the URL are known not to be shareable.
+    pub fn where_known(self, is_known: bool, has_stored: bool) -> WhyFetch {
+        if is_known && !has_stored { WhyFetch::Uncacheable } else { self }
+    }
+
     /// The `fwd` value of RFC 9211 §2.2.
     pub fn fwd(self) -> &'static str {
         match self {

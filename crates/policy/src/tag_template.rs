@@ -2,6 +2,7 @@
 
 use crate::path_pattern::Captures;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A tag with named parts of a path in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,16 @@ impl TagTemplate {
             }
         };
         self.0.iter().map(piece).collect()
+    }
+}
+
+/// As it was written.
+impl fmt::Display for TagTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Name(name) => write!(f, "{{{name}}}"),
+        })
     }
 }
 

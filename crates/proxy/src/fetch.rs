@@ -35,7 +35,7 @@ pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller
     // Part of something stored is cut from the whole, which all may share.
     let shares = wants_part && (errand.stored.is_some() || errand.part.is_some());
     let goes_alone = known || asks || (errand.request.goes_alone() && !shares);
-    let why = if known && errand.stored.is_none() { WhyFetch::Uncacheable } else { why };
+    let why = why.where_known(known, errand.stored.is_some());
     let miss = Miss { errand, why, invalid };
     if goes_alone { miss.alone(caller).await } else { miss.together(caller).await }
 }

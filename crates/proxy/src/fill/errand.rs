@@ -138,6 +138,14 @@ impl Errand {
         }
     }
 
+    /// Asks for the whole response, whatever is stored.
+    ///
+    /// # Errors
+    /// Why there is no response.
+    pub async fn ask_whole(&self) -> Result<Response, Error> {
+        self.ask_under(Conditions::Ours, None, None).await
+    }
+
     /// Asks for the rest of a response of which `offset` bytes were sent, under its validator.
     ///
     /// # Errors
@@ -252,10 +260,8 @@ impl Errand {
         if self.keeps_in_place_of(response.status) {
             return Err(WhySkip::OlderKept);
         }
-        match admission::admission(&self.offer(response, departure.born())) {
-            Admission::Store(_) if response.status >= 500 && self.stored.is_some() => {
-                Err(WhySkip::OlderKept)
-            }
+        let verdict = admission::admission(&self.offer(response, departure.born()));
+        match verdict.beside(self.stored.is_some()) {
             Admission::Store(meta) => Ok(meta),
             Admission::Skip(why) => Err(why),
         }
