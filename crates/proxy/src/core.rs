@@ -54,7 +54,7 @@ pub struct Shared {
     pub diagnosis: Arc<Diagnosis>,
     /// How TLS is spoken with clients, where any listener speaks it.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Each core's counters.
+    /// Each core's counters, and behind them those of what operators ask origins for.
     pub counters: Arc<[Arc<CoreCounters>]>,
     upstreams: Box<[Arc<UpstreamShared>]>,
     /// Of each site, in the order of the settings.
@@ -134,7 +134,7 @@ impl Shared {
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
             paces: settings.sites.iter().map(|it| (it.site.id, Arc::default())).collect(),
-            counters: (0..cores).map(|_| Arc::default()).collect(),
+            counters: (0..=cores).map(|_| Arc::default()).collect(),
             store,
             clock,
             fills: Arc::default(),
@@ -183,6 +183,11 @@ impl Shared {
             diagnosis: self.diagnosis.clone(),
             settings,
         })
+    }
+
+    /// The number of a core that is none: for what operators ask origins for, one at a time.
+    pub fn beside_cores(&self) -> usize {
+        self.counters.len().saturating_sub(1)
     }
 
     /// The limits of fills.
@@ -240,11 +245,7 @@ impl Core {
 
     /// The site for a host: the first that names it, else one for every host.
     pub fn site_for(&self, host: &str) -> Option<&Rc<SiteOnCore>> {
-        let named = |site: &&Rc<SiteOnCore>| !site.settings.site.hosts.is_empty();
-        self.sites
-            .iter()
-            .find(|site| named(site) && site.settings.site.answers_for(host))
-            .or_else(|| self.sites.iter().find(|site| !named(site)))
+        self.shared.settings.site_number(host).and_then(|number| self.sites.get(number))
     }
 
     /// Says by whose end the core knows that all that runs has ended.

@@ -18,6 +18,7 @@ mod diagnosis;
 pub mod doors;
 mod edge;
 mod error;
+pub mod explain;
 mod fetch;
 mod fill;
 mod heads;

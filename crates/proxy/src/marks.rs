@@ -32,9 +32,15 @@ impl Default for Marks {
 impl Marks {
     /// Whether the key is marked.
     pub fn has(&self, key: &[u8], now: Timestamp) -> bool {
+        self.left(key, now).is_some()
+    }
+
+    /// For how many seconds the key is still marked, if it is.
+    pub fn left(&self, key: &[u8], now: Timestamp) -> Option<u64> {
         let (place, tag) = self.place(key);
         let found = place.load(Ordering::Relaxed);
-        found >> TIME_BITS == tag && (found & mask()) > now.seconds() & mask()
+        let left = (found & mask()).checked_sub(now.seconds() & mask())?;
+        (found >> TIME_BITS == tag && left > 0).then_some(left)
     }
 
     /// Marks a key until that time.

@@ -22,10 +22,12 @@ use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
 use policy::kept;
 use policy::key::KeyRef;
+use policy::meta::Meta;
 use policy::reason::WhyFetch;
 use policy::request::Request;
 use policy::reuse::{Failure, Found, Refresh, Reuse, reuse, stands_in};
 use policy::route::{Route, route};
+use policy::rule::Site;
 use policy::time::Timestamp;
 use policy::vary::Variant;
 use std::rc::Rc;
@@ -128,7 +130,7 @@ async fn by_cache(
             stale(wish, entry, refresh, now)
         }
         (Reuse::Revalidate(WhyFetch::Stale), Lookup::Hit(entry))
-            if is_kept(site, request, &entry, invalid, now)
+            if is_kept(&site.settings.site, request, &entry.meta, invalid, now)
                 && core.shared.pauses.holds(key.bytes(), now) =>
         {
             site.counters.stale.one();
@@ -192,16 +194,9 @@ fn place(lookup: Lookup) -> Variant {
 }
 
 /// Whether an asset is served when its origin took it away, as it did when it was asked last.
-fn is_kept(
-    site: &SiteOnCore,
-    request: &Request,
-    entry: &Entry,
-    invalid: bool,
-    now: Timestamp,
-) -> bool {
-    let policy = &site.settings.site;
-    kept::keeps(policy, policy.rule_for(request), &entry.meta, 404, now)
-        && stands_in(&entry.meta, invalid, request, Failure::TookAway, now)
+pub fn is_kept(site: &Site, request: &Request, meta: &Meta, invalid: bool, now: Timestamp) -> bool {
+    kept::keeps(site, site.rule_for(request), meta, 404, now)
+        && stands_in(meta, invalid, request, Failure::TookAway, now)
 }
 
 fn hit(wish: Wish<'_>, entry: Arc<Entry>, now: Timestamp) -> Answer {

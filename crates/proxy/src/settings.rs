@@ -235,6 +235,16 @@ impl Network {
     }
 }
 
+impl Settings {
+    /// The number of the site for a host: the first that names it, else one for every host.
+    pub fn site_number(&self, host: &str) -> Option<usize> {
+        let named = |site: &SiteSettings| !site.site.hosts.is_empty();
+        let sites = &self.sites;
+        let of_host = sites.iter().position(|site| named(site) && site.site.answers_for(host));
+        of_host.or_else(|| sites.iter().position(|site| !named(site)))
+    }
+}
+
 impl SiteSettings {
     /// The `Host` that origins are asked with whether they are well; empty: their own.
     pub fn host_of_checks(&self) -> &str {

@@ -70,6 +70,12 @@ impl Fills {
         }
     }
 
+    /// Whether something is being fetched for a site under a key, for whichever requests.
+    pub fn has(&self, site: SiteId, key: KeyRef<'_>) -> bool {
+        let shard = self.shard(key);
+        shard.keys().any(|(of, bytes, _)| *of == site && **bytes == *key.bytes())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
