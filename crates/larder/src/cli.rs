@@ -40,6 +40,8 @@ pub enum Command {
     Status(Status),
     /// Show how a running Larder does, live in the terminal
     Top(Top),
+    /// Tell what would happen to a request, why, and what to change
+    Explain(Explain),
     /// List what a running Larder has stored
     Objects(Objects),
     /// Make a running Larder forget
@@ -247,6 +249,29 @@ pub struct Objects {
     #[command(flatten)]
     pub asking: Asking,
     /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The URL: host, path and query, with or without scheme
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// A header of the request; may be given several times
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The method of the request
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
+    pub method: String,
+    /// Ask the origin too, and tell whether its answer would be stored; it is not
+    #[arg(long)]
+    pub fetch: bool,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print it as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod explain;
 pub mod health;
 pub mod init;
 pub mod objects;

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Schema) => commands::config::print_schema(),
         Command::Health(arguments) => commands::health::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Objects(arguments) => commands::objects::run(&arguments),
         Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Show(arguments) => commands::show::run(&arguments),

@@ -18,6 +18,21 @@ fn every_reason_is_explained_once_and_no_other() {
     assert_eq!(explained, reasons);
 }
 
+/// `larder explain` shows these words.
+#[test]
+fn every_reason_says_what_it_means_and_what_to_change() {
+    for token in policy::explain::all_told() {
+        let about = policy::explain::about(token).expect("it is told of");
+        assert!(!about.meaning.is_empty(), "{token}: what does it mean?");
+        assert!(
+            !about.remedy.is_empty(),
+            "{token}: a paragraph \"**To change it:** …\" is missing"
+        );
+    }
+    let told: Vec<&str> = policy::explain::all_told().collect();
+    assert!(proxy::metrics::reasons().all(|reason| told.contains(&reason)));
+}
+
 /// What people copy from the docs has to be right. Only files that they name may be missing.
 #[test]
 fn every_configuration_in_the_docs_is_understood() {

@@ -96,7 +96,7 @@ fn key(parts: Parts<'_>, fingerprints: &Fingerprints) -> Value {
 }
 
 /// The request fields by which it was chosen; null for one that the request did not have.
-fn variant(listed: &Listed, fingerprints: &Fingerprints) -> Value {
+pub fn variant(listed: &Listed, fingerprints: &Fingerprints) -> Value {
     let shown = |name: &str, value: &[u8]| match (value, HARMLESS.contains(&name)) {
         ([0], _) => Value::Null,
         (_, true) => Value::String(String::from_utf8_lossy(value).into_owned()),
@@ -109,7 +109,8 @@ fn variant(listed: &Listed, fingerprints: &Fingerprints) -> Value {
         .into()
 }
 
-fn stale(stale: Staleness) -> Value {
+/// What may be served stale.
+pub fn stale(stale: Staleness) -> Value {
     match stale {
         Staleness::Forbidden => json!({ "when": "never" }),
         Staleness::WhenUnreachable => json!({ "when": "origin-unreachable" }),

@@ -5,7 +5,9 @@
 //! door of `routes`. What walks the store does so on a thread beside (`walk`).
 
 mod access;
+mod asked;
 mod doors;
+mod explain;
 mod guard;
 mod listed;
 mod object;
@@ -20,6 +22,7 @@ mod routes;
 mod seats;
 mod server;
 mod status;
+mod told;
 mod walk;
 
 pub use access::Access;
@@ -29,6 +32,7 @@ pub use refusal::Refusals;
 use crate::failures::Failures;
 use crate::telemetry::Telemetry;
 use anyhow::Context;
+use explain::Fetches;
 use listed::Fingerprints;
 use proxy::core::Shared;
 use proxy::tls::ServerConfig;
@@ -53,6 +57,7 @@ pub struct Admin {
     failures: Arc<Failures>,
     fingerprints: Arc<Fingerprints>,
     walks: Arc<Walks>,
+    fetches: Arc<Fetches>,
     started: Instant,
 }
 
@@ -82,6 +87,7 @@ impl Admin {
             failures: Arc::default(),
             fingerprints: Arc::default(),
             walks: Arc::default(),
+            fetches: Arc::default(),
             started: Instant::now(),
         }
     }
@@ -106,7 +112,7 @@ pub fn start(
     let admin = Admin::new(sources);
     let run = move || -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .max_blocking_threads(walk::MAX_WALKS)
+            .max_blocking_threads(walk::MAX_WALKS + explain::MAX_FETCHES)
             .enable_all()
             .build()?;
         runtime.block_on(async {

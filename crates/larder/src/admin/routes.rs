@@ -1,6 +1,6 @@
 //! The doors of the admin listener, each with what it needs. The one list of them.
 
-use super::{Admin, doors, guard, object, objects, openapi, purge, status};
+use super::{Admin, doors, explain, guard, object, objects, openapi, purge, status};
 use crate::config::written::Scope;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -58,6 +58,19 @@ pub const ROUTES: &[Route] = &[
         door: || get(object::object),
     },
     Route {
+        method: "GET",
+        path: "/v1/explain",
+        needs: Needs::Token(Scope::Read),
+        door: || get(explain::explain),
+    },
+    Route {
+        method: "POST",
+        path: "/v1/explain",
+        // It has an origin asked, which is work for that, though nothing is changed here.
+        needs: Needs::Token(Scope::Refresh),
+        door: || post(explain::explain_and_fetch),
+    },
+    Route {
         method: "POST",
         path: "/v1/purge",
         needs: Needs::Token(Scope::Purge),
@@ -80,10 +93,12 @@ pub const ROUTES: &[Route] = &[
 
 /// The methods of a path, as `Allow` names them.
 pub fn allowed(path: &str) -> &'static str {
-    match ROUTES.iter().find(|route| route.path == path).map(|route| route.method) {
-        Some("GET") => "GET, HEAD",
-        Some(method) => method,
-        None => "",
+    let has = |method| ROUTES.iter().any(|route| (route.path, route.method) == (path, method));
+    match (has("GET"), has("POST")) {
+        (true, true) => "GET, HEAD, POST",
+        (true, false) => "GET, HEAD",
+        (false, true) => "POST",
+        (false, false) => "",
     }
 }
 
