@@ -40,3 +40,4 @@ mod streams;
 mod tls;
 mod unwritable_disk;
 mod validation;
+mod verified;

@@ -222,6 +222,9 @@ pub struct Purge {
     /// The same, but serve it stale for a while, and make it anew no faster than purge.paced_rate
     #[arg(long)]
     pub paced: bool,
+    /// Then ask the origin until it gives something new, for a minute at the most
+    #[arg(long, conflicts_with = "dry_run")]
+    pub verify: bool,
     /// Only say how much it would be
     #[arg(long)]
     pub dry_run: bool,

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod health;
 pub mod init;
 pub mod objects;
+mod progress;
 pub mod purge;
 pub mod serve;
 pub mod show;

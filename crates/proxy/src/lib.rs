@@ -31,6 +31,7 @@ mod pass;
 mod pauses;
 pub mod proxy_protocol;
 mod recall;
+pub mod refetch;
 mod resume;
 mod serve;
 pub mod settings;

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -38,6 +38,13 @@ pub struct Fetches(Arc<Semaphore>);
 impl Default for Fetches {
     fn default() -> Fetches {
         Fetches(Arc::new(Semaphore::new(MAX_FETCHES)))
+    }
+}
+
+impl Fetches {
+    /// A turn, however long it takes; nothing only when the process ends.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.clone().acquire_owned().await.ok()
     }
 }
 
@@ -120,7 +127,7 @@ fn look_and_fetch(
 
 /// Looks. Who does not name a scheme means the one of which something is stored, or else https where
 /// it is spoken.
-fn look<'s>(shared: &'s Shared, asked: &Asked) -> Result<(Request, Look<'s>), Problem> {
+pub fn look<'s>(shared: &'s Shared, asked: &Asked) -> Result<(Request, Look<'s>), Problem> {
     let by = |scheme| {
         let request = asked.by(scheme);
         let look = Look::of(shared, &request)?;

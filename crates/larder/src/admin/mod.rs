@@ -23,6 +23,7 @@ mod seats;
 mod server;
 mod status;
 mod told;
+mod verify;
 mod walk;
 
 pub use access::Access;

@@ -3,6 +3,7 @@
 use super::Admin;
 use super::access::Caller;
 use super::problem::Problem;
+use super::verify::Watched;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use store::Cursor;
 use store::purge_log::Refused;
+use tokio::task::spawn_blocking;
 
 /// How long a dry run counts; then it says "at least".
 const MAX_COUNTING: Duration = Duration::from_secs(2);
@@ -55,10 +57,15 @@ pub async fn purge(
     }
     let asked: Asked = serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))?;
     let shared = admin.shared();
+    let (is_verified, urls) = (asked.verify, asked.urls.clone());
     let (dry_run, named, purge) = understand(asked, caller, &shared)?;
     if dry_run {
         return count(&admin, named, purge).await;
     }
+    let watched = match is_verified {
+        true => Some(watch(&admin, urls, purge.clone()).await?),
+        false => None,
+    };
     let seq = shared.store.purge(purge).await.map_err(|error| match error {
         Refused::TooLong => Problem::bad_request(error.to_string()),
         _ => Problem::new(
@@ -68,7 +75,23 @@ pub async fn purge(
             format!("the purge log cannot be written: {error}; mend the disk and purge again"),
         ),
     })?;
-    Ok(Json(json!({ "success": true, "invalidated": named, "seq": seq })))
+    let mut said = json!({ "success": true, "invalidated": named, "seq": seq });
+    if let Some(watched) = watched {
+        said["verified"] = watched.verify(&admin).await;
+    }
+    Ok(Json(said))
+}
+
+/// Takes note of what is stored before it is purged, on a thread that may wait.
+async fn watch(admin: &Admin, urls: Vec<String>, purge: Purge) -> Result<Watched, Problem> {
+    let internal = || Problem::new(500, "internal", "Looking failed", "see the log");
+    let turn = admin.fetches.turn().await.ok_or_else(internal)?;
+    let shared = admin.shared();
+    let watching = spawn_blocking(move || {
+        let _turn = turn;
+        Watched::before(&shared, &urls, &purge)
+    });
+    watching.await.map_err(|_| internal())?
 }
 
 fn understand(
@@ -77,9 +100,6 @@ fn understand(
     shared: &Shared,
 ) -> Result<(bool, usize, Purge), Problem> {
     let Asked { tags, urls, prefixes, patterns, sites, everything, soft, .. } = asked;
-    if asked.verify {
-        return Err(Problem::bad_request("verify is not there yet: leave it out".to_owned()));
-    }
     if asked.reason.len() > MAX_REASON_BYTES {
         let what = format!("reason is longer than {MAX_REASON_BYTES} bytes");
         return Err(Problem::bad_request(what));

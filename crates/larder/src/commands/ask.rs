@@ -1,6 +1,7 @@
 //! Asking a running Larder: one request to its admin listener over a connection of its own.
 
 use super::Failure;
+use super::progress::Progress;
 use crate::admin_token;
 use crate::cli::Asking;
 use crate::config::{self, environment};
@@ -19,6 +20,8 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest wait for each part of the answer: more than a page takes that is looked for.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// The same where origins are asked again and again.
+const SLOW_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
@@ -36,7 +39,7 @@ pub struct Answer {
 /// # Errors
 /// When there is no answer, or none of HTTP.
 pub fn get(admin: &OriginAddress, target: &str) -> anyhow::Result<Answer> {
-    exchange(admin, &Ask { target, body: None }, None)
+    exchange(admin, &Ask { target, body: None, patience: TIMEOUT }, None)
 }
 
 /// Gets JSON with the token that is at hand.
@@ -44,7 +47,7 @@ pub fn get(admin: &OriginAddress, target: &str) -> anyhow::Result<Answer> {
 /// # Errors
 /// When there is no answer, or it is not the one that was asked for.
 pub fn get_json(asking: &Asking, target: &str) -> Result<Value, Failure> {
-    ask_json(asking, &Ask { target, body: None })
+    ask_json(asking, &Ask { target, body: None, patience: TIMEOUT })
 }
 
 /// Sends JSON with the token that is at hand, and gets some.
@@ -52,13 +55,32 @@ pub fn get_json(asking: &Asking, target: &str) -> Result<Value, Failure> {
 /// # Errors
 /// As for [`get_json`].
 pub fn post_json(asking: &Asking, target: &str, body: &Value) -> Result<Value, Failure> {
-    ask_json(asking, &Ask { target, body: Some(body.to_string()) })
+    ask_json(asking, &Ask { target, body: Some(body.to_string()), patience: TIMEOUT })
+}
+
+/// The same where the answer may take a while: says on the terminal for how long it has.
+///
+/// # Errors
+/// As for [`get_json`].
+pub fn post_json_slowly(
+    asking: &Asking,
+    target: &str,
+    body: &Value,
+    doing: &str,
+) -> Result<Value, Failure> {
+    let ask = Ask { target, body: Some(body.to_string()), patience: SLOW_TIMEOUT };
+    let progress = Progress::begin(doing);
+    let answer = ask_json(asking, &ask);
+    drop(progress);
+    answer
 }
 
 /// What is asked: by GET, or by POST where it has a body.
 struct Ask<'a> {
     target: &'a str,
     body: Option<String>,
+    /// The longest wait for each part of the answer.
+    patience: Duration,
 }
 
 fn ask_json(asking: &Asking, ask: &Ask<'_>) -> Result<Value, Failure> {
@@ -126,7 +148,7 @@ fn exchange(admin: &OriginAddress, ask: &Ask<'_>, token: Option<&str>) -> anyhow
         bail!("the token has spaces or other characters that no token has");
     }
     let stream = connect(admin)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(ask.patience))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let host = admin.authority();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
@@ -215,7 +237,7 @@ mod tests {
                 String::from_utf8_lossy(&head[..length]).into_owned()
             });
             let admin = OriginAddress { is_tls: false, host: "127.0.0.1".into(), port };
-            let ask = Ask { target: "/ready", body: None };
+            let ask = Ask { target: "/ready", body: None, patience: TIMEOUT };
             let answer = exchange(&admin, &ask, token).expect("an answer");
             assert_eq!(answer, Answer { status: 200, body: "ready".into() });
             let head = server.join().expect("it ends well");
@@ -229,8 +251,12 @@ mod tests {
     #[test]
     fn a_token_that_would_break_the_request_is_not_sent() {
         let admin = OriginAddress { is_tls: false, host: "127.0.0.1".into(), port: 1 };
-        let error = exchange(&admin, &Ask { target: "/", body: None }, Some("a\r\nX: b"))
-            .expect_err("it is refused");
+        let error = exchange(
+            &admin,
+            &Ask { target: "/", body: None, patience: TIMEOUT },
+            Some("a\r\nX: b"),
+        )
+        .expect_err("it is refused");
         assert!(!error.to_string().contains("X: b"), "{error}");
     }
 }

@@ -52,6 +52,13 @@ pub struct Sent {
     pub end: End,
 }
 
+impl Sent {
+    /// Whether it came to its end.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.end, End::Whole(_))
+    }
+}
+
 /// How a body ended.
 #[derive(Debug, PartialEq)]
 pub enum End {

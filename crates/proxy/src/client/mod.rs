@@ -17,6 +17,8 @@ mod writer;
 use crate::upstream::request::Client;
 use policy::request::Scheme;
 
+pub use body::{Gone, Sink, send as send_body};
+pub use head::write_head;
 pub use listen::{Drained, Listeners, serve_core};
 
 /// Who speaks, and by what.

@@ -1,0 +1,262 @@
+//! Verified purges: the origin is asked until it gives something new, since what stands between may
+//! go on giving the old for a while.
+
+use super::Admin;
+use super::asked::Asked;
+use super::explain::look;
+use super::problem::Problem;
+use policy::purge::{Born, Purge, Subject, Table, TableLimits, Verdict};
+use policy::request::{Request, Scheme};
+use proxy::core::Shared;
+use proxy::refetch::{NotSeen, Seen, ask};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Cursor, Listed};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+/// When each try is made, in seconds after the purge.
+const TRIES_AT_SECONDS: [u64; 6] = [0, 2, 6, 14, 30, 60];
+/// URLs of one purge that are verified.
+const MAX_VERIFIED: usize = 100;
+/// No try begins later than this after the first, however slow origins are.
+const PATIENCE: Duration = Duration::from_secs(75);
+/// How often it is looked whether the next try is due.
+const TICK: Duration = Duration::from_millis(50);
+/// How long what a purge covers is looked for.
+const MAX_LOOKING: Duration = Duration::from_secs(2);
+/// Responses that are looked at in one go.
+const PAGE: usize = 1000;
+
+/// What a verified purge is held against: URLs, and what was stored of them before.
+#[derive(Debug, Default)]
+pub struct Watched {
+    targets: Vec<Target>,
+    /// Whether there are more than are verified.
+    is_cut: bool,
+}
+
+/// A URL, and what was seen of it before.
+#[derive(Clone, Debug)]
+struct Target {
+    request: Request,
+    before: Option<Seen>,
+}
+
+/// How verifying a URL ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Something else came than was stored.
+    Changed,
+    /// Nothing was stored; now something is known.
+    New,
+    /// The same came at each try.
+    Unchanged,
+    /// No try brought a good answer.
+    Failed,
+}
+
+impl Watched {
+    /// Takes note of what is stored of what a purge names, before it is purged. Reads from disk.
+    ///
+    /// # Errors
+    /// When a URL is for none of the sites.
+    pub fn before(
+        shared: &Arc<Shared>,
+        urls: &[String],
+        purge: &Purge,
+    ) -> Result<Watched, Problem> {
+        let mut watched = Watched::default();
+        for url in urls {
+            for url in with_hosts(shared, url) {
+                let asked = Asked::read(Some(&url), std::iter::empty(), None)?;
+                let (request, look) = look(shared, &asked)?;
+                let picked = look.stored.picked().filter(|picked| !picked.is_gone());
+                watched.add(request, picked.and_then(|picked| Seen::of(&picked.listed.meta)));
+            }
+        }
+        if urls.is_empty() {
+            watched.add_covered(shared, purge);
+        }
+        for target in &mut watched.targets {
+            // With its body, where it can be had without the origin.
+            target.before = stored(shared, &target.request).or(target.before.take());
+        }
+        Ok(watched)
+    }
+
+    fn add(&mut self, request: Request, before: Option<Seen>) {
+        let is_same = |known: &Target| {
+            let known = &known.request;
+            (known.scheme, &known.host, &known.target)
+                == (request.scheme, &request.host, &request.target)
+        };
+        match self.targets.len() < MAX_VERIFIED {
+            _ if self.targets.iter().any(is_same) => {}
+            true => self.targets.push(Target { request, before }),
+            false => self.is_cut = true,
+        }
+    }
+
+    /// Adds what is stored and covered by a purge; what depends on more than its URL is left out.
+    fn add_covered(&mut self, shared: &Shared, purge: &Purge) {
+        let mut table = Table::new(0, 0, TableLimits::default());
+        table.apply(1, purge);
+        let is_covered = |listed: &Listed| {
+            let subject = Subject::of(listed.key.as_ref(), &listed.meta);
+            table.check(&subject, Born::default(), 0) != Verdict::Valid
+        };
+        let until = Instant::now() + MAX_LOOKING;
+        let mut from = Cursor::default();
+        loop {
+            let page = shared.store.objects(&|_| true, from, PAGE, until);
+            for listed in page.objects.iter().filter(|listed| is_covered(listed)) {
+                if let Some(request) = request_for(listed) {
+                    self.add(request, Seen::of(&listed.meta));
+                }
+            }
+            match page.next {
+                Some(next) if Instant::now() < until && !self.is_cut => from = next,
+                next => {
+                    self.is_cut |= next.is_some();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Asks the origins again and again until something new came of each URL, or no try is left.
+    pub async fn verify(self, admin: &Admin) -> Value {
+        let begun = Instant::now();
+        let start = admin.shared().clock.now();
+        let mut left: Vec<(Target, Option<u16>)> =
+            self.targets.into_iter().map(|target| (target, None)).collect();
+        let mut done = Vec::new();
+        for (number, seconds) in TRIES_AT_SECONDS.into_iter().enumerate() {
+            let due = start.0 + seconds * 1000;
+            while !left.is_empty() && admin.shared().clock.now().0 < due {
+                if *admin.stopping.borrow() || begun.elapsed() > PATIENCE {
+                    break;
+                }
+                sleep(TICK).await;
+            }
+            let is_last = number + 1 == TRIES_AT_SECONDS.len();
+            for (target, status) in std::mem::take(&mut left) {
+                let is_over = begun.elapsed() > PATIENCE || *admin.stopping.borrow();
+                let seen = if is_over { None } else { refetch(admin, &target.request).await };
+                let status = seen.as_ref().map(|seen| seen.status).or(status);
+                match outcome(&target, seen.as_ref()) {
+                    outcome @ (Outcome::Changed | Outcome::New) => {
+                        done.push(told(&target, outcome, number + 1, status));
+                    }
+                    outcome if is_last || is_over => {
+                        done.push(told(&target, outcome, number + 1, status));
+                    }
+                    Outcome::Unchanged | Outcome::Failed => left.push((target, status)),
+                }
+            }
+        }
+        json!({ "urls": done, "truncated": self.is_cut })
+    }
+}
+
+fn outcome(target: &Target, seen: Option<&Seen>) -> Outcome {
+    match (seen, &target.before) {
+        (None, _) => Outcome::Failed,
+        (Some(seen), _) if seen.status >= 500 => Outcome::Failed,
+        (Some(_), None) => Outcome::New,
+        (Some(seen), Some(before)) if seen.differs_from(before) => Outcome::Changed,
+        (Some(_), Some(_)) => Outcome::Unchanged,
+    }
+}
+
+fn told(target: &Target, outcome: Outcome, tries: usize, status: Option<u16>) -> Value {
+    let Request { scheme, host, target, .. } = &target.request;
+    let outcome = match outcome {
+        Outcome::Changed => "changed",
+        Outcome::New => "new",
+        Outcome::Unchanged => "unchanged",
+        Outcome::Failed => "failed",
+    };
+    let url = format!("{}://{host}{target}", scheme.as_str());
+    json!({ "url": url, "outcome": outcome, "tries": tries, "status": status })
+}
+
+/// A path on every host that sites name, else the URL as it is.
+fn with_hosts(shared: &Shared, url: &str) -> Vec<String> {
+    if !url.starts_with('/') || url.starts_with("//") {
+        return vec![url.trim_start_matches('/').to_owned()];
+    }
+    let hosts = shared.settings.sites.iter().flat_map(|site| &site.site.hosts);
+    let named = hosts.map(|host| host.as_str()).filter(|host| !host.contains(['*', '?']));
+    named.take(MAX_VERIFIED).map(|host| format!("{host}{url}")).collect()
+}
+
+fn request_for(listed: &Listed) -> Option<Request> {
+    let parts = listed.key.as_ref().parts();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let scheme = if parts.scheme == b"https" { Scheme::Https } else { Scheme::Http };
+    let host = format!("{}{}", text(parts.hostname)?, text(parts.port)?);
+    let target = text(parts.target)?;
+    let request = Request { scheme, host, target, ..Request::default() };
+    parts.added.is_empty().then_some(request)
+}
+
+/// What is stored of a URL, as a client that asks for no more would get it.
+fn stored(shared: &Arc<Shared>, request: &Request) -> Option<Seen> {
+    let mut asking = request.clone();
+    asking.fields.push(b"cache-control", b"only-if-cached");
+    ask(shared, &asking).ok()
+}
+
+/// Asks the origin, and has what it gives stored; nothing if there is no answer.
+async fn refetch(admin: &Admin, request: &Request) -> Option<Seen> {
+    let turn = admin.fetches.turn().await?;
+    let (shared, mut asking) = (admin.shared(), request.clone());
+    asking.fields.push(b"cache-control", b"no-cache");
+    let seen = spawn_blocking(move || {
+        let _turn = turn;
+        ask(&shared, &asking)
+    });
+    match seen.await {
+        Ok(Ok(seen)) => Some(seen),
+        Ok(Err(error)) => {
+            let why = match error {
+                NotSeen::Failed(error) => error.token().to_owned(),
+                NotSeen::BrokenOff => "the body broke off".to_owned(),
+                NotSeen::TooSlow => "too slow".to_owned(),
+                NotSeen::System(error) => error.to_string(),
+            };
+            tracing::debug!("verifying {}{}: {why}", request.host, request.target);
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_what_came_held_against_what_was_there() {
+        let seen = |status, etag: &str| Seen {
+            status,
+            etag: Some(etag.as_bytes().into()),
+            last_modified: None,
+            body: None,
+        };
+        for (before, after, expected) in [
+            (Some(seen(200, "1")), Some(seen(200, "2")), Outcome::Changed),
+            (Some(seen(200, "1")), Some(seen(200, "1")), Outcome::Unchanged),
+            (Some(seen(200, "1")), Some(seen(404, "1")), Outcome::Changed),
+            (Some(seen(200, "1")), Some(seen(502, "2")), Outcome::Failed),
+            (Some(seen(200, "1")), None, Outcome::Failed),
+            (None, Some(seen(200, "1")), Outcome::New),
+        ] {
+            let target = Target { request: Request::default(), before };
+            assert_eq!(outcome(&target, after.as_ref()), expected);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Verified purges: the origin is asked until it gives something new.
+
+use crate::support::{Larder, Origin, Reply};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// An origin behind something that goes on giving the old for so many requests.
+fn lagging(old_for: usize) -> Origin {
+    Origin::answering(move |asked| {
+        let version = if asked.number < old_for { "old" } else { "new" };
+        Reply::cached("max-age=3600", version)
+    })
+}
+
+/// Purges and verifies while the clock goes on by itself, two seconds at a step.
+fn purge(larder: &Larder, body: &Value) -> Value {
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| larder.admin_post("/v1/purge", &body.to_string()));
+        while !asking.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            larder.turn_clock(2);
+        }
+        let answer = asking.join().unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        serde_json::from_str(&answer.text()).unwrap()
+    })
+}
+
+#[test]
+fn the_origin_is_asked_until_something_new_comes() {
+    let origin = lagging(3);
+    let larder = Larder::before(&origin);
+    larder.fill("/p");
+    let said = purge(&larder, &json!({ "urls": ["http://site.test/p"], "verify": true }));
+    let expected = json!({
+        "url": "http://site.test/p", "outcome": "changed", "tries": 3, "status": 200,
+    });
+    assert_eq!(said["verified"], json!({ "urls": [expected], "truncated": false }));
+    assert_eq!((said["success"].as_bool(), origin.count()), (Some(true), 4));
+    let again = origin.last();
+    assert_eq!(again.field("cache-control"), Some("no-cache"));
+    assert_eq!(again.field("if-none-match"), None, "what was purged validates nothing");
+    let page = larder.get("/p");
+    assert!(page.is_hit() && page.text() == "new", "what came is stored");
+}
+
+#[test]
+fn what_stays_the_same_is_no_error_and_takes_a_minute() {
+    let origin = lagging(usize::MAX);
+    let larder = Larder::before(&origin);
+    larder.fill("/p");
+    let said = purge(&larder, &json!({ "urls": ["site.test/p"], "soft": true, "verify": true }));
+    let verified = &said["verified"]["urls"][0];
+    assert_eq!((&verified["outcome"], &verified["tries"]), (&json!("unchanged"), &json!(6)));
+    assert_eq!(origin.count(), 7);
+}
+
+#[test]
+fn what_a_tag_covers_is_verified_and_what_was_not_stored_is_new() {
+    let origin = Origin::answering(|asked| {
+        Reply::cached("max-age=3600", asked.number.to_string()).with("Cache-Tag", "t")
+    });
+    let larder = Larder::before(&origin);
+    larder.fill("/a");
+    larder.fill("/b?x=1");
+    let said = purge(&larder, &json!({ "tags": ["t"], "verify": true }));
+    let mut urls: Vec<(&str, &str)> = Vec::new();
+    for one in said["verified"]["urls"].as_array().unwrap() {
+        urls.push((one["url"].as_str().unwrap(), one["outcome"].as_str().unwrap()));
+    }
+    urls.sort_unstable();
+    assert_eq!(urls, [("http://site.test/a", "changed"), ("http://site.test/b?x=1", "changed")]);
+    let said = purge(&larder, &json!({ "urls": ["http://site.test/c"], "verify": true }));
+    assert_eq!(said["verified"]["urls"][0]["outcome"], "new");
+    assert!(larder.get("/c").is_hit());
+}
+
+#[test]
+fn an_origin_that_is_away_fails_and_the_purge_holds() {
+    let origin = lagging(1);
+    let larder = Larder::before(&origin);
+    larder.fill("/p");
+    origin.go_away();
+    std::thread::scope(|scope| {
+        let purging = || larder.command(&["purge", "http://site.test/p", "--verify"]);
+        let running = scope.spawn(purging);
+        while !running.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            larder.turn_clock(2);
+        }
+        let (code, said, _) = running.join().unwrap();
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("failed    http://site.test/p (no answer, 6 tries)"), "{said}");
+    });
+    assert_eq!(larder.get("/p").status, 502);
+}
