@@ -7,7 +7,7 @@ use crate::config::written::AccessLog;
 use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
-use crate::{admin_token, disk_tier, open_files};
+use crate::{admin_token, disk_tier, free_memory, open_files};
 use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
@@ -27,6 +27,9 @@ const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The longest body that is kept in memory where there is a disk, in bytes.
 const MOST_IN_MEMORY_BYTES: u64 = 4 << 20;
+
+/// After so many pauses it is looked which purges matter to nothing any more: about a minute.
+const PAUSES_OF_PURGES: u64 = 12;
 
 /// How long the start waits to see whether an origin is there.
 const REACH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -83,7 +86,7 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
 
     let mut reload =
         Reload { served: meant.clone(), certificates, admin_certificates, settings, access, token };
-    let signal = signals.wait(|| reload.run(read_again()))?;
+    let signal = signals.wait(|| reload.run(read_again()), chores(shared.store.clone()))?;
     tracing::info!(
         "{signal}: no new requests; what runs has {:?}",
         meant.settings.client.drain_timeout
@@ -101,6 +104,19 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
         cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
     }
     Ok(())
+}
+
+/// What is done while nothing else is: memory goes back to the system, and purges that matter to
+/// nothing stored are forgotten.
+fn chores(store: Arc<Store>) -> impl FnMut() {
+    let mut pauses = 0_u64;
+    move || {
+        free_memory::give_back();
+        pauses += 1;
+        if pauses.is_multiple_of(PAUSES_OF_PURGES) {
+            store.let_purges_be_forgotten();
+        }
+    }
 }
 
 fn limits(meant: &Meant, has_disk: bool) -> Limits {

@@ -65,8 +65,16 @@ pub fn open(
             clock: Arc::new(move || clock.now()),
         },
     );
-    let log = purge_log::Settings { fresh_log_id: number(), ..purge_log::Settings::default() };
-    match opened.and_then(|disk| Ok((disk, PurgeLog::open(folder, log)?))) {
+    let log = |disk: &Disk| purge_log::Settings {
+        fresh_log_id: number(),
+        known: disk.newest_born(),
+        ..purge_log::Settings::default()
+    };
+    let with_log = |disk: Arc<Disk>| {
+        let purges = PurgeLog::open(folder, log(&disk))?;
+        Ok((disk, purges))
+    };
+    match opened.and_then(with_log) {
         Ok(opened) => Ok(Some(opened)),
         Err(OpenError::Io { name, error }) => {
             tracing::warn!("nothing is kept on disk: {shown}/{name} cannot be used ({error})");

@@ -1,10 +1,7 @@
 //! Memory that nobody needs any more goes back to the system, also while nothing happens.
 
 use std::hint::black_box;
-use std::time::Duration;
 
-/// How often free memory is given back.
-pub const EVERY: Duration = Duration::from_secs(5);
 /// The allocator takes so many bytes from the system's pages by themselves.
 const APART_BYTES: usize = 1 << 20;
 

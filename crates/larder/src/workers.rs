@@ -1,15 +1,18 @@
 //! The threads of the data path: one a core, each with a runtime of its own.
 
-use crate::free_memory;
 use anyhow::Context;
 use proxy::core::Shared;
 use proxy::{Drained, Listeners, serve_core};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+/// How often the process looks after itself.
+pub const PAUSE: Duration = Duration::from_secs(5);
 
 /// The running threads.
 #[derive(Debug)]
@@ -98,16 +101,20 @@ impl Signals {
     }
 
     /// Waits for one that asks to stop; gives its name. Each SIGHUP before has `reload` run. A
-    /// second one ends the process at once. Meanwhile free memory is given back.
+    /// second one ends the process at once. Meanwhile `pause` runs every [`PAUSE`].
     ///
     /// # Errors
     /// When no thread can be had to wait for the second.
-    pub fn wait(mut self, mut reload: impl FnMut()) -> io::Result<&'static str> {
+    pub fn wait(
+        mut self,
+        mut reload: impl FnMut(),
+        mut pause: impl FnMut(),
+    ) -> io::Result<&'static str> {
         let name = loop {
             match self.next() {
                 Wish::Stop(name) => break name,
                 Wish::Reload => reload(),
-                Wish::Pause => free_memory::give_back(),
+                Wish::Pause => pause(),
             }
         };
         std::thread::Builder::new().name("second-signal".into()).spawn(move || {
@@ -125,7 +132,7 @@ impl Signals {
                 _ = terminate.recv() => Wish::Stop("SIGTERM"),
                 _ = interrupt.recv() => Wish::Stop("SIGINT"),
                 _ = hang_up.recv() => Wish::Reload,
-                () = tokio::time::sleep(free_memory::EVERY) => Wish::Pause,
+                () = tokio::time::sleep(PAUSE) => Wish::Pause,
             }
         })
     }

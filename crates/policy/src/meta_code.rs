@@ -75,6 +75,20 @@ pub fn decode(bytes: &[u8]) -> Result<Meta, Malformed> {
     rest.end(meta)
 }
 
+/// Of what [`encode`] wrote, when the response was born, without reading the rest.
+///
+/// # Errors
+/// If it is anything else.
+pub fn born(bytes: &[u8]) -> Result<Born, Malformed> {
+    let mut rest = Reader(bytes);
+    if rest.byte()? != VERSION {
+        return Err(Malformed);
+    }
+    let flags = rest.byte()?;
+    let (_status, _body_bytes, _life) = (rest.small()?, rest.number()?, rest.life(flags)?);
+    Ok(Born { log_id: rest.number()?, seq: rest.number()? })
+}
+
 /// Appends the code of a variant: equal variants have equal codes, and others others.
 pub fn encode_variant(variant: &Variant, out: &mut Vec<u8>) {
     push_number(out, variant.nominated().len() as u64);

@@ -310,6 +310,10 @@ impl Store {
         self.disk.as_ref()
     }
 
+    pub(crate) fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
     pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }

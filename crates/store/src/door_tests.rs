@@ -7,9 +7,10 @@ use crate::purge_log::{self, PurgeLog};
 use bytes::Bytes;
 use policy::coding::Coding;
 use policy::freshness::Life;
-use policy::purge::Born;
+use policy::purge::{Born, Force, Scope};
 use policy::request::Request;
 use policy::rule::{Rule, SiteId};
+use policy::time::Timestamp;
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits {
@@ -273,4 +274,39 @@ proptest! {
         }
         prop_assert!(store.scopes.len() as u64 <= store.stats().entries);
     }
+}
+
+fn purge_tag(log: &PurgeLog, tag: &str) {
+    let purge = Purge {
+        scopes: [Scope::Tag(None, tag.into())].into(),
+        force: Force::Hard,
+        at: Timestamp(1),
+        by: "".into(),
+        why: "".into(),
+    };
+    log.append(purge).wait().expect("a log in memory");
+}
+
+#[test]
+fn purges_are_forgotten_that_matter_to_nothing_stored_or_on_its_way() {
+    let log = purges();
+    let store = Store::new(LIMITS, log.clone(), None);
+    let scopes = || log.stats().table.scopes;
+    let slow = store.depart(key("/slow").as_ref(), SiteId(0));
+    (0..5).for_each(|n| purge_tag(&log, &n.to_string()));
+    store.let_purges_be_forgotten();
+    assert_eq!(scopes(), 5, "what left before them is on its way");
+    drop(slow);
+    let stored = store.depart(key("/a").as_ref(), SiteId(0));
+    let writer = store.begin(&key("/a"), None).expect("room");
+    let meta = Meta { born: stored.born(), ..meta("", &Fields::new()) };
+    finish(writer, &key("/a"), meta, &stored);
+    drop(stored);
+    (5..8).for_each(|n| purge_tag(&log, &n.to_string()));
+    store.let_purges_be_forgotten();
+    assert_eq!(scopes(), 3, "those that came after what is stored");
+    assert!(body_of(&store, "/a", &Fields::new()).is_some());
+    purge_tag(&log, "9");
+    store.let_purges_be_forgotten();
+    assert!(body_of(&store, "/a", &Fields::new()).is_some());
 }

@@ -12,6 +12,7 @@ use policy::meta::Meta;
 use policy::purge::{Born, Subject, Verdict};
 use policy::rule::SiteId;
 use policy::time::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +23,8 @@ const SHARDS: usize = 16;
 pub(crate) struct Scopes {
     count: AtomicU64,
     shards: [Mutex<HashMap<u64, Slot, foldhash::fast::FixedState>>; SHARDS],
+    /// How many are on their way that left at each head of the purge log.
+    births: Mutex<BTreeMap<u64, usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -115,7 +118,13 @@ impl Scopes {
         drop(shard);
         // The slot stands before the counter is read: what is made invalid from now on is
         // seen, and has a greater count.
-        let (count, born) = (self.count(), purges.born());
+        let count = self.count();
+        let born = {
+            let mut births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+            let born = purges.born();
+            *births.entry(born.seq).or_default() += 1;
+            born
+        };
         let (scopes, purges) = (self.clone(), purges.clone());
         Departure { scopes, purges, born, key: key.to_key(), site, url, count }
     }
@@ -128,6 +137,24 @@ impl Scopes {
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|s| s.lock().map_or(0, |s| s.len())).sum()
+    }
+}
+
+impl Scopes {
+    /// The oldest birth of what is on its way.
+    pub fn least_born(&self) -> Option<u64> {
+        let births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        births.first_key_value().map(|(seq, _)| *seq)
+    }
+
+    fn forget_birth(&self, seq: u64) {
+        let mut births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = births.get_mut(&seq) {
+            *count -= 1;
+            if *count == 0 {
+                births.remove(&seq);
+            }
+        }
     }
 }
 
@@ -200,6 +227,7 @@ impl Departure {
 
 impl Drop for Departure {
     fn drop(&mut self) {
+        self.scopes.forget_birth(self.born.seq);
         {
             let mut shard = self.scopes.shard(self.url);
             if let Some(slot) = shard.get_mut(&self.url) {

@@ -10,7 +10,7 @@ use crate::listing::Listed;
 use policy::freshness::Life;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
-use policy::purge::{Subject, Verdict, soften};
+use policy::purge::{Born, Subject, Verdict, soften};
 use std::sync::Arc;
 
 impl Store {
@@ -72,6 +72,22 @@ impl Store {
             Verdict::PacedSince(since) => Some(soften(meta, since, Some(self.limits.stale_window))),
             Verdict::Gone => None,
         }
+    }
+
+    /// Tells the purge log since when what is stored was born: purges before that matter to nothing.
+    /// Walks over all that is in memory.
+    pub fn let_purges_be_forgotten(&self) {
+        let purges = self.purges();
+        if purges.stats().table.is_empty() {
+            return;
+        }
+        // In the order in which a response goes: none is missed that is on its way.
+        let Born { log_id, seq } = purges.born();
+        let on_its_way = self.scopes().least_born();
+        let in_memory = self.memory().least_born(log_id);
+        let on_disk = self.disk().and_then(|disk| disk.least_born(log_id));
+        let least = [on_its_way, in_memory, on_disk].into_iter().flatten().min();
+        purges.note_least_born(least.unwrap_or(seq).min(seq));
     }
 
     fn verdict(&self, key: KeyRef<'_>, meta: &Meta, since: u64) -> Verdict {

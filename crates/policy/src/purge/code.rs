@@ -27,6 +27,7 @@ const MARK_HARD: u8 = 0;
 const MARK_SOFT: u8 = 1;
 const MARK_FLOOR: u8 = 2;
 const MARK_PACED: u8 = 3;
+const MARK_FORGOTTEN: u8 = 4;
 
 /// Appends the code of a purge.
 pub fn encode(purge: &Purge, out: &mut Vec<u8>) {
@@ -61,6 +62,10 @@ pub fn encode_mark(mark: &Mark, out: &mut Vec<u8>) {
         Mark::Soft(place, at) => (MARK_SOFT, place, Some(at)),
         Mark::Paced(place, at) => (MARK_PACED, place, Some(at)),
         Mark::Floor(place, at) => (MARK_FLOOR, place, Some(at)),
+        Mark::Forgotten(least) => {
+            out.push(MARK_FORGOTTEN);
+            return push_number(out, *least);
+        }
     };
     out.push(kind);
     out.extend_from_slice(&place.identity.0.to_le_bytes());
@@ -187,6 +192,9 @@ fn pattern(rest: &mut Reader<'_>) -> Result<Pattern, Malformed> {
 
 fn mark(rest: &mut Reader<'_>) -> Result<Mark, Malformed> {
     let kind = rest.byte()?;
+    if kind == MARK_FORGOTTEN {
+        return seq(rest).map(Mark::Forgotten);
+    }
     let identity = Identity(rest.long()?);
     let seq = seq(rest)?;
     let enclosing = match rest.byte()? {

@@ -50,6 +50,13 @@ pub struct TableStats {
     pub bytes: usize,
 }
 
+impl TableStats {
+    /// Whether nothing is purged as far as the table knows.
+    pub fn is_empty(&self) -> bool {
+        self.scopes + self.patterns + self.floors == 0
+    }
+}
+
 /// One line of the table, to be written to disk and read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -61,6 +68,8 @@ pub enum Mark {
     Paced(Place, Timestamp),
     /// A floor, and since when all that is older is stale.
     Floor(Place, Timestamp),
+    /// Purges up to this number were given up: what was born before it counts as purged.
+    Forgotten(u64),
 }
 
 /// What a mark is of.
@@ -163,6 +172,8 @@ pub struct Table {
     patterns: Vec<MarkedPattern>,
     enclosings: Enclosings,
     folded: u64,
+    /// Purges up to this number were given up, since nothing was stored that was born before it.
+    forgotten: u64,
 }
 
 impl Table {
@@ -181,6 +192,7 @@ impl Table {
             patterns: Vec::new(),
             enclosings: Enclosings::default(),
             folded: 0,
+            forgotten: 0,
         }
     }
 
@@ -223,6 +235,7 @@ impl Table {
                 self.soft.put(self.enclosings.line(place, Since::new(at, true)));
             }
             Mark::Floor(place, at) => self.put_floor(place.identity, place.seq, at),
+            Mark::Forgotten(least) => self.forgotten = self.forgotten.max(least),
         }
         if self.hard.len() + self.soft.len() > self.limits.scopes {
             self.fold();
@@ -247,7 +260,7 @@ impl Table {
     /// What purges say of a response that was born so. `since` is a head at which the table
     /// was asked of it before and said [`Verdict::Valid`], or 0: older patterns are not run again.
     pub fn check(&self, subject: &Subject<'_>, born: Born, since: u64) -> Verdict {
-        if born.log_id != self.log_id || born.seq > self.head {
+        if born.log_id != self.log_id || born.seq > self.head || born.seq < self.forgotten {
             return Verdict::Gone;
         }
         if born.seq == self.head {
@@ -291,8 +304,10 @@ impl Table {
         softly.verdict()
     }
 
-    /// Gives up what matters to no response that was born at `least` or later.
+    /// Gives up what matters to no response that was born at `least` or later. Should there be one
+    /// that was born earlier after all, it is gone.
     pub fn forget_until(&mut self, least: u64) {
+        self.forgotten = self.forgotten.max(least);
         self.hard.take_out(|line| line.seq() <= least, |_| {});
         self.soft.take_out(|line| line.seq() <= least, |_| {});
         self.floors.take_out(|line| line.seq() <= least, |_| {});
@@ -313,7 +328,8 @@ impl Table {
         });
         let floors = self.floors.lines().iter();
         let floors = floors.map(|line| Mark::Floor(self.enclosings.place(line), line.beside));
-        hard.chain(soft).chain(floors)
+        let forgotten = (self.forgotten > 0).then_some(Mark::Forgotten(self.forgotten));
+        hard.chain(soft).chain(floors).chain(forgotten)
     }
 
     /// What the table has of one scope.

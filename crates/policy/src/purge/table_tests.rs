@@ -339,6 +339,9 @@ fn what_is_forgotten_mattered_to_nothing_that_is_left() {
     assert_eq!((table.stats().scopes, table.stats().patterns), (2, 1));
     assert_eq!(ask(&table, &page(2), 0), Verdict::Gone);
     assert_eq!(ask(&table, &page(3), 0), Verdict::Valid);
+    let cup = Stored { tags: vec![], url: ("a.b", "/cup"), ..page(1) };
+    assert_eq!(ask(&table, &cup, 0), Verdict::Gone, "what cannot be told is gone");
+    assert_eq!(ask(&reread(&table, TableLimits::default()), &cup, 0), Verdict::Gone);
     table.forget_until(5);
     assert_eq!((table.stats().scopes, table.stats().patterns), (0, 0));
     assert_eq!(table.head().seq, 5);

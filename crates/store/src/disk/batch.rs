@@ -9,6 +9,7 @@ use super::record::{Kind, Place, Record};
 use super::segments::Segment;
 use super::shared::Shared;
 use hashbrown::HashSet;
+use policy::purge::Born;
 use std::sync::Arc;
 
 /// Records that wait to be written together.
@@ -27,6 +28,8 @@ pub(crate) struct Staged {
     completes: bool,
     pub entry: Entry,
     pub seq: u64,
+    /// When the response was born, if it is one.
+    pub born: Option<Born>,
     change: Change,
 }
 
@@ -88,7 +91,8 @@ impl Batch {
         record.append(seed, place, &mut self.bytes);
         self.urls.insert(record.url);
         let entry = Entry::of(record, place.offset);
-        self.staged.push(Staged { op, completes, entry, seq: record.seq, change });
+        let born = record.born();
+        self.staged.push(Staged { op, completes, entry, seq: record.seq, born, change });
     }
 }
 

@@ -1,15 +1,18 @@
 //! What a segment holds, as a list: kept while it is written, and beside it when it is sealed.
 //!
-//! The file: magic, uid and length of the segment, the greatest sequence number; an entry a record
+//! The file: magic, uid and length of the segment, the greatest sequence number, the births of its
+//! responses (log, oldest, newest); an entry a record
 //! (URL hash, hash of key and variant, offset / 32, length / 32, kind, flags; of an Update its
 //! target's place and length, of a Large its file's number and length); at the end xxh3-64 under
 //! the store's seed.
 
+use super::births::Births;
 use super::record::{ALIGN, Content, Kind, Place, Record, aligned};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const MAGIC: &[u8; 8] = b"LRDRIDX1";
-const HEAD: usize = 32;
+/// A list of another version is none: the segment is read from end to end then.
+const MAGIC: &[u8; 8] = b"LRDRIDX2";
+const HEAD: usize = 32 + Births::BYTES;
 const ENTRY: usize = 24;
 const MORE: usize = 16;
 const MUST_VALIDATE: u8 = 1;
@@ -71,6 +74,8 @@ pub(crate) struct Contents {
     entries: Vec<u8>,
     /// The greatest sequence number of its records.
     pub max_seq: u64,
+    /// When its responses were born.
+    pub births: Births,
 }
 
 impl Contents {
@@ -105,6 +110,7 @@ impl Contents {
         for number in [uid, segment_bytes, self.max_seq] {
             out.extend_from_slice(&number.to_le_bytes());
         }
+        out.extend_from_slice(&self.births.to_bytes());
         out.extend_from_slice(&self.entries);
         let sum = xxh3_64_with_seed(&out, seed);
         out.extend_from_slice(&sum.to_le_bytes());
@@ -119,7 +125,9 @@ impl Contents {
         if (long(head, 8), long(head, 16)) != (uid, segment_bytes) {
             return None;
         }
-        let contents = Contents { entries: rest[HEAD..].to_vec(), max_seq: long(head, 24) };
+        let births = Births::of_bytes(head.last_chunk()?);
+        let entries = rest[HEAD..].to_vec();
+        let contents = Contents { entries, max_seq: long(head, 24), births };
         let read: usize = contents.iter().map(|entry| entry_bytes(entry.kind)).sum();
         (read == contents.entries.len()).then_some(contents)
     }

@@ -102,7 +102,11 @@ impl Log {
         active.is_listed = false;
         for staged in batch.staged() {
             active.contents.push(&staged.entry, staged.seq);
+            if let Some(born) = staged.born {
+                active.contents.births.add(born, staged.op.is_some());
+            }
         }
+        active.segment.set_births(active.contents.births);
         let bytes = active.end + active.contents.file_bytes();
         active.segment.bytes.store(bytes, Ordering::Relaxed);
         active.segment.max_seq.fetch_max(active.contents.max_seq, Ordering::Relaxed);

@@ -9,6 +9,7 @@
 //! that counts, what was forgotten too, is carried to the end first.
 
 mod batch;
+mod births;
 mod contents;
 mod device;
 mod error;

@@ -167,6 +167,7 @@ impl<'a> Newest<'a> {
     fn take(&mut self, segment: &Segment, contents: &Contents) {
         self.shared.seq.fetch_max(contents.max_seq, Ordering::Relaxed);
         segment.max_seq.store(contents.max_seq, Ordering::Relaxed);
+        segment.set_births(contents.births);
         let entries: Vec<Entry> = contents.iter().collect();
         let mut live = 0;
         for entry in entries.iter().rev() {

@@ -18,6 +18,8 @@
 //!
 //! The place is part of the checksum, so a record that lies elsewhere, such as in a body, is none.
 
+use policy::meta_code;
+use policy::purge::Born;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Records begin at multiples of this.
@@ -123,6 +125,16 @@ impl<'a> Record<'a> {
             Content::Update { .. } => Kind::Update,
             Content::Large { .. } => Kind::Large,
             Content::Forget { .. } => Kind::Forget,
+        }
+    }
+
+    /// When the response was born, if it is one.
+    pub fn born(&self) -> Option<Born> {
+        match self.content {
+            Content::Full { meta, .. }
+            | Content::Update { meta, .. }
+            | Content::Large { meta, .. } => meta_code::born(meta).ok(),
+            Content::Forget { .. } => None,
         }
     }
 

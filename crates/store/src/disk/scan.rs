@@ -50,6 +50,9 @@ pub(crate) fn scan(
         at += match &record {
             Some(record) => {
                 contents.push(&Entry::of(record, place.offset), record.seq);
+                if let Some(born) = record.born() {
+                    contents.births.add(born, true);
+                }
                 aligned(record.length())
             }
             None => ALIGN,

@@ -1,9 +1,11 @@
 //! The table of segments: files to which records are appended, in the order of their numbers.
 
+use super::births::Births;
 use super::device::DeviceFile;
 use super::format::SEGMENTS;
+use policy::purge::Born;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// One segment. Who holds it can read it, even when it was given up.
 pub(crate) struct Segment {
@@ -17,6 +19,8 @@ pub(crate) struct Segment {
     pub bytes: AtomicU64,
     /// The greatest sequence number in it: how old it is.
     pub max_seq: AtomicU64,
+    /// When its responses were born.
+    pub births: Mutex<Births>,
     /// About how many of its bytes nothing refers to any more.
     pub dead: AtomicU64,
 }
@@ -43,6 +47,16 @@ pub(crate) fn uid_in(name: &str, end: &str) -> Option<u64> {
 }
 
 impl Segment {
+    /// When its responses were born.
+    pub fn births(&self) -> Births {
+        *self.births.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says when its responses were born.
+    pub fn set_births(&self, births: Births) {
+        *self.births.lock().unwrap_or_else(PoisonError::into_inner) = births;
+    }
+
     /// Counts bytes that nothing refers to any more.
     pub fn bury(&self, bytes: u64) {
         self.dead.fetch_add(bytes, Ordering::Relaxed);
@@ -62,7 +76,8 @@ impl Segments {
         let free = table.iter().position(Option::is_none).unwrap_or(table.len());
         let slot = u16::try_from(free).ok()?;
         let (bytes, max_seq, dead) = (AtomicU64::new(bytes), AtomicU64::new(0), AtomicU64::new(0));
-        let segment = Arc::new(Segment { uid, slot, file, bytes, max_seq, dead });
+        let births = Mutex::default();
+        let segment = Arc::new(Segment { uid, slot, file, bytes, max_seq, births, dead });
         if free == table.len() {
             table.push(None);
         }
@@ -96,6 +111,16 @@ impl Segments {
         let mut all: Vec<Arc<Segment>> = table.iter().flatten().cloned().collect();
         all.sort_by_key(|segment| segment.uid);
         all
+    }
+
+    /// The oldest birth in that log of all that they hold.
+    pub fn least_born(&self, log: u64) -> Option<u64> {
+        self.all().iter().filter_map(|segment| segment.births().least_of(log)).min()
+    }
+
+    /// The newest birth in the segment that was written last.
+    pub fn newest_born(&self) -> Option<Born> {
+        self.all().iter().rev().find_map(|segment| segment.births().newest())
     }
 
     /// Bytes of all, and how many of them are dead.

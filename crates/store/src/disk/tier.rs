@@ -15,6 +15,7 @@ use super::stats::{DiskStats, count};
 use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
+use policy::purge::Born;
 use policy::vary::Variant;
 use std::fmt;
 use std::io;
@@ -86,6 +87,16 @@ impl Disk {
             }
         };
         choose(seen, request)
+    }
+
+    /// The oldest birth in that purge log of all that is stored; nothing if none of it was.
+    pub fn least_born(&self, log: u64) -> Option<u64> {
+        self.shared.segments.least_born(log)
+    }
+
+    /// The newest birth of what was stored last: the purge log has to reach as far.
+    pub fn newest_born(&self) -> Option<Born> {
+        self.shared.segments.newest_born()
     }
 
     /// Whether anything may be stored of a URL. `url` is [`policy::key::KeyRef::url`].

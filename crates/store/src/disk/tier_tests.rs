@@ -5,6 +5,7 @@ use super::fixture_tests::{Hands, Tier, asks, body_of, key, meta, settings, vari
 use super::tier::Found;
 use super::{Disk, Folder, OpenError, stat, verify};
 use bytes::Bytes;
+use policy::purge::Born;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -404,4 +405,25 @@ fn a_folder_is_counted_and_checked_without_a_change() {
     device.damage(".seg", 0.0);
     assert!(report(true).damaged >= whole.segments);
     assert_eq!(report(true).damaged, report(true).damaged, "nothing is mended");
+}
+
+#[test]
+fn when_the_oldest_and_newest_were_born_is_known_after_each_way_to_end() {
+    let born = |value: &str, seq| {
+        let mut meta = meta(value, 1);
+        meta.born = Born { log_id: 7, seq };
+        meta
+    };
+    always(
+        |tier| {
+            tier.put(&key("http", "/a"), born("a", 5), b"a");
+            tier.put(&key("http", "/b"), born("a", 3), b"b");
+            tier.put(&key("http", "/c"), born("a", 9), b"c");
+        },
+        |tier| {
+            let Some(newest) = tier.disk.newest_born() else { return };
+            assert_eq!(newest, Born { log_id: 7, seq: 9 });
+            assert_eq!((tier.disk.least_born(7), tier.disk.least_born(8)), (Some(3), None));
+        },
+    );
 }

@@ -75,6 +75,17 @@ impl Memory {
         }
     }
 
+    /// The oldest birth in that purge log of all that is kept.
+    pub fn least_born(&self, log: u64) -> Option<u64> {
+        let of_shard = |shard: &Mutex<HashTable<Resident>>| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = shard.iter().flat_map(|resident| &resident.variants);
+            let born = kept.map(|kept| kept.entry.meta.born).filter(|born| born.log_id == log);
+            born.map(|born| born.seq).min()
+        };
+        self.shards.iter().filter_map(of_shard).min()
+    }
+
     /// Whether anything is kept under a key, which is no use of it.
     pub fn has(&self, hash: u64, key: &[u8]) -> bool {
         self.shard(hash).find(hash, |r| r.hash == hash && r.key.as_ref().bytes() == key).is_some()
