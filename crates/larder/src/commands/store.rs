@@ -1,5 +1,6 @@
 //! `larder store`: looks at a folder that no process uses; nothing in it is changed.
 
+use super::progress::Progress;
 use super::{Failure, say};
 use crate::cli::{StoreCommand, StoreFolder};
 use anyhow::anyhow;
@@ -27,6 +28,7 @@ pub fn run(command: &StoreCommand) -> Result<(), Failure> {
 fn report(folder: &StoreFolder, verifies: bool) -> Result<Report, Failure> {
     let path = cache_of(folder);
     let shown = path.display();
+    let _progress = Progress::begin(if verifies { "reading all of it" } else { "counting" });
     let opened = Folder::open_existing(&path).and_then(|device| match verifies {
         true => disk::verify(Arc::new(device)),
         false => disk::stat(Arc::new(device)),
