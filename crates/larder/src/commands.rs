@@ -12,6 +12,7 @@ mod progress;
 pub mod purge;
 pub mod serve;
 pub mod show;
+mod staleness;
 pub mod status;
 pub mod store;
 pub mod top;

@@ -1,7 +1,7 @@
 //! `larder show`: one stored response of a running Larder, whole.
 
 use super::ask::get_json;
-use super::{Failure, printable, say};
+use super::{Failure, printable, say, staleness};
 use crate::admin::encode;
 use crate::cli::Show;
 use serde_json::Value;
@@ -55,7 +55,7 @@ fn whole(picked: &Value) -> String {
         },
         format!("age       {}s", picked["age"]),
         format!("expires   {}", expiry(picked)),
-        format!("stale     {}", stale(&picked["stale"])),
+        format!("stale     {}", staleness::words(&picked["stale"])),
         String::new(),
     ];
     for field in picked["headers"].as_array().into_iter().flatten() {
@@ -96,16 +96,5 @@ fn expiry(one: &Value) -> String {
     match one["ttl"].as_i64().unwrap_or_default() {
         ttl if ttl < 0 => format!("{}s ago{note}", -ttl),
         ttl => format!("in {ttl}s{note}"),
-    }
-}
-
-fn stale(stale: &Value) -> String {
-    match stale["when"].as_str() {
-        Some("within") => format!(
-            "{}s while it is refreshed, {}s when the origin fails",
-            stale["while_revalidate"], stale["if_error"]
-        ),
-        Some("origin-unreachable") => "when the origin is out of reach".to_owned(),
-        _ => "never".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! An explanation as text, in 80 columns.
 
-use super::super::printable;
+use super::super::{printable, staleness};
 use policy::time::Timestamp;
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub fn of(told: &Value) -> String {
         text.line("", "an origin could read the path differently: rules that prolong are left out");
     }
     key(&told["key"], &mut text);
-    headers("request", &told["request"]["headers"], &mut text);
+    headers("request", &told["request"], &mut text);
     for cookie in items(&told["request"]["cookies"]) {
         let what = cookie_role(word(&cookie["role"]));
         text.line("cookie", &format!("{}: {what}", word(&cookie["name"])));
@@ -133,7 +133,7 @@ fn stored(told: &Value, text: &mut Text) {
     if is_gone {
         return;
     }
-    headers("", &one["headers"], text);
+    headers("", one, text);
     if one["variant"].as_object().is_some_and(|fields| !fields.is_empty()) {
         text.line("variant", &variant(&one["variant"]));
     }
@@ -145,7 +145,7 @@ fn stored(told: &Value, text: &mut Text) {
             one["age"], one["age_on_arrival"], one["age_since"]
         ),
     );
-    text.line("stale", &stale(&one["stale"]));
+    text.line("stale", &staleness::words(&one["stale"]));
     if one["paced_until"].is_u64() {
         text.line("", &format!("after the paced purge until {}", time(&one["paced_until"])));
     }
@@ -190,17 +190,6 @@ fn by(says: &Value) -> String {
         "purge" => "a soft purge".to_owned(),
         "earlier-rules" => "rules of another time".to_owned(),
         directive => format!("{directive} of {speaker}"),
-    }
-}
-
-fn stale(stale: &Value) -> String {
-    match stale["when"].as_str() {
-        Some("within") => format!(
-            "{}s while it is refreshed, {}s when the origin fails",
-            stale["while_revalidate"], stale["if_error"]
-        ),
-        Some("origin-unreachable") => "only when the origin is out of reach".to_owned(),
-        _ => "never".to_owned(),
     }
 }
 
@@ -251,7 +240,7 @@ fn fetched(fetched: &Value, text: &mut Text) {
     let bytes = bytes.unwrap_or_default();
     let (status, took) = (&fetched["status"], &fetched["milliseconds"]);
     text.line("fetched", &format!("{status}{bytes}, after {took} ms"));
-    headers("", &fetched["headers"], text);
+    headers("", fetched, text);
     match fetched["reason"].as_str() {
         Some(why) => {
             let meaning = fetched["meaning"].as_str().unwrap_or_default();
@@ -265,21 +254,26 @@ fn fetched(fetched: &Value, text: &mut Text) {
             };
             let lifetime = format!("fresh for {}s by {}{validated}", says["lifetime"], by(says));
             text.line("verdict", &format!("would be stored: {lifetime}"));
-            text.line("stale", &stale(&fetched["stale"]));
+            text.line("stale", &staleness::words(&fetched["stale"]));
         }
     }
 }
 
-fn headers(name: &str, headers: &Value, text: &mut Text) {
+/// The header fields of a request or response.
+fn headers(name: &str, of: &Value, text: &mut Text) {
+    let is_ruled = of["says"]["lifetime_by"] == "rule";
     // Cookies are told one by one, and every response has a date.
     let tells = |header: &&Value| header["role"] != "cookies" && header["name"] != "date";
-    for (at, header) in items(headers).iter().filter(tells).enumerate() {
+    for (at, header) in items(&of["headers"]).iter().filter(tells).enumerate() {
         let value = header["value"].as_str().map(|value| {
             let short: String = value.chars().take(LONGEST_VALUE).collect();
             if short.len() < value.len() { short + "…" } else { short }
         });
         let value = value.unwrap_or_else(|| "(not shown)".to_owned());
-        let role = header_role(word(&header["role"]));
+        let role = match word(&header["role"]) {
+            "speaks" if is_ruled => "  (a rule says how long it is fresh)",
+            role => header_role(role),
+        };
         let told = format!("{}: {value}{role}", word(&header["name"]));
         text.line(if at == 0 { name } else { "" }, &told);
     }
