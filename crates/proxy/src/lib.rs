@@ -29,6 +29,7 @@ pub mod metrics;
 mod pace;
 mod pass;
 mod pauses;
+mod places;
 pub mod proxy_protocol;
 mod recall;
 pub mod refetch;

@@ -1,11 +1,10 @@
 //! The memory of URLs whose answers could not be shared, so that nobody waits in line for them.
 //!
-//! A fixed table that forgets: each key has one place, later keys overwrite earlier ones. A wrong
-//! "known" only costs a request that is not collapsed; a wrong "unknown" only costs waiting once.
+//! A wrong "known" only costs a request that is not collapsed; a wrong "unknown" only costs waiting
+//! once.
 
-use foldhash::quality::RandomState;
+use crate::places::Places;
 use policy::time::Timestamp;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Places in the table: 512 KiB.
@@ -14,20 +13,8 @@ const PLACES: usize = 1 << 16;
 const TIME_BITS: u32 = 32;
 
 /// The table.
-#[derive(Debug)]
-pub struct Marks {
-    places: Box<[AtomicU64]>,
-    hasher: RandomState,
-}
-
-impl Default for Marks {
-    fn default() -> Marks {
-        Marks {
-            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-            hasher: RandomState::default(),
-        }
-    }
-}
+#[derive(Debug, Default)]
+pub struct Marks(Places<PLACES>);
 
 impl Marks {
     /// Whether the key is marked.
@@ -58,8 +45,8 @@ impl Marks {
     }
 
     fn place(&self, key: &[u8]) -> (&AtomicU64, u64) {
-        let hash = self.hasher.hash_one(key);
-        (&self.places[hash as usize % PLACES], hash >> TIME_BITS)
+        let (place, hash) = self.0.of(key);
+        (place, hash >> TIME_BITS)
     }
 }
 

@@ -1,11 +1,10 @@
 //! The memory of refreshes that failed: a page whose origin is in trouble is not asked for again
 //! with each visitor, but after a pause that doubles with each failure.
 //!
-//! A fixed table that forgets, as that of `marks`: a lost pause costs one request to the origin.
+//! A lost pause costs one request to the origin.
 
-use foldhash::quality::RandomState;
+use crate::places::Places;
 use policy::time::Timestamp;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -19,11 +18,8 @@ const TIME_BITS: u32 = 32;
 const FAILURE_BITS: u32 = 5;
 
 /// The table.
-#[derive(Debug)]
-pub struct Pauses {
-    places: Box<[AtomicU64]>,
-    hasher: RandomState,
-}
+#[derive(Debug, Default)]
+pub struct Pauses(Places<PLACES>);
 
 /// What a place holds.
 #[derive(Clone, Copy)]
@@ -34,15 +30,6 @@ struct Pause {
     failures: u64,
     /// The second at which it ends.
     until: u64,
-}
-
-impl Default for Pauses {
-    fn default() -> Pauses {
-        Pauses {
-            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-            hasher: RandomState::default(),
-        }
-    }
 }
 
 impl Pauses {
@@ -73,10 +60,9 @@ impl Pauses {
     }
 
     fn place(&self, key: &[u8]) -> (&AtomicU64, u64) {
-        let hash = self.hasher.hash_one(key);
+        let (place, hash) = self.0.of(key);
         // 0 is an empty place.
-        let tag = (hash >> (TIME_BITS + FAILURE_BITS)).max(1);
-        (&self.places[hash as usize % PLACES], tag)
+        (place, (hash >> (TIME_BITS + FAILURE_BITS)).max(1))
     }
 }
 
