@@ -67,6 +67,26 @@ fn a_page_is_served_stale_only_as_long_as_told() {
 }
 
 #[test]
+fn a_page_that_came_back_is_not_hidden_behind_its_old_404() {
+    for control in ["", "s-maxage=60, stale-while-revalidate=3600"] {
+        let (state, origin) = changing(200, "", "old");
+        let rule = "revalidate = \"60s\"\nstale_while_revalidate = \"1d\"";
+        let larder = Larder::with_rule(rule, &origin);
+        larder.fill("/");
+        larder.turn_clock(60);
+        state.is(404, control, "away");
+        larder.get("/");
+        larder.settle();
+        assert!(larder.get("/").is_hit());
+        assert_eq!(larder.get("/").status, 404);
+        larder.turn_clock(10);
+        state.is(200, "", "back");
+        let back = larder.get("/");
+        assert_eq!((back.status, back.text().as_str()), (200, "back"), "{}", back.cache());
+    }
+}
+
+#[test]
 fn what_fails_leaves_the_page_and_is_tried_again_after_a_pause_that_doubles() {
     let (state, origin) = changing(200, "", "good");
     let larder = Larder::with_rule("revalidate = \"60s\"", &origin);

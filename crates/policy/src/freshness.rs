@@ -2,6 +2,7 @@
 
 use crate::cache_control::ResponseDirectives;
 use crate::fields::Fields;
+use crate::kept::is_away;
 use crate::name::Name;
 use crate::rule::Rule;
 use crate::targeted::Speaker;
@@ -184,8 +185,12 @@ pub fn staleness(status: u16, directives: &ResponseDirectives, rule: &Rule) -> S
     if directives.forbids_stale() && !rule.forces() {
         return Staleness::Forbidden;
     }
-    let window = rule.regenerates(status).or(rule.stale_while_revalidate);
-    let revalidate = window.or(directives.stale_while_revalidate);
+    let ruled = rule.regenerates(status).or(rule.stale_while_revalidate);
+    let revalidate = match rule.revalidate {
+        // The origin is asked about a page that was away before anything is said: it may be back.
+        Some(_) if is_away(status) => None,
+        _ => ruled.or(directives.stale_while_revalidate),
+    };
     let error = rule.stale_if_error.or(directives.stale_if_error);
     match (revalidate, error) {
         (None, None) if directives.s_maxage.is_some() => Staleness::Forbidden,
@@ -328,6 +333,8 @@ mod tests {
             (200, "no-store, must-revalidate", forced, windows(ever)),
             // A page that came back is not hidden behind its old 404.
             (404, "", isr(None), Staleness::WhenUnreachable),
+            (404, "", isr(day), Staleness::WhenUnreachable),
+            (410, "s-maxage=60, stale-while-revalidate=600", isr(day), Staleness::Forbidden),
         ] {
             let directives = ResponseDirectives::parse([value.as_bytes()].into_iter());
             assert_eq!(staleness(status, &directives, &rule), stale, "{status} {value}");

@@ -168,8 +168,10 @@ pub fn staleness(rules: &Rules, stored: &Stored) -> Staleness {
     }
     let regenerated = rules.revalidate.is_some() && [200, 203, 301, 308].contains(&stored.status);
     let ever = regenerated.then_some(text::FOREVER);
-    let revalidate =
-        rules.stale_while_revalidate.or(ever).or(said.window("stale-while-revalidate"));
+    // A page that was away may be back.
+    let away = rules.revalidate.is_some() && [404, 410].contains(&stored.status);
+    let named = rules.stale_while_revalidate.or(ever).or(said.window("stale-while-revalidate"));
+    let revalidate = named.filter(|_| !away);
     let error = rules.stale_if_error.or(said.window("stale-if-error"));
     if revalidate.is_some() || error.is_some() {
         return Staleness::Windows {
