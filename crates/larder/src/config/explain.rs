@@ -5,17 +5,14 @@ use super::place::Place;
 use super::settings;
 
 /// Keys that a later version knows.
-const NOT_YET: [(&str, &str); 11] = [
-    ("disk", "leave it out: responses are kept in memory, see storage.memory"),
+const NOT_YET: [(&str, &str); 8] = [
     ("shared", "leave it out: responses are kept in memory, see storage.memory"),
     ("cluster", "leave it out: each node stands alone"),
     ("hook", "leave it out: changes show when their lifetime ends"),
     ("feed", "leave it out"),
     ("alert", "leave it out: watch /metrics on the admin listener"),
     ("images", "leave it out: pictures pass as the origin sends them"),
-    ("revalidate", "use ttl with stale_while_revalidate in a rule"),
     ("regenerate", "leave it out"),
-    ("purge_method", "leave it out"),
     ("shield", "name the other Larder as origin by http://"),
 ];
 
@@ -80,6 +77,14 @@ fn explain_type(found: &str, expected: &str, place: &Place) -> Fault {
         // What was found is perhaps the secret.
         return Fault::new("this is no secret", format!("write {expected}"));
     }
+    if expected == "struct Revalidate" {
+        let mend = "write { secret = \"${REVALIDATE_SECRET}\" }; a time belongs in a [[site.rule]]";
+        return Fault::new("this is the door for content systems", mend);
+    }
+    let expected = match expected.strip_prefix("struct ") {
+        Some(_) => "a table: { … }",
+        None => expected,
+    };
     let found = match found {
         "map" => "a table",
         "sequence" => "a list",
@@ -165,6 +170,18 @@ mod tests {
                 site.key("origin"),
                 "origins as tables are not in this version",
                 "write an origin, such as \"http://127.0.0.1:4321\", or a list of them",
+            ),
+            (
+                "invalid type: string \"60s\", expected struct Revalidate",
+                site.key("revalidate"),
+                "this is the door for content systems",
+                "write { secret = \"${REVALIDATE_SECRET}\" }; a time belongs in a [[site.rule]]",
+            ),
+            (
+                "invalid type: boolean `true`, expected struct PurgeMethod",
+                site.key("purge_method"),
+                "boolean `true` does not belong here",
+                "write a table: { … }",
             ),
             ("a\nb", Place::top(), "a", "b"),
         ] {

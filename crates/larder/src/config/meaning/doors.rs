@@ -16,6 +16,9 @@ pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> 
         warn_of_short(secret, &place.key("revalidate").key("secret"), notes);
         let (path, secret) = (path.0.as_str().into(), secret.clone());
         doors.push(Arc::new(Revalidate { path, secret, failures: Default::default() }));
+    } else if notes.document.has(&place.key("revalidate")) {
+        let what = "without a secret this path is the origin's";
+        notes.warn(&place.key("revalidate"), what, "set revalidate.secret, or leave it out");
     }
     let written::PurgeMethod { token, addresses } = &site.purge_method;
     let here = place.key("purge_method");
@@ -32,6 +35,9 @@ pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> 
             addresses: addresses.iter().map(|peers| peers.0).collect(),
             failures: Default::default(),
         }));
+    } else if notes.document.has(&here) {
+        let what = "without token and addresses PURGE goes on to the origin";
+        notes.warn(&here, what, "set purge_method.token, or leave it out");
     }
     doors
 }

@@ -149,8 +149,8 @@ fn check_tags(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>)
             !patterns.is_empty() && patterns.iter().all(has)
         };
         if let Some(name) = template.names().find(|name| !is_known(name)) {
-            let what = format!("{{{name}}} is no part of the paths that this rule is for");
-            let mend = format!("name it in match.path, as in \"/blog/{{{name}}}\"");
+            let what = format!("not each path that this rule is for has a part {{{name}}}");
+            let mend = format!("name it in all of match.path, as in \"/blog/{{{name}}}\"");
             notes.error(&place.index(i), what, mend);
         }
     }
