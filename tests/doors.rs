@@ -105,7 +105,7 @@ fn a_call_that_is_wrong_purges_nothing_and_says_why() {
         (json!({ "secret": SECRET, "paths": [], "tags": [] }), 400, "name paths or tags"),
         (json!({ "secret": SECRET, "paths": ["/news", "news"] }), 400, "begins with /"),
         (json!({ "secret": SECRET, "pathes": ["/news"] }), 400, "unknown field"),
-        (json!([SECRET]), 401, "secret"),
+        (json!([SECRET]), 400, "no JSON object"),
     ] {
         let (found, said) = revalidate(&larder, &body);
         assert_eq!(found, status, "{body}");
@@ -118,7 +118,30 @@ fn a_call_that_is_wrong_purges_nothing_and_says_why() {
     let read = larder.get("/api/revalidate");
     assert_eq!((read.status, read.field("allow")), (405, Some("POST")));
     assert!(larder.get("/news").is_hit());
-    assert_eq!(larder.metrics().sum("larder_doors_turned_away_total", &[]), 4);
+    assert_eq!(larder.metrics().sum("larder_doors_turned_away_total", &[]), 3);
+}
+
+#[test]
+fn long_bodies_of_strangers_are_few_and_hold_up_no_short_call() {
+    let origin = origin();
+    let larder = configured(&origin);
+    let asked = json!({ "secret": SECRET, "paths": ["/news"] }).to_string();
+    let long = format!("{asked}{}", " ".repeat(100_000));
+    let begun = |body: &str| {
+        let mut client = larder.connect();
+        client.send(format!(
+            "POST /api/revalidate HTTP/1.1\r\nHost: site.test\r\nContent-Length: {}\r\n\r\n{}",
+            long.len(),
+            body
+        ));
+        client
+    };
+    let mut strangers: Vec<_> = (0..16).map(|_| begun(&long[..50_000])).collect();
+    larder.settle();
+    assert_eq!(post(&larder, &asked).status, 200, "a short one needs no place");
+    strangers.pop();
+    assert_eq!(post(&larder, &long).status, 200, "who leaves gives the place back");
+    assert_eq!(post(&larder, &long).status, 200, "and so does who is answered");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::access_log::AccessLog;
 use crate::clock::Clock;
 use crate::compress::Compressing;
 use crate::diagnosis::Diagnosis;
+use crate::doors::Places;
 use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
@@ -42,6 +43,8 @@ pub struct Shared {
     pub marks: Arc<Marks>,
     /// Refreshes that failed of late.
     pub pauses: Arc<Pauses>,
+    /// Places for the long bodies that doors hold.
+    pub places: Places,
     /// Open connections of clients.
     pub connections: Arc<AtomicUsize>,
     /// Refreshes in the background under way.
@@ -141,6 +144,7 @@ impl Shared {
             compressing: Arc::default(),
             marks: Arc::default(),
             pauses: Arc::default(),
+            places: Places::default(),
             connections: Arc::default(),
             refreshes: Arc::default(),
             long,
@@ -175,6 +179,7 @@ impl Shared {
             compressing: self.compressing.clone(),
             marks: self.marks.clone(),
             pauses: self.pauses.clone(),
+            places: self.places.clone(),
             connections: self.connections.clone(),
             refreshes: self.refreshes.clone(),
             long: self.long.clone(),

@@ -25,7 +25,17 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Bytes of a body that doors read whatever else they read.
+const SHORT_BODY_BYTES: usize = 16 << 10;
+/// Longer bodies that doors hold at once, on all cores: who sends one has not shown a secret yet.
+const LONG_BODIES: usize = 16;
+/// How long a body may take, the wait for its place among the long ones with it.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The detail of what a door answered.
 pub const DOOR: &str = "own-door";
@@ -84,11 +94,12 @@ pub async fn knock(
     body: RequestBody,
     door: &Arc<dyn Door>,
 ) -> Answer {
-    let body = match read(body, door.max_body_bytes()).await {
-        Ok(body) => body,
-        Err(error) => return Answer::own(error),
-    };
     let shared = &core.shared;
+    let body = match timeout(BODY_TIME, read(body, door.max_body_bytes(), &shared.places)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return Answer::own(error),
+        Err(_) => return Answer::own(Error::ClientTooSlow),
+    };
     let client = client(caller, request, &shared.settings.trusted_proxies);
     let now = shared.clock.now();
     let site = &site.settings.site;
@@ -104,19 +115,46 @@ pub async fn knock(
     Answer { verdict: Verdict::Edge, cache, content, beside: None }
 }
 
+/// Places for the long bodies that doors hold.
+#[derive(Clone, Debug)]
+pub struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Places {
+        Places(Arc::new(Semaphore::new(LONG_BODIES)))
+    }
+}
+
+/// A body, with its place if it is a long one: whoever drops it gives the place back.
+struct Whole {
+    bytes: Vec<u8>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Reads a body whole. The client's own time limits hold for each of its pieces.
-async fn read(body: RequestBody, most: usize) -> Result<Bytes, Error> {
+async fn read(body: RequestBody, most: usize, places: &Places) -> Result<Bytes, Error> {
     let mut body = body;
-    let mut whole = Vec::new();
+    let mut whole = Whole { bytes: Vec::new(), place: None };
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| Error::ClientLeft)?;
         let Ok(piece) = frame.into_data() else { break };
-        if whole.len() + piece.len() > most {
+        let length = whole.bytes.len() + piece.len();
+        if length > most {
             return Err(Error::BodyTooLarge);
         }
-        whole.extend_from_slice(&piece);
+        if length > SHORT_BODY_BYTES && whole.place.is_none() {
+            // Nothing is read of those who wait, and nobody closes these places.
+            whole.place = places.0.clone().acquire_owned().await.ok();
+        }
+        whole.bytes.extend_from_slice(&piece);
     }
-    Ok(whole.into())
+    Ok(Bytes::from_owner(whole))
 }
 
 /// Who asks: the peer, or the last that a trusted proxy took a request from who is none itself.

@@ -9,7 +9,9 @@ use policy::request::{Method, Request};
 use policy::rule::SiteId;
 use proxy::doors::{Door, Knock, Said};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
+use serde_json::json;
+use serde_json::value::RawValue;
 use std::pin::Pin;
 
 /// The door.
@@ -23,11 +25,19 @@ pub struct Revalidate {
     pub failures: Failures,
 }
 
+/// The secret, as it stands in the body; the rest is looked through and not kept. What is parsed takes
+/// up to a hundred times the memory of what was sent, and anybody may have sent it.
+#[derive(Deserialize)]
+struct Offered<'b> {
+    #[serde(borrow, default)]
+    secret: Option<&'b RawValue>,
+}
+
 /// What is asked for, beside the secret.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Asked {
-    secret: Value,
+    secret: IgnoredAny,
     paths: Vec<String>,
     tags: Vec<String>,
     soft: bool,
@@ -48,21 +58,23 @@ impl Door for Revalidate {
 }
 
 impl Revalidate {
-    async fn revalidate(&self, knock: Knock<'_>) -> Said {
+    async fn revalidate(&self, mut knock: Knock<'_>) -> Said {
         if knock.request.method != Method::Post {
             let mut said = refused(405, "this path takes POST");
             said.fields.push(b"allow", b"POST");
             return said;
         }
-        let Ok(body) = serde_json::from_slice::<Value>(&knock.body) else {
-            return refused(400, "the body is no JSON");
+        // A stranger's body is only looked through, and not kept while he waits.
+        let body = std::mem::take(&mut knock.body);
+        let Some(offered) = secret_in(&body) else {
+            return refused(400, "the body is no JSON object");
         };
-        let offered = body.get("secret").and_then(Value::as_str).unwrap_or_default();
         if !is_secret(&self.secret, offered.as_bytes()) {
+            drop(body);
             slow_down(&self.failures, knock.client, &self.path).await;
             return refused(401, "the secret is wrong or missing");
         }
-        let (asked, scopes) = match understood(body, knock.site.id) {
+        let (asked, scopes) = match understood(&body, knock.site.id) {
             Ok(understood) => understood,
             Err(wrong) => return refused(400, &wrong),
         };
@@ -78,10 +90,19 @@ impl Revalidate {
     }
 }
 
+/// The secret in a body, empty where it has none; nothing if the body is no object of JSON.
+fn secret_in(body: &[u8]) -> Option<String> {
+    // A list would be read as the values of the fields.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let offered: Offered<'_> = serde_json::from_slice(body).ok().filter(|_| is_object)?;
+    let text = offered.secret.and_then(|value| serde_json::from_str(value.get()).ok());
+    Some(text.unwrap_or_default())
+}
+
 /// What is to be purged, or what is wrong with what was asked.
-fn understood(body: Value, site: SiteId) -> Result<(Asked, Vec<Scope>), String> {
-    let asked: Asked = serde_json::from_value(body).map_err(|error| error.to_string())?;
-    let _ = &asked.secret;
+fn understood(body: &[u8], site: SiteId) -> Result<(Asked, Vec<Scope>), String> {
+    let asked: Asked = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let _ = asked.secret;
     let named = asked.paths.len() + asked.tags.len();
     if named == 0 {
         return Err("name paths or tags: {\"paths\": [\"/news\"]}".to_owned());
@@ -124,6 +145,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_secret_is_read_without_the_rest() {
+        for (body, secret) in [
+            (r#"{"secret": "x", "paths": [{"a": 0}]}"#, Some("x")),
+            (r#" {"paths": 1, "secret": "\u0078"}"#, Some("x")),
+            (r#"{"secret": 1}"#, Some("")),
+            (r#"{"secret": {"secret": "x"}}"#, Some("")),
+            (r#"{"secret": null}"#, Some("")),
+            ("{}", Some("")),
+            (r#"{"secret": "x", "secret": "y"}"#, None),
+            (r#"["x"]"#, None),
+            (r#""x""#, None),
+            (r#"{"secret": "x""#, None),
+            ("", None),
+        ] {
+            assert_eq!(secret_in(body.as_bytes()).as_deref(), secret, "{body}");
+        }
+    }
+
+    #[test]
     fn what_is_asked_for_is_understood_whole_or_not_at_all() {
         for (body, scopes) in [
             (json!({ "paths": ["/a", "/b/c"] }), Ok(2)),
@@ -143,7 +183,8 @@ mod tests {
             (json!({ "tags": [""] }), Err("is no tag")),
             (json!([]), Ok(0)),
         ] {
-            let found = understood(body.clone(), SiteId(1)).map(|(_, scopes)| scopes.len());
+            let found =
+                understood(body.to_string().as_bytes(), SiteId(1)).map(|(_, scopes)| scopes.len());
             match scopes {
                 Ok(0) => assert!(found.is_err()),
                 Ok(count) => assert_eq!(found, Ok(count), "{body}"),
