@@ -54,6 +54,24 @@ fn a_page_is_fresh_then_stale_for_ever_while_one_request_makes_it_anew() {
 }
 
 #[test]
+fn a_page_is_fresh_from_when_it_came_however_old_its_origin_calls_it() {
+    for (name, value) in [("Age", "100"), ("Date", "Sun, 06 Nov 1994 08:49:37 GMT")] {
+        let origin = Origin::answering(move |_| Reply::ok("page").with(name, value));
+        let larder = Larder::with_rule("revalidate = \"60s\"", &origin);
+        larder.fill("/");
+        larder.turn_clock(59);
+        assert!(larder.get("/").is_hit(), "{name}");
+        larder.settle();
+        assert_eq!(origin.count(), 1, "{name}");
+        larder.turn_clock(2);
+        assert!(larder.get("/").cache().contains("stale-while-revalidate"), "{name}");
+        larder.settle();
+        assert!(larder.get("/").is_hit(), "{name}");
+        assert_eq!(origin.count(), 2, "{name}");
+    }
+}
+
+#[test]
 fn a_page_is_served_stale_only_as_long_as_told() {
     let (state, origin) = changing(200, "", "old");
     let rule = "revalidate = \"60s\"\nstale_while_revalidate = \"100s\"";

@@ -223,8 +223,12 @@ fn life(
         if may_guess(offer.site, offer.request) { offer.site.heuristic_max } else { Seconds::ZERO };
     let (lifetime, origin) =
         freshness::lifetime(offer.status, offer.fields, said, offer.rule, answered, max);
-    let is_old = offer.site.preset.calls_stale(offer.fields);
-    let lifetime = if is_old { Seconds::ZERO } else { lifetime };
+    let initial_age = freshness::initial_age(offer.fields, offer.exchange);
+    let lifetime = match origin {
+        _ if offer.site.preset.calls_stale(offer.fields) => Seconds::ZERO,
+        Origin::Rule => freshness::from_arrival(lifetime, initial_age),
+        _ => lifetime,
+    };
     let explicit = matches!(origin, Origin::Rule | Origin::Explicit);
     let cacheable =
         explicit || directives.public || freshness::is_heuristically_cacheable(offer.status);
@@ -234,7 +238,7 @@ fn life(
     let ruled = origin == Origin::Rule;
     let life = Life {
         answered,
-        initial_age: freshness::initial_age(offer.fields, offer.exchange),
+        initial_age,
         lifetime,
         stale: freshness::staleness(offer.status, directives, offer.rule),
         always_validate: directives.no_cache && !ruled,

@@ -144,6 +144,16 @@ pub fn lifetime(
     }
 }
 
+/// The lifetime of what has that age when it comes, where a rule says how long it is fresh: that
+/// counts from its arrival, to the second. Else an origin whose clock is slow, or that has a cache
+/// before it, would be asked again and again.
+pub fn from_arrival(ttl: Seconds, initial_age: u64) -> Seconds {
+    match ttl {
+        Seconds::ZERO => ttl,
+        _ => Seconds::new(ttl.get().saturating_add(initial_age / 1000)),
+    }
+}
+
 /// `Expires` less `Date`; a date that cannot be read is in the past (§5.3).
 fn expires(fields: &Fields, answered: Timestamp) -> Seconds {
     let Some(expires) = fields.get(Name::Expires).and_then(Timestamp::parse_http) else {

@@ -101,7 +101,11 @@ impl Said {
         let exchange = Exchange { asked: answered, answered };
         let by = |guesses| Said::by((site, rule), meta.status, &meta.fields, exchange, guesses);
         let (guessed, told) = (by(true), by(false));
-        let found = [&guessed, &told].into_iter().find(|said| said.lifetime == lifetime);
+        let counted = |said: &Said| match said.source {
+            Source::Rule => freshness::from_arrival(said.lifetime, initial_age),
+            _ => said.lifetime,
+        };
+        let found = [&guessed, &told].into_iter().find(|said| counted(said) == lifetime);
         let source = match (found, ended) {
             (Some(said), _) => said.source,
             (None, Some(_)) => Source::Purge,

@@ -99,7 +99,10 @@ fn explicit_lifetime(rules: &Rules, stored: &Stored, said: &Says) -> Option<u64>
         // §5.3: what is no date is in the past.
         Some(text::date(text).unwrap_or(0).saturating_sub(date(stored)).min(text::FOREVER))
     };
+    // Decided: a rule's lifetime counts from when it came, in whole seconds.
+    let ruled = |ttl| if ttl == 0 { 0 } else { ttl + age(stored, stored.answered) / 1000 };
     rule_lifetime(rules, stored.status)
+        .map(|ttl| ruled(ttl).min(text::FOREVER))
         .or_else(|| said.lifetime("s-maxage"))
         .or_else(|| said.lifetime("max-age"))
         .or_else(expires)
