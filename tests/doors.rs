@@ -114,7 +114,9 @@ fn a_call_that_is_wrong_purges_nothing_and_says_why() {
         assert!(!said.to_string().contains(SECRET), "{said}");
     }
     assert_eq!(post(&larder, "{\"secret\"").status, 400);
-    assert_eq!(post(&larder, &"x".repeat((1 << 20) + 1)).status, 413);
+    let long = post(&larder, &"x".repeat((1 << 20) + 1));
+    assert_eq!((long.status, long.field("content-type")), (413, Some("application/json")));
+    assert!(long.text().contains("1048576 bytes"), "{}", long.text());
     let read = larder.get("/api/revalidate");
     assert_eq!((read.status, read.field("allow")), (405, Some("POST")));
     assert!(larder.get("/news").is_hit());
@@ -166,6 +168,8 @@ fn purge_takes_away_a_url_or_what_bears_a_tag() {
         assert_eq!(refused.status, 401);
         assert!(refused.field("www-authenticate").is_some());
     }
+    let pattern = larder.ask("PURGE", "/.*", &[token, ("X-Purge-Method", "regex")]);
+    assert_eq!(pattern.status, 400, "what would purge nothing is not said to be done");
     assert!(larder.get("/a").is_hit());
     let purged = larder.ask("PURGE", "/a", &[token]);
     assert_eq!(purged.status, 200);

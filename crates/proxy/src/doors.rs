@@ -97,6 +97,7 @@ pub async fn knock(
     let shared = &core.shared;
     let body = match timeout(BODY_TIME, read(body, door.max_body_bytes(), &shared.places)).await {
         Ok(Ok(body)) => body,
+        Ok(Err(Error::BodyTooLarge)) => return answer(too_long(door.max_body_bytes())),
         Ok(Err(error)) => return Answer::own(error),
         Err(_) => return Answer::own(Error::ClientTooSlow),
     };
@@ -104,15 +105,28 @@ pub async fn knock(
     let now = shared.clock.now();
     let site = &site.settings.site;
     let knock = Knock { site, request, body, client, store: &shared.store, now };
-    let Said { status, mut fields, body } = door.answer(knock).await;
-    if matches!(status, 401 | 403) {
+    let said = door.answer(knock).await;
+    if matches!(said.status, 401 | 403) {
         core.counters.turned_away.one();
     }
+    answer(said)
+}
+
+fn answer(said: Said) -> Answer {
+    let Said { status, mut fields, body } = said;
     fields.push(b"content-type", b"application/json");
     fields.push(b"cache-control", b"no-store");
     let cache = CacheStatus { detail: Some(DOOR), ..CacheStatus::default() };
     let content = Content::Made { status, fields, body: body.into() };
     Answer { verdict: Verdict::Edge, cache, content, beside: None }
+}
+
+fn too_long(most: usize) -> Said {
+    let body = match most {
+        0 => "{\"success\":false,\"error\":\"no body is taken here\"}\n".to_owned(),
+        _ => format!("{{\"success\":false,\"error\":\"more than {most} bytes\"}}\n"),
+    };
+    Said { status: 413, fields: Fields::new(), body }
 }
 
 /// Places for the long bodies that doors hold.
@@ -181,6 +195,40 @@ mod tests {
     use super::*;
     use crate::hints::Hints;
     use crate::upstream::request::Client;
+    use std::task::Poll;
+
+    /// A body of that many bytes, of which all were sent.
+    async fn sent(bytes: usize) -> RequestBody {
+        let (upload, body) = RequestBody::upload(None);
+        assert!(upload.send(vec![b'x'; bytes].into()).await);
+        upload.end(&Fields::new()).await;
+        body
+    }
+
+    #[tokio::test]
+    async fn long_bodies_wait_for_a_place_and_give_it_back_when_dropped() {
+        let (places, long) = (Places::default(), SHORT_BODY_BYTES + 1);
+        let mut held = Vec::new();
+        for _ in 0..LONG_BODIES {
+            held.push(read(sent(long).await, long, &places).await.expect("a body"));
+        }
+        let mut waiting = Box::pin(read(sent(long).await, long, &places));
+        assert!(at_once(&mut waiting).await.is_none(), "no place is left");
+        let short = read(sent(SHORT_BODY_BYTES).await, long, &places).await;
+        assert_eq!(short.expect("a body").len(), SHORT_BODY_BYTES);
+        drop(held.pop());
+        assert_eq!(waiting.await.expect("a body").len(), long);
+        assert_eq!(read(sent(long).await, long - 1, &places).await, Err(Error::BodyTooLarge));
+    }
+
+    /// What is there at once.
+    async fn at_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+        poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
 
     #[test]
     fn a_client_is_who_the_last_trusted_proxy_took_the_request_from() {

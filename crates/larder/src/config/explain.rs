@@ -73,7 +73,7 @@ fn explain_type(found: &str, expected: &str, place: &Place) -> Fault {
         let mend = "write an origin, such as \"http://127.0.0.1:4321\", or a list of them";
         return Fault::new("origins as tables are not in this version", mend);
     }
-    if place.name() == Some("secret") {
+    if matches!(place.name(), Some("secret" | "token")) {
         // What was found is perhaps the secret.
         return Fault::new("this is no secret", format!("write {expected}"));
     }
@@ -176,6 +176,12 @@ mod tests {
                 site.key("revalidate"),
                 "this is the door for content systems",
                 "write { secret = \"${REVALIDATE_SECRET}\" }; a time belongs in a [[site.rule]]",
+            ),
+            (
+                "invalid type: integer `123456789`, expected a secret in quotes",
+                site.key("purge_method").key("token"),
+                "this is no secret",
+                "write a secret in quotes",
             ),
             (
                 "invalid type: boolean `true`, expected struct PurgeMethod",

@@ -27,6 +27,8 @@ pub struct PurgeMethod {
 
 /// The name of the method.
 const PURGE: &str = "PURGE";
+/// The field by which plugins for Varnish say that the URL is a pattern.
+const WAY: &str = "x-purge-method";
 /// The fields by which clients ask for a soft purge: ours, and Fastly's.
 const SOFT: [&str; 2] = ["larder-soft-purge", "fastly-soft-purge"];
 
@@ -57,6 +59,12 @@ impl PurgeMethod {
             let mut said = refused(401, "the token is wrong or missing");
             said.fields.push(b"www-authenticate", b"Bearer realm=\"larder\"");
             return said;
+        }
+        if knock.request.fields.all_named(WAY).any(|way| way.eq_ignore_ascii_case(b"regex")) {
+            return refused(
+                400,
+                "PURGE takes URLs and tags, no patterns: see larder purge --pattern",
+            );
         }
         let scopes = scopes(&knock);
         if scopes.len() > MAX_SCOPES {

@@ -16,7 +16,7 @@ pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> 
         warn_of_short(secret, &place.key("revalidate").key("secret"), notes);
         let (path, secret) = (path.0.as_str().into(), secret.clone());
         doors.push(Arc::new(Revalidate { path, secret, failures: Default::default() }));
-    } else if notes.document.has(&place.key("revalidate")) {
+    } else if is_without(&place.key("revalidate"), "secret", notes) {
         let what = "without a secret this path is the origin's";
         notes.warn(&place.key("revalidate"), what, "set revalidate.secret, or leave it out");
     }
@@ -35,9 +35,14 @@ pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> 
             addresses: addresses.iter().map(|peers| peers.0).collect(),
             failures: Default::default(),
         }));
-    } else if notes.document.has(&here) {
+    } else if is_without(&here, "token", notes) {
         let what = "without token and addresses PURGE goes on to the origin";
         notes.warn(&here, what, "set purge_method.token, or leave it out");
     }
     doors
+}
+
+/// Whether a table stands there without that key.
+fn is_without(table: &Place, key: &str, notes: &Notes<'_, '_>) -> bool {
+    notes.document.has(table) && !notes.document.has(&table.key(key))
 }
