@@ -1,6 +1,6 @@
 //! What the sites' listeners answer by themselves: calls to revalidate pages, and PURGE.
 
-use crate::support::{Larder, Origin, Received, Reply};
+use crate::support::{Http2, Larder, Origin, Received, Reply};
 use serde_json::{Value, json};
 
 const SECRET: &str = "a-secret-of-the-content-system";
@@ -144,6 +144,22 @@ fn long_bodies_of_strangers_are_few_and_hold_up_no_short_call() {
     strangers.pop();
     assert_eq!(post(&larder, &long).status, 200, "who leaves gives the place back");
     assert_eq!(post(&larder, &long).status, 200, "and so does who is answered");
+}
+
+#[test]
+fn doors_answer_over_http2_too() {
+    let origin = origin();
+    let larder = configured(&origin);
+    let mut client = Http2::plain(larder.address);
+    let half = vec![b' '; 600_000];
+    let long = client.post("/api/revalidate", [&half, &half]);
+    assert_eq!((long.status, long.text().contains("1048576")), (413, true));
+    let asked = json!({ "secret": SECRET, "paths": ["/news"] }).to_string();
+    let (one, other) = asked.as_bytes().split_at(9);
+    assert_eq!(client.post("/api/revalidate", [one, other]).status, 200);
+    let wrong = client.post("/api/revalidate", [b"{\"secret\":", b"\"x\"}"]);
+    assert_eq!(wrong.status, 401);
+    assert_eq!(client.ask("HEAD", "/api/revalidate", &[]).status, 405);
 }
 
 #[test]
