@@ -174,11 +174,28 @@ impl Errand {
     /// What came to be stored since this was not found: the fill that brought it has ended. Memory
     /// has been looked at.
     pub(super) async fn fresh_on_disk(&self) -> Option<Arc<Entry>> {
-        let shared = &self.core.shared;
-        if self.stored.is_some() || !shared.store.may_recall(self.key.as_ref()) {
+        if self.stored.is_some() || !self.core.shared.store.may_recall(self.key.as_ref()) {
             return None;
         }
-        let Lookup::Hit(entry) = recall(self.wish(), Lookup::Miss).await else { return None };
+        let lookup = recall(self.wish(), Lookup::Miss).await;
+        self.if_fresh(lookup)
+    }
+
+    /// What is stored by now, if it is fresh: since this was found stale, another refresh may have
+    /// ended, all the more where it was read from disk.
+    pub(super) async fn fresh_by_now(&self) -> Option<Arc<Entry>> {
+        let (shared, key) = (&self.core.shared, self.key.as_ref());
+        let site = self.site.settings.site.id;
+        let mut lookup = shared.store.lookup(key, &self.request.fields, site);
+        if !matches!(lookup, Lookup::Hit(_)) && shared.store.may_recall(key) {
+            lookup = recall(self.wish(), lookup).await;
+        }
+        self.if_fresh(lookup)
+    }
+
+    fn if_fresh(&self, lookup: Lookup) -> Option<Arc<Entry>> {
+        let Lookup::Hit(entry) = lookup else { return None };
+        let shared = &self.core.shared;
         let found = Found::Response { meta: &entry.meta, invalid: shared.store.is_invalid(&entry) };
         (reuse(found, &self.request, shared.clock.now()) == Reuse::Fresh).then_some(entry)
     }

@@ -54,6 +54,10 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
         errand.part = Some(partial::first_ask(Spec::From(0, Some(0))).into());
     }
     errand.client.is_told = false;
+    if let Some(entry) = errand.fresh_by_now().await {
+        fill.begin(Head::Stored { entry, status: None }, false, false);
+        return;
+    }
     let brought = run(&errand, fill, None).await;
     let shared = &errand.core.shared;
     match brought {
