@@ -4,7 +4,7 @@ use crate::access_log::AccessLog;
 use crate::clock::Clock;
 use crate::compress::Compressing;
 use crate::diagnosis::Diagnosis;
-use crate::doors::Places;
+use crate::doors::LongBodies;
 use crate::fill::{Fills, Limits};
 use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
@@ -44,7 +44,7 @@ pub struct Shared {
     /// Refreshes that failed of late.
     pub pauses: Arc<Pauses>,
     /// Places for the long bodies that doors hold.
-    pub places: Places,
+    pub long_bodies: LongBodies,
     /// Open connections of clients.
     pub connections: Arc<AtomicUsize>,
     /// Refreshes in the background under way.
@@ -144,7 +144,7 @@ impl Shared {
             compressing: Arc::default(),
             marks: Arc::default(),
             pauses: Arc::default(),
-            places: Places::default(),
+            long_bodies: LongBodies::default(),
             connections: Arc::default(),
             refreshes: Arc::default(),
             long,
@@ -179,7 +179,7 @@ impl Shared {
             compressing: self.compressing.clone(),
             marks: self.marks.clone(),
             pauses: self.pauses.clone(),
-            places: self.places.clone(),
+            long_bodies: self.long_bodies.clone(),
             connections: self.connections.clone(),
             refreshes: self.refreshes.clone(),
             long: self.long.clone(),

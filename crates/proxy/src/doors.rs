@@ -33,7 +33,7 @@ use tokio::time::timeout;
 /// Bytes of a body that doors read whatever else they read.
 const SHORT_BODY_BYTES: usize = 16 << 10;
 /// Longer bodies that doors hold at once, on all cores: who sends one has not shown a secret yet.
-const LONG_BODIES: usize = 16;
+const MAX_LONG_BODIES: usize = 16;
 /// How long a body may take, the wait for its place among the long ones with it.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -95,12 +95,13 @@ pub async fn knock(
     door: &Arc<dyn Door>,
 ) -> Answer {
     let shared = &core.shared;
-    let body = match timeout(BODY_TIME, read(body, door.max_body_bytes(), &shared.places)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(Error::BodyTooLarge)) => return answer(too_long(door.max_body_bytes())),
-        Ok(Err(error)) => return Answer::own(error),
-        Err(_) => return Answer::own(Error::ClientTooSlow),
-    };
+    let body =
+        match timeout(BODY_TIME, read(body, door.max_body_bytes(), &shared.long_bodies)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(Error::BodyTooLarge)) => return answer(too_long(door.max_body_bytes())),
+            Ok(Err(error)) => return Answer::own(error),
+            Err(_) => return Answer::own(Error::ClientTooSlow),
+        };
     let client = client(caller, request, &shared.settings.trusted_proxies);
     let now = shared.clock.now();
     let site = &site.settings.site;
@@ -131,11 +132,11 @@ fn too_long(most: usize) -> Said {
 
 /// Places for the long bodies that doors hold.
 #[derive(Clone, Debug)]
-pub struct Places(Arc<Semaphore>);
+pub struct LongBodies(Arc<Semaphore>);
 
-impl Default for Places {
-    fn default() -> Places {
-        Places(Arc::new(Semaphore::new(LONG_BODIES)))
+impl Default for LongBodies {
+    fn default() -> LongBodies {
+        LongBodies(Arc::new(Semaphore::new(MAX_LONG_BODIES)))
     }
 }
 
@@ -152,7 +153,7 @@ impl AsRef<[u8]> for Whole {
 }
 
 /// Reads a body whole. The client's own time limits hold for each of its pieces.
-async fn read(body: RequestBody, most: usize, places: &Places) -> Result<Bytes, Error> {
+async fn read(body: RequestBody, most: usize, places: &LongBodies) -> Result<Bytes, Error> {
     let mut body = body;
     let mut whole = Whole { bytes: Vec::new(), place: None };
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -207,9 +208,9 @@ mod tests {
 
     #[tokio::test]
     async fn long_bodies_wait_for_a_place_and_give_it_back_when_dropped() {
-        let (places, long) = (Places::default(), SHORT_BODY_BYTES + 1);
+        let (places, long) = (LongBodies::default(), SHORT_BODY_BYTES + 1);
         let mut held = Vec::new();
-        for _ in 0..LONG_BODIES {
+        for _ in 0..MAX_LONG_BODIES {
             held.push(read(sent(long).await, long, &places).await.expect("a body"));
         }
         let mut waiting = Box::pin(read(sent(long).await, long, &places));

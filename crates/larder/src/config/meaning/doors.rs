@@ -2,6 +2,7 @@
 
 use super::Notes;
 use super::admin::warn_of_short;
+use crate::config::address::Peers;
 use crate::config::place::Place;
 use crate::config::written;
 use crate::doors::{PurgeMethod, Revalidate};
@@ -9,7 +10,12 @@ use proxy::doors::Door;
 use std::sync::Arc;
 
 /// The doors of a site.
-pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> Vec<Arc<dyn Door>> {
+pub fn doors(
+    site: &written::Site,
+    trusted_proxies: &[Peers],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Vec<Arc<dyn Door>> {
     let mut doors: Vec<Arc<dyn Door>> = Vec::new();
     let written::Revalidate { path, secret } = &site.revalidate;
     if let Some(secret) = secret {
@@ -28,6 +34,14 @@ pub fn doors(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) -> 
     if token.is_none() && addresses.iter().any(|peers| peers.0.prefix == 0) {
         let mend = "name the networks of your content system, or a token";
         notes.error(&here.key("addresses"), "everybody could purge", mend);
+    }
+    let is_proxy =
+        |peers: &Peers| trusted_proxies.iter().any(|proxies| proxies.0.contains(peers.0.address));
+    if let Some(at) = addresses.iter().position(is_proxy).filter(|_| token.is_none()) {
+        let what =
+            "whoever comes by this trusted proxy could purge, should it not say for whom it asks";
+        let mend = "set purge_method.token too, and let the proxy send X-Forwarded-For";
+        notes.warn(&here.key("addresses").index(at), what, mend);
     }
     if token.is_some() || !addresses.is_empty() {
         doors.push(Arc::new(PurgeMethod {

@@ -42,7 +42,7 @@ pub fn sites(
         let meant = one(site, written, &place, notes);
         let origin_tls = origin_tls::origin_tls(site, &place, notes);
         let health_check = health_check(&site.health_check, &place, notes);
-        let doors = doors::doors(site, &place, notes);
+        let doors = doors::doors(site, &written.server.trusted_proxies, &place, notes);
         origins.map(|origins| SiteSettings {
             site: meant,
             origins,
