@@ -64,13 +64,14 @@ impl Table {
         }
         let mut covered_by = Vec::new();
         for (identity, scope) in scopes {
-            let Lines { hard, soft, floor } = self.lines_of(*identity);
+            let Lines { hard, soft, paced, floor } = self.lines_of(*identity);
             let of = |seq, force, at, is_floor| {
                 let scope = scope.clone();
                 Covering { seq, force, scope, at, is_floor }
             };
             covered_by.extend(hard.map(|seq| of(seq, Force::Hard, None, false)));
-            covered_by.extend(soft.map(|(seq, force, at)| of(seq, force, Some(at), false)));
+            covered_by.extend(soft.map(|(seq, at)| of(seq, Force::Soft, Some(at), false)));
+            covered_by.extend(paced.map(|(seq, at)| of(seq, Force::Paced, Some(at), false)));
             covered_by.extend(floor.map(|floor| match floor {
                 Floor::Hard(seq) => of(seq, Force::Hard, None, true),
                 Floor::Soft(seq, at) => of(seq, Force::Soft, Some(at), true),

@@ -96,25 +96,6 @@ pub struct MarkedPattern {
     pub at: Timestamp,
 }
 
-/// When the newest soft purge of a scope came, and whether it is a paced one: one bit of a word, since
-/// there may be a million.
-#[derive(Clone, Copy, Debug)]
-struct Since(u64);
-
-impl Since {
-    fn new(at: Timestamp, is_paced: bool) -> Since {
-        Since(at.0 << 1 | u64::from(is_paced))
-    }
-
-    fn at(self) -> Timestamp {
-        Timestamp(self.0 >> 1)
-    }
-
-    fn is_paced(self) -> bool {
-        self.0 & 1 == 1
-    }
-}
-
 /// What the soft purges that cover a response say, put together. A plain one wins over a paced one:
 /// it allows less.
 #[derive(Clone, Copy, Default)]
@@ -143,7 +124,8 @@ impl Softly {
 /// What a table has of one scope: the numbers of the newest purges, and when.
 pub(super) struct Lines {
     pub hard: Option<u64>,
-    pub soft: Option<(u64, Force, Timestamp)>,
+    pub soft: Option<(u64, Timestamp)>,
+    pub paced: Option<(u64, Timestamp)>,
     pub floor: Option<Floor>,
 }
 
@@ -156,7 +138,7 @@ pub(super) enum Floor {
 /// The time of a floor that a hard purge went into.
 const FOLDED_HARD: Timestamp = Timestamp(0);
 
-/// All purges up to a head, folded: of each scope the newest hard and the newest soft purge.
+/// All purges up to a head, folded: of each scope the newest purge of each force.
 ///
 /// Past a limit the oldest sixteenth goes into *floors*: all that is older of that site or host counts
 /// as stale, or, where a hard purge went into it, is gone, so that nothing is used that a purge covers.
@@ -166,7 +148,9 @@ pub struct Table {
     log_id: u64,
     head: u64,
     hard: Compact<()>,
-    soft: Compact<Since>,
+    soft: Compact<Timestamp>,
+    /// Beside the soft ones, so that neither takes the place of the other.
+    paced: Compact<Timestamp>,
     floors: Compact<Timestamp>,
     /// In the order of their numbers.
     patterns: Vec<MarkedPattern>,
@@ -188,6 +172,7 @@ impl Table {
             head,
             hard: Compact::default(),
             soft: Compact::default(),
+            paced: Compact::default(),
             floors: Compact::default(),
             patterns: Vec::new(),
             enclosings: Enclosings::default(),
@@ -228,16 +213,12 @@ impl Table {
     pub fn put_mark(&mut self, mark: Mark) {
         match mark {
             Mark::Hard(place) => self.hard.put(self.enclosings.line(place, ())),
-            Mark::Soft(place, at) => {
-                self.soft.put(self.enclosings.line(place, Since::new(at, false)));
-            }
-            Mark::Paced(place, at) => {
-                self.soft.put(self.enclosings.line(place, Since::new(at, true)));
-            }
+            Mark::Soft(place, at) => self.soft.put(self.enclosings.line(place, at)),
+            Mark::Paced(place, at) => self.paced.put(self.enclosings.line(place, at)),
             Mark::Floor(place, at) => self.put_floor(place.identity, place.seq, at),
             Mark::Forgotten(least) => self.forgotten = self.forgotten.max(least),
         }
-        if self.hard.len() + self.soft.len() > self.limits.scopes {
+        if self.scopes() > self.limits.scopes {
             self.fold();
         }
     }
@@ -274,16 +255,11 @@ impl Table {
             return Verdict::Gone;
         }
         let mut softly = Softly::default();
-        if self.soft.newest() > born.seq {
-            let found = identities.clone().filter_map(|identity| self.soft.find(*identity));
-            for line in found.filter(|line| line.seq() > born.seq) {
-                softly.add(line.beside.at(), line.beside.is_paced());
-            }
-        }
-        if self.floors.newest() > born.seq {
-            let found = identities.filter_map(|identity| self.floors.find(*identity));
-            for line in found.filter(|line| line.seq() > born.seq) {
-                softly.add(line.beside, false);
+        for (table, is_paced) in [(&self.soft, false), (&self.paced, true), (&self.floors, false)] {
+            if table.newest() > born.seq {
+                let found = identities.clone().filter_map(|identity| table.find(*identity));
+                let newer = found.filter(|line| line.seq() > born.seq);
+                newer.for_each(|line| softly.add(line.beside, is_paced));
             }
         }
         self.check_patterns(subject, born.seq.max(since), softly)
@@ -310,39 +286,34 @@ impl Table {
         self.forgotten = self.forgotten.max(least);
         self.hard.take_out(|line| line.seq() <= least, |_| {});
         self.soft.take_out(|line| line.seq() <= least, |_| {});
+        self.paced.take_out(|line| line.seq() <= least, |_| {});
         self.floors.take_out(|line| line.seq() <= least, |_| {});
         self.patterns.retain(|marked| marked.seq > least);
     }
 
     /// All lines of the table but for the patterns.
     pub fn marks(&self) -> impl Iterator<Item = Mark> {
+        let place = |line: &Line<Timestamp>| (self.enclosings.place(line), line.beside);
         let hard = self.hard.lines().iter().map(|line| Mark::Hard(self.enclosings.place(line)));
-        let soft = self.soft.lines().iter();
-        let soft = soft.map(|line| {
-            let (place, since) = (self.enclosings.place(line), line.beside);
-            if since.is_paced() {
-                Mark::Paced(place, since.at())
-            } else {
-                Mark::Soft(place, since.at())
-            }
-        });
-        let floors = self.floors.lines().iter();
-        let floors = floors.map(|line| Mark::Floor(self.enclosings.place(line), line.beside));
+        let soft = self.soft.lines().iter().map(place).map(|(place, at)| Mark::Soft(place, at));
+        let paced = self.paced.lines().iter().map(place).map(|(place, at)| Mark::Paced(place, at));
+        let floors = self.floors.lines().iter().map(place);
+        let floors = floors.map(|(place, at)| Mark::Floor(place, at));
         let forgotten = (self.forgotten > 0).then_some(Mark::Forgotten(self.forgotten));
-        hard.chain(soft).chain(floors).chain(forgotten)
+        hard.chain(soft).chain(paced).chain(floors).chain(forgotten)
     }
 
     /// What the table has of one scope.
     pub(super) fn lines_of(&self, identity: Identity) -> Lines {
+        let of =
+            |table: &Compact<Timestamp>| table.find(identity).map(|line| (line.seq(), line.beside));
         Lines {
             hard: self.hard.find(identity).map(Line::seq),
-            soft: self.soft.find(identity).map(|line| {
-                let force = if line.beside.is_paced() { Force::Paced } else { Force::Soft };
-                (line.seq(), force, line.beside.at())
-            }),
-            floor: self.floors.find(identity).map(|line| match line.beside {
-                FOLDED_HARD => Floor::Hard(line.seq()),
-                since => Floor::Soft(line.seq(), since),
+            soft: of(&self.soft),
+            paced: of(&self.paced),
+            floor: of(&self.floors).map(|(seq, since)| match since {
+                FOLDED_HARD => Floor::Hard(seq),
+                since => Floor::Soft(seq, since),
             }),
         }
     }
@@ -355,15 +326,20 @@ impl Table {
     /// Sizes now.
     pub fn stats(&self) -> TableStats {
         TableStats {
-            scopes: self.hard.len() + self.soft.len(),
+            scopes: self.scopes(),
             patterns: self.patterns.len(),
             floors: self.floors.len(),
             folded: self.folded,
             bytes: self.hard.bytes()
                 + self.soft.bytes()
+                + self.paced.bytes()
                 + self.floors.bytes()
                 + self.enclosings.bytes(),
         }
+    }
+
+    fn scopes(&self) -> usize {
+        self.hard.len() + self.soft.len() + self.paced.len()
     }
 
     /// Of a floor the number only rises and the time only falls.
@@ -378,9 +354,10 @@ impl Table {
     /// Folds the oldest, so that a sixteenth is free.
     fn fold(&mut self) {
         let keeps = self.limits.scopes - self.limits.scopes / 16;
-        let excess = (self.hard.len() + self.soft.len()).saturating_sub(keeps);
+        let excess = self.scopes().saturating_sub(keeps);
         let hard = self.hard.lines().iter().filter(|line| folds(line)).map(Line::seq);
-        let soft = self.soft.lines().iter().filter(|line| folds(line)).map(Line::seq);
+        let soft = self.soft.lines().iter().chain(self.paced.lines());
+        let soft = soft.filter(|line| folds(line)).map(Line::seq);
         let mut numbers: Vec<u64> = hard.chain(soft).collect();
         let Some(last) = excess.min(numbers.len()).checked_sub(1) else { return };
         let (_, limit, _) = numbers.select_nth_unstable(last);
@@ -390,10 +367,12 @@ impl Table {
             |line| folds(line) && line.seq() <= limit,
             |line| floors.push((line.enclosing(), line.seq(), FOLDED_HARD)),
         );
-        self.soft.take_out(
-            |line| folds(line) && line.seq() <= limit,
-            |line| floors.push((line.enclosing(), line.seq(), line.beside.at())),
-        );
+        for table in [&mut self.soft, &mut self.paced] {
+            table.take_out(
+                |line| folds(line) && line.seq() <= limit,
+                |line| floors.push((line.enclosing(), line.seq(), line.beside)),
+            );
+        }
         self.folded += floors.len() as u64;
         for (enclosing, seq, at) in floors {
             let enclosing = self.enclosings.identity(enclosing).unwrap_or(Identity::EVERYTHING);

@@ -112,12 +112,9 @@ fn by_text(purges: &[(u64, Purge)], stored: &Stored) -> Verdict {
         for scope in purge.scopes.iter().filter(|scope| covers(scope, stored)) {
             match purge.force {
                 Force::Hard => return Verdict::Gone,
-                // The same pattern may stand in the table with one force and with the other.
-                Force::Soft | Force::Paced if matches!(scope, Scope::Pattern(_)) => {
-                    newest.insert(format!("{scope} {:?}", purge.force), (purge.at, purge.force));
-                }
+                // A paced purge takes nothing back of what a plain one said.
                 Force::Soft | Force::Paced => {
-                    newest.insert(scope.to_string(), (purge.at, purge.force));
+                    newest.insert(format!("{scope} {:?}", purge.force), (purge.at, purge.force));
                 }
             }
             assert!(*seq > 0);
