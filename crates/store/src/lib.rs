@@ -15,6 +15,8 @@ mod gaps;
 mod listing;
 mod memory;
 pub mod purge_log;
+#[cfg(test)]
+mod purges_race_tests;
 mod reservation;
 mod scopes;
 #[cfg(test)]

@@ -45,7 +45,7 @@ mod worker;
 #[cfg(test)]
 pub(crate) mod faulty_device_tests;
 #[cfg(test)]
-mod fixture_tests;
+pub(crate) mod fixture_tests;
 #[cfg(test)]
 mod large_tests;
 #[cfg(test)]
@@ -77,3 +77,5 @@ pub use slice_map::Fate;
 pub use slice_writer::SliceWriter;
 pub use stats::DiskStats;
 pub use tier::{Disk, Found, MAX_SMALL_BODY_BYTES};
+#[cfg(test)]
+pub(crate) use worker::Worker;

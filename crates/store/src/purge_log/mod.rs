@@ -31,7 +31,7 @@ pub use waiting::Appended;
 
 use crate::disk::{Device, OpenError, read_format};
 use file::{LOG, LogFile};
-use keeper::Keeper;
+pub(crate) use keeper::Keeper;
 use policy::purge::{
     Born, Candidates, Purge, Standing, Subject, Table, TableLimits, Verdict, code,
 };
