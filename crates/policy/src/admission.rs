@@ -114,12 +114,14 @@ pub fn confirmation(offer: &Offer<'_>, stored: &Meta) -> Confirmation {
     let fields = conditional::updated(&stored.fields, &with_date(&update, offer.exchange));
     // What was stored without an `Age` must not inherit one, and a 304's counts.
     let whole = Offer { status: stored.status, fields: &fields, ..*offer };
-    // Who purges by a tag that the body was sent with means it, whatever a 304 says since.
+    // Who purges by a tag that the body was sent with, or by what it was made from, means it,
+    // whatever a 304 says since.
     let kept = |meta: Meta| {
         let mut tags = [&stored.tags[..], &meta.tags[..]].concat();
         tags.sort_unstable();
         tags.dedup();
-        Box::new(Meta { body_bytes: stored.body_bytes, tags: tags.into(), ..meta })
+        let (body_bytes, sources) = (stored.body_bytes, stored.sources.clone());
+        Box::new(Meta { body_bytes, tags: tags.into(), sources, ..meta })
     };
     match admission(&whole) {
         Admission::Store(meta) => Confirmation::Update(kept(*meta)),

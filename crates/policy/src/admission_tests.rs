@@ -1,8 +1,9 @@
 //! What is stored and what is not, as tables by section of RFC 9111.
 
 use super::*;
-use crate::rule::CacheMode;
+use crate::purge::Source;
 use crate::rule::tests::plain_site;
+use crate::rule::{CacheMode, SiteId};
 use crate::tag_template::TagTemplate;
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -220,6 +221,22 @@ fn a_304_makes_the_stored_response_fresh_again() {
     assert!(matches!(confirm(&old, &[("ETag", "y")]), Confirmation::Mismatch));
     let now_private = confirm(&old, &[("Cache-Control", "no-store"), ("ETag", "x")]);
     assert!(matches!(now_private, Confirmation::ServeOnce(_, WhySkip::NoStore)));
+}
+
+#[test]
+fn a_304_leaves_what_a_body_is_purged_by() {
+    let fields = [("Cache-Control", "max-age=60"), ("ETag", "x"), ("Cache-Tag", "a")];
+    let mut old = stored(&Rule::default(), &[], &fields);
+    old.sources = [Source::Tag(SiteId(1), "b".into())].into();
+    for control in ["max-age=60", "no-store"] {
+        let update = [("Cache-Control", control), ("ETag", "x"), ("Cache-Tag", "c")];
+        let new = match confirm(&old, &update) {
+            Confirmation::Update(new) | Confirmation::ServeOnce(new, _) => new,
+            Confirmation::Mismatch => panic!("it speaks of it"),
+        };
+        assert!(new.tags.contains(&"a".into()), "{control}");
+        assert_eq!(new.sources, old.sources, "{control}");
+    }
 }
 
 #[test]
