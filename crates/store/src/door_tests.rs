@@ -251,6 +251,36 @@ fn invalid_is_what_left_before_and_not_what_left_after() {
     assert!(!store.is_invalid(&after), "another URL is another matter");
 }
 
+#[test]
+fn what_a_purge_made_stale_takes_no_place_of_what_came_meanwhile() {
+    let store = Store::new(LIMITS, purges(), None);
+    let any = Fields::new();
+    let fresh = |body: &'static [u8]| {
+        let key = key("/a");
+        let departure = store.depart(key.as_ref(), SiteId(0));
+        let mut writer = store.begin(&key, None).expect("room");
+        wait_for(writer.push(Bytes::from_static(body))).expect("room");
+        let life = Life { lifetime: Seconds::new(60), ..Life::default() };
+        finish(writer, &key, Meta { life, ..meta("", &any) }, &departure)
+    };
+    let old = fresh(b"old");
+    let soft = Purge {
+        scopes: [Scope::Everything].into(),
+        force: Force::Soft,
+        at: Timestamp(5),
+        by: "".into(),
+        why: "".into(),
+    };
+    wait_for(store.purge(soft)).expect("it is in memory");
+    fresh(b"new");
+    // Who found it before looks at the purges only now.
+    let key = key("/a");
+    let found = store.settled(store.hash(key.as_ref().bytes()), key.as_ref(), old);
+    assert!(matches!(found, Lookup::Hit(_)));
+    assert_eq!(body_of(&store, "/a", &any), Some(b"new".to_vec()));
+    assert_eq!(store.stats().entries, 1);
+}
+
 proptest! {
     /// Whatever is put, what is counted stays within the bound, and what is found is the last
     /// that was put under its key.

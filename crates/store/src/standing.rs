@@ -5,7 +5,7 @@
 
 use crate::disk::Stored;
 use crate::door::{Lookup, Store};
-use crate::entry::{Entry, Parts};
+use crate::entry::Entry;
 use crate::listing::Listed;
 use policy::freshness::Life;
 use policy::key::{Key, KeyRef};
@@ -34,11 +34,7 @@ impl Store {
                 return Lookup::Miss;
             }
             Some(life) if life == entry.meta.life => {}
-            Some(life) => {
-                let mut parts = entry.again();
-                parts.meta.life = life;
-                return Lookup::Hit(self.replace(hash, key, &entry, (parts, head)));
-            }
+            Some(life) => return Lookup::Hit(self.replace(hash, key, &entry, (life, head))),
         }
         entry.settle_at(head);
         Lookup::Hit(entry)
@@ -94,16 +90,22 @@ impl Store {
         self.purges().check(&Subject::of(key, meta), meta.born, since)
     }
 
+    /// The same response with another life, in its place if it still stands there: what took that
+    /// meanwhile is newer.
     fn replace(
         &self,
         hash: u64,
         key: KeyRef<'_>,
         old: &Arc<Entry>,
-        (parts, head): (Parts, u64),
+        (life, head): (Life, u64),
     ) -> Arc<Entry> {
-        let new = Arc::new(old.with(parts));
-        new.settle_at(head);
-        self.memory().insert(hash, &key.to_key(), new.clone(), Some(old), |_, _| {});
-        new
+        let with_life = || {
+            let mut parts = old.again();
+            parts.meta.life = life;
+            let new = Arc::new(old.with(parts));
+            new.settle_at(head);
+            new
+        };
+        self.memory().swap(hash, &key.to_key(), old, with_life).unwrap_or_else(with_life)
     }
 }

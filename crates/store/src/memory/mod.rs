@@ -185,6 +185,23 @@ impl Memory {
         }
     }
 
+    /// Puts one that is as large into the place of an entry, if that is still in.
+    pub fn swap(
+        &self,
+        hash: u64,
+        key: &Key,
+        old: &Arc<Entry>,
+        // Made while the shard is locked, so that no form of the old one comes too late.
+        new: impl FnOnce() -> Arc<Entry>,
+    ) -> Option<Arc<Entry>> {
+        let mut shard = self.shard(hash);
+        let resident = shard.find_mut(hash, |r| r.hash == hash && r.key == *key)?;
+        let is_old = |kept: &&mut Kept| Arc::ptr_eq(&kept.entry, old);
+        let kept = resident.variants.iter_mut().find(is_old)?;
+        kept.entry = new();
+        Some(kept.entry.clone())
+    }
+
     /// Takes an entry out, if it is still in.
     pub fn remove(&self, hash: u64, key: &Key, entry: &Arc<Entry>) {
         let is_it = |kept: &Kept| Arc::ptr_eq(&kept.entry, entry);
