@@ -1,6 +1,9 @@
 //! Random sequences: mostly sensible, sometimes odd, and close to the edges of freshness.
 
-use crate::script::{Ask, Behaviour, Rules, Sequence, Step, Template, Wait};
+use crate::merging::host_name;
+use crate::script::{
+    Ask, Behaviour, Force, Purge, Rules, Sequence, Step, Template, Wait, What, When,
+};
 use crate::{requests, responses};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -44,8 +47,24 @@ fn rules() -> impl Strategy<Value = Rules> {
 
 fn step() -> impl Strategy<Value = Step> {
     let delay = select(&[0, 0, 0, 300, 2000][..]);
-    (wait(), ask(), delay, behaviour(), behaviour())
-        .prop_map(|(wait, ask, delay, origin, again)| Step { wait, ask, delay, origin, again })
+    let purge = prop::option::weighted(0.2, purge());
+    (wait(), ask(), delay, behaviour(), behaviour(), purge).prop_map(
+        |(wait, ask, delay, origin, again, purge)| {
+            let purge = purge.map(|(when, force, what)| {
+                let url = || What::Url(host_name(&ask.host).to_owned(), ask.target.clone());
+                Purge { when, force, what: what.unwrap_or_else(url) }
+            });
+            Step { wait, ask, delay, origin, again, purge }
+        },
+    )
+}
+
+/// A purge; where nothing is named, of the URL that is asked for.
+fn purge() -> impl Strategy<Value = (When, Force, Option<What>)> {
+    let tag = || Some(What::Tag("t".to_owned()));
+    let what = prop_oneof![2 => Just(None), 2 => Just(tag()), 1 => Just(Some(What::Everything))];
+    let when = select(&[When::Before, When::During][..]);
+    (when, select(&[Force::Hard, Force::Soft, Force::Paced][..]), what)
 }
 
 fn wait() -> impl Strategy<Value = Wait> {
@@ -53,6 +72,7 @@ fn wait() -> impl Strategy<Value = Wait> {
     prop_oneof![
         4 => select(&[0, 0, 1, 750, 1000, 10_000, 60_000, 4_000_000, 1_000_000_000][..])
             .prop_map(Wait::Millis),
+        1 => offsets().prop_map(|offset| Wait::Millis(600_000_u64.saturating_add_signed(offset))),
         4 => offsets().prop_map(Wait::Expiry),
         2 => offsets().prop_map(Wait::WindowEnd),
     ]

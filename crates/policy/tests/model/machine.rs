@@ -1,7 +1,9 @@
 //! Drives the real functions of `policy` the way `proxy` does, one exchange at a time, over a
 //! plain list in the place of the store.
 
-use crate::script::{Answer, Ask, Exchange, Held, How, Origin, Response, Rules, Shown};
+use crate::script::{
+    self, Answer, Ask, Exchange, Held, How, Origin, Response, Rules, Shown, What, When,
+};
 use crate::text::{self, Lines};
 use policy::admission::{self, Admission, Confirmation, Offer};
 use policy::conditional;
@@ -11,7 +13,7 @@ use policy::glob::Glob;
 use policy::key::Key;
 use policy::meta::Meta;
 use policy::name::Name;
-use policy::purge::{self, Born};
+use policy::purge::{self, Born, Force, Scope, Subject, Table, TableLimits, Url, Verdict, soften};
 use policy::reason::WhyFetch;
 use policy::reply::{self, Reply};
 use policy::request::{Method, Request};
@@ -35,7 +37,13 @@ struct Entry {
 pub struct Machine {
     site: Site,
     kept: Vec<Entry>,
+    table: Table,
 }
+
+/// The name of the purge log.
+const LOG_ID: u64 = 7;
+/// For how long stale is served after a paced purge.
+const STALE_WINDOW: Seconds = Seconds::new(600);
 
 /// What is wanted of the origin, as `proxy`'s errand has it.
 struct Errand {
@@ -44,6 +52,8 @@ struct Errand {
     stored: Option<Entry>,
     /// Of the client: whether it goes on its own.
     alone: bool,
+    /// The head of the purge log when it left.
+    born: Born,
 }
 
 impl Machine {
@@ -71,11 +81,14 @@ impl Machine {
             heuristic_max: Seconds::new(3600),
             ..Site::default()
         };
-        Machine { site, kept: Vec::new() }
+        Machine { site, kept: Vec::new(), table: Table::new(LOG_ID, 0, TableLimits::default()) }
     }
 
     /// Answers a request.
     pub fn serve(&mut self, ask: &Ask, origin: &mut Origin<'_>) -> Answer {
+        if let Some(purge) = origin.purge(When::Before) {
+            self.purge(purge, origin.now);
+        }
         let request = request(ask);
         let now = Timestamp(origin.now);
         let mut buffer = Vec::new();
@@ -92,13 +105,15 @@ impl Machine {
             None => Found::OtherVariants,
         };
         let verdict = reuse(found, &request, now);
-        let mut errand = Errand { request, key, stored: hit, alone: false };
+        let born = self.table.head();
+        let mut errand = Errand { request, key, stored: hit, alone: false, born };
         match (verdict, errand.stored.clone()) {
             (Reuse::Fresh, Some(entry)) => stored(&entry, How::Fresh, &errand.request, now),
             (Reuse::Stale(refresh), Some(entry)) => {
                 let how = if refresh == Refresh::Not { How::Accepted } else { How::Refreshed };
                 let answer = stored(&entry, how, &errand.request, now);
-                if refresh == Refresh::InBackground {
+                // The pace is kept by who does it.
+                if refresh != Refresh::Not {
                     self.refresh(errand, origin);
                 }
                 answer
@@ -117,7 +132,7 @@ impl Machine {
     }
 
     fn pass(&mut self, request: &Request, origin: &mut Origin<'_>) -> Answer {
-        let exchange = origin.ask(request.method.as_str(), &lines(&request.fields));
+        let exchange = self.exchange(origin, request.method.as_str(), &lines(&request.fields));
         let Some(response) = exchange.response else { return Answer::Failed(502) };
         let fields = fields(&response.lines);
         for url in purge::invalidated(request, self.site.all_rules(), response.status, &fields) {
@@ -164,13 +179,13 @@ impl Machine {
         let errand = Errand { request: asking, ..errand };
         let validates = errand.stored.clone().filter(|_| ours);
         let validates = validates.filter(|entry| conditional::has_validator(&entry.meta.fields));
-        let mut exchange = send(&errand.request, ours, validates.as_ref(), origin);
+        let mut exchange = self.send(&errand.request, ours, validates.as_ref(), origin);
         if let (Some(entry), Some(response)) = (&validates, &exchange.response)
             && response.status == 304
         {
             match self.confirm(&errand, entry, &exchange, response) {
                 Some((entry, how)) => return stored(&entry, how, &client, Timestamp(origin.now)),
-                None => exchange = send(&errand.request, ours, None, origin),
+                None => exchange = self.send(&errand.request, ours, None, origin),
             }
         }
         let now = Timestamp(origin.now);
@@ -204,7 +219,7 @@ impl Machine {
         match admission::confirmation(&offer, &entry.meta) {
             Confirmation::Update(meta) => {
                 let new = Entry { meta: *meta, invalid: false, ..entry.clone() };
-                self.insert(new.clone(), Some(entry));
+                self.insert(new.clone(), Some(entry), errand.born);
                 Some((new, How::Confirmed))
             }
             Confirmation::ServeOnce(meta, _) => {
@@ -222,14 +237,14 @@ impl Machine {
         failure: Failure,
         now: Timestamp,
     ) -> Option<Answer> {
-        let entry = errand.stored.as_ref()?;
+        let entry = errand.stored.as_ref().filter(|entry| !self.is_gone(entry))?;
         stands_in(&entry.meta, entry.invalid, client, failure, now)
             .then(|| stored(entry, How::StandsIn, client, now))
     }
 
     fn update_by_head(&mut self, errand: &Errand, exchange: &Exchange, response: &Response) {
         let Some(entry) = errand.stored.as_ref().filter(|_| response.status == 200) else { return };
-        if errand.request.fields.has(Name::Authorization) {
+        if errand.request.fields.has(Name::Authorization) || self.is_gone(entry) {
             return;
         }
         let fields = fields(&response.lines);
@@ -237,7 +252,7 @@ impl Machine {
         match admission::head_update(&offer, &entry.meta, entry.invalid) {
             Some(meta) => {
                 let new = Entry { meta: *meta, invalid: false, ..entry.clone() };
-                self.insert(new, Some(entry));
+                self.insert(new, Some(entry), errand.born);
             }
             None => self.invalidate(errand.key.as_ref().url()),
         }
@@ -267,7 +282,7 @@ impl Machine {
             invalid: false,
         };
         if !response.cut {
-            self.insert(new, errand.stored.as_ref());
+            self.insert(new, errand.stored.as_ref(), errand.born);
         }
         reply == Reply::NotModified
     }
@@ -289,12 +304,17 @@ impl Machine {
                 asked: Timestamp(exchange.asked),
                 answered: Timestamp(exchange.answered),
             },
-            born: Born::default(),
+            born: errand.born,
         }
     }
 
-    /// As the store does it: in the place of `replaced` and of those for the same requests.
-    fn insert(&mut self, new: Entry, replaced: Option<&Entry>) {
+    /// As the store does it: in the place of `replaced` and of those for the same requests, unless
+    /// a purge came since its request left.
+    fn insert(&mut self, new: Entry, replaced: Option<&Entry>, departed: Born) {
+        let subject = Subject::of(new.key.as_ref(), &new.meta);
+        if self.table.check(&subject, departed, departed.seq) != Verdict::Valid {
+            return;
+        }
         self.kept.retain(|old| {
             let same = old.key == new.key && old.meta.variant == new.meta.variant;
             let older = replaced.is_some_and(|replaced| {
@@ -305,6 +325,68 @@ impl Machine {
             !same && !older
         });
         self.kept.insert(0, new);
+    }
+
+    /// As the store does it when it finds them: what is gone is not there, and of what a soft purge
+    /// covers the lifetime ends.
+    fn purge(&mut self, purge: &script::Purge, at: u64) {
+        let force = match purge.force {
+            script::Force::Hard => Force::Hard,
+            script::Force::Soft => Force::Soft,
+            script::Force::Paced => Force::Paced,
+        };
+        let scope = match &purge.what {
+            What::Everything => Scope::Everything,
+            What::Tag(tag) => Scope::Tag(None, tag.as_str().into()),
+            What::Url(host, target) => {
+                Scope::Url(Url { host: Some(host.as_str().into()), target: target.as_str().into() })
+            }
+        };
+        let (by, why) = ("".into(), "".into());
+        let purge = purge::Purge { scopes: [scope].into(), force, at: Timestamp(at), by, why };
+        self.table.apply(self.table.head().seq + 1, &purge);
+        let table = &self.table;
+        self.kept.retain_mut(|entry| {
+            let subject = Subject::of(entry.key.as_ref(), &entry.meta);
+            let (since, window) = match table.check(&subject, entry.meta.born, 0) {
+                Verdict::Valid => return true,
+                Verdict::Gone => return false,
+                Verdict::StaleSince(since) => (since, None),
+                Verdict::PacedSince(since) => (since, Some(STALE_WINDOW)),
+            };
+            entry.meta.life = soften(&entry.meta, since, window);
+            true
+        });
+    }
+
+    fn is_gone(&self, entry: &Entry) -> bool {
+        let subject = Subject::of(entry.key.as_ref(), &entry.meta);
+        self.table.check(&subject, entry.meta.born, 0) == Verdict::Gone
+    }
+
+    /// Asks the origin; what is purged meanwhile is purged when the answer comes.
+    fn exchange(&mut self, origin: &mut Origin<'_>, method: &str, lines: &Lines) -> Exchange {
+        let exchange = origin.ask(method, lines);
+        if let (Some(at), Some(purge)) = (origin.purged.take(), origin.purge(When::During)) {
+            self.purge(purge, at);
+        }
+        exchange
+    }
+
+    fn send(
+        &mut self,
+        request: &Request,
+        ours: bool,
+        validates: Option<&Entry>,
+        origin: &mut Origin<'_>,
+    ) -> Exchange {
+        let mut out = request.fields.clone();
+        match validates {
+            Some(entry) => conditional::make_conditional(&mut out, &entry.meta.fields),
+            None if ours => conditional::remove_conditions(&mut out),
+            None => {}
+        }
+        self.exchange(origin, request.method.as_str(), &lines(&out))
     }
 
     /// What is stored, for comparison.
@@ -318,21 +400,6 @@ impl Machine {
         };
         self.kept.iter().map(one).collect()
     }
-}
-
-fn send(
-    request: &Request,
-    ours: bool,
-    validates: Option<&Entry>,
-    origin: &mut Origin<'_>,
-) -> Exchange {
-    let mut out = request.fields.clone();
-    match validates {
-        Some(entry) => conditional::make_conditional(&mut out, &entry.meta.fields),
-        None if ours => conditional::remove_conditions(&mut out),
-        None => {}
-    }
-    origin.ask(request.method.as_str(), &lines(&out))
 }
 
 fn stored(entry: &Entry, how: How, request: &Request, now: Timestamp) -> Answer {

@@ -1,4 +1,4 @@
-//! A slow, obvious model of RFC 9111 beside `policy`: no sequence of requests, responses and
+//! A slow, obvious model of RFC 9111 beside `policy`: no sequence of requests, responses, purges and
 //! clock steps may be found in which what is asked, served or stored differs.
 //!
 //! `PROPTEST_CASES` sets how many sequences are tried.
@@ -8,6 +8,7 @@ mod generate;
 mod machine;
 mod merging;
 mod model;
+mod purging;
 mod regressions;
 mod replying;
 mod requests;
@@ -44,7 +45,7 @@ fn config() -> ProptestConfig {
 
 /// Plays a sequence to both and compares after each step.
 fn agree(sequence: &Sequence) -> Result<(), TestCaseError> {
-    let mut model = Model { rules: sequence.rules, kept: Vec::new() };
+    let mut model = Model { rules: sequence.rules, kept: Vec::new(), during: None };
     let mut machine = Machine::new(&sequence.rules);
     let mut now = START;
     for (number, step) in sequence.steps.iter().enumerate() {

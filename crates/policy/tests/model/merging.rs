@@ -2,6 +2,7 @@
 //! §4.3.5), and which URLs an unsafe request makes invalid (§4.4).
 
 use crate::model::Stored;
+use crate::purging;
 use crate::script::{Ask, Exchange, Response};
 use crate::text::{self, Lines};
 
@@ -65,6 +66,8 @@ pub fn updated(stored: &Stored, ask: &Ask, exchange: &Exchange, update: &Respons
         asked: exchange.asked,
         answered: exchange.answered,
         invalid: false,
+        tags: [&stored.tags[..], &purging::tags(&update.lines)].concat(),
+        softened: Vec::new(),
         ..stored.clone()
     }
 }

@@ -5,9 +5,12 @@
 //! origin is asked, what becomes of its answer.
 
 use crate::merging;
+use crate::purging::{self, Softened};
 use crate::replying;
 use crate::reusing::{self, Verdict};
-use crate::script::{Answer, Ask, Exchange, Held, How, Origin, Response, Rules, Wait};
+use crate::script::{
+    Answer, Ask, Exchange, Force, Held, How, Origin, Purge, Response, Rules, Wait, When,
+};
 use crate::storing::{self, Staleness};
 use crate::text::{self, Lines};
 
@@ -24,6 +27,10 @@ pub struct Stored {
     pub length: u64,
     /// An unsafe request made it invalid (§4.4).
     pub invalid: bool,
+    /// What it is purged by beside its URL: its tags, and those that it ever had (design §5).
+    pub tags: Vec<String>,
+    /// The soft purges that it lives on after.
+    pub softened: Vec<Softened>,
 }
 
 /// The cookie that the site calls a session's.
@@ -38,6 +45,8 @@ pub struct Model {
     /// Decided: of several that fit, the one that came last is used. §4 goes by `Date`; that
     /// differs only where an origin's clock goes back.
     pub kept: Vec<Stored>,
+    /// The purge that came while the origin was asked, if one did.
+    pub during: Option<Purge>,
 }
 
 impl Model {
@@ -63,6 +72,10 @@ impl Model {
 
     /// Answers a request.
     pub fn serve(&mut self, ask: &Ask, origin: &mut Origin<'_>) -> Answer {
+        self.during = None;
+        if let Some(purge) = origin.purge(When::Before) {
+            purging::purge(&mut self.kept, purge, origin.now);
+        }
         if self.passes(ask) {
             return self.pass(ask, origin);
         }
@@ -96,7 +109,7 @@ impl Model {
     }
 
     fn pass(&mut self, ask: &Ask, origin: &mut Origin<'_>) -> Answer {
-        let Some(response) = origin.ask(&ask.method, &ask.lines).response else {
+        let Some(response) = self.ask(origin, &ask.method, &ask.lines).response else {
             return Answer::Failed(502);
         };
         for (host, target) in merging::invalidated(ask, &response) {
@@ -110,6 +123,16 @@ impl Model {
             let own = &stored.ask;
             stored.invalid |= merging::host_name(&own.host) == host && own.target == target;
         }
+    }
+
+    /// Asks the origin. What is purged meanwhile is purged when the answer comes.
+    fn ask(&mut self, origin: &mut Origin<'_>, method: &str, lines: &Lines) -> Exchange {
+        let exchange = origin.ask(method, lines);
+        if let (Some(at), Some(purge)) = (origin.purged.take(), origin.purge(When::During)) {
+            purging::purge(&mut self.kept, purge, at);
+            self.during = Some(purge.clone());
+        }
+        exchange
     }
 
     /// Asks the origin on behalf of a request. `wished`: what is stored would do, but the
@@ -133,9 +156,9 @@ impl Model {
         let as_it_is = alone && (stored.is_none() || ask.method == "HEAD");
         let asking = if alone { ask.clone() } else { as_get(ask) };
         let exchange = match &stored {
-            _ if as_it_is => origin.ask(&ask.method, &ask.lines),
-            Some(stored) => origin.ask("GET", &conditional(&ask.lines, stored)),
-            None => origin.ask("GET", &unconditional(&ask.lines)),
+            _ if as_it_is => self.ask(origin, &ask.method, &ask.lines),
+            Some(stored) => self.ask(origin, "GET", &conditional(&ask.lines, stored)),
+            None => self.ask(origin, "GET", &unconditional(&ask.lines)),
         };
         let Some(response) = &exchange.response else {
             return self.in_place_of(ask, stored.as_ref(), None, Answer::Failed(502), origin.now);
@@ -161,7 +184,8 @@ impl Model {
         origin: &mut Origin<'_>,
     ) -> Answer {
         if !merging::is_about(&response.lines, &stored.lines) {
-            // §4.3.4: it says nothing of what is stored. Ask again, without conditions.
+            // §4.3.4: it says nothing of what is stored. Ask again, without conditions. Decided: to
+            // a purge both are one request, that left when the first did.
             let again = origin.ask("GET", &unconditional(&ask.lines));
             return match &again.response {
                 None => self.in_place_of(ask, Some(&stored), None, Answer::Failed(502), origin.now),
@@ -231,7 +255,13 @@ impl Model {
         answer: Answer,
         now: u64,
     ) -> Answer {
+        // Design §5: never used again, not under stale-if-error either.
+        let is_gone = |stored: &Stored| {
+            let hard = self.during.as_ref().filter(|purge| purge.force == Force::Hard);
+            hard.is_some_and(|purge| purging::covers(purge, stored))
+        };
         match stored {
+            Some(stored) if is_gone(stored) => answer,
             Some(stored) if reusing::stands_in(&self.rules, stored, ask, status, now) => {
                 from_store(stored, How::StandsIn, ask, now)
             }
@@ -242,7 +272,9 @@ impl Model {
     /// The answer to a HEAD about something that is stored (§4.3.5). Decided: one with
     /// credentials says nothing of what others get.
     fn head(&mut self, ask: &Ask, stored: &Stored, exchange: &Exchange, response: &Response) {
-        if response.status != 200 || text::has(&ask.lines, "authorization") {
+        let is_gone = |purge: &Purge| purge.force == Force::Hard && purging::covers(purge, stored);
+        let is_gone = self.during.as_ref().is_some_and(is_gone);
+        if response.status != 200 || text::has(&ask.lines, "authorization") || is_gone {
             return;
         }
         let updated = merging::updated(stored, &as_get(ask), exchange, response);
@@ -289,6 +321,10 @@ impl Model {
         let withheld = said.withheld();
         // §3.1, and what `private="…"` and `no-cache="…"` name (§5.2.2.4, §5.2.2.7).
         new.lines.retain(|(name, _)| name != "set-cookie" && !withheld.contains(name));
+        // Design §5: what was asked for before a purge that covers it is born dead.
+        if self.during.as_ref().is_some_and(|purge| purging::covers(purge, &new)) {
+            return new;
+        }
         let same = |old: &Stored| {
             let fields = reusing::nominated(&new);
             old.ask.host == new.ask.host
@@ -332,6 +368,8 @@ fn new(ask: &Ask, exchange: &Exchange, response: &Response) -> Stored {
         body: response.body,
         length: response.length,
         invalid: false,
+        tags: purging::tags(&response.lines),
+        softened: Vec::new(),
     }
 }
 

@@ -14,7 +14,7 @@ fn step(wait: Wait, method: &str, target: &str, lines: Pairs<'_>, origin: Behavi
         lines: lines.collect(),
         has_body: false,
     };
-    Step { wait, ask, delay: 0, origin, again: Behaviour::Unreachable }
+    Step { wait, ask, delay: 0, origin, again: Behaviour::Unreachable, purge: None }
 }
 
 const AT_ONCE: Wait = Wait::Millis(0);

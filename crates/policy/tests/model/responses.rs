@@ -188,6 +188,7 @@ pub fn lines(confirms: bool) -> impl Strategy<Value = Drafts> {
         draft(0.15, "Age", text(&["0", "5", "9", "59", "junk", "-3", "5, 70", "99999999999999"]))
             .boxed(),
         draft(0.02, "Age", text(&["3"])).boxed(),
+        draft(0.3, "Cache-Tag", text(&["t", "u", "u, t"])).boxed(),
         draft(0.4, "Last-Modified", modified(confirms)).boxed(),
         draft(0.5, "ETag", etag(confirms)).boxed(),
         draft(

@@ -2,6 +2,7 @@
 //! origin (§4.2.4, RFC 5861 §4).
 
 use crate::model::Stored;
+use crate::purging;
 use crate::script::{Ask, How, Rules};
 use crate::storing::{self, Staleness, staleness};
 use crate::text::{self, Lines};
@@ -127,14 +128,18 @@ pub fn verdict(rules: &Rules, stored: &Stored, ask: &Ask, now: u64) -> Verdict {
         return Verdict::Serve(How::Fresh);
     }
     // §1.2.2: 2^31 s stands for all that is longer.
-    stale(rules, stored, &wishes, (age - lifetime).min(text::FOREVER * 1000))
+    stale(rules, stored, &wishes, (age - lifetime).min(text::FOREVER * 1000), now)
 }
 
 /// §4.2.4: stale is served only where the origin or the client allows it.
-fn stale(rules: &Rules, stored: &Stored, wishes: &Wishes, staleness_ms: u64) -> Verdict {
+fn stale(rules: &Rules, stored: &Stored, wishes: &Wishes, staleness_ms: u64, now: u64) -> Verdict {
     // §5.2.1.1: with `max-age` and without `max-stale` the client wants nothing stale.
     if wishes.max_age.is_some() && wishes.max_stale.is_none() {
         return Verdict::Ask { wished: true };
+    }
+    // Design §5: after a paced purge stale is served meanwhile, and refreshed on nobody's behalf.
+    if now < purging::paced_until(rules, stored) && !depends_on_visitor(stored) {
+        return Verdict::Serve(How::Refreshed);
     }
     match staleness(rules, stored) {
         // RFC 5861 §3, to the second (design §4). What was chosen by who asked cannot be
@@ -189,6 +194,8 @@ pub fn stands_in(rules: &Rules, stored: &Stored, ask: &Ask, status: Option<u16>,
     match (staleness(rules, stored), status) {
         // RFC 5861 §4
         (_, Some(status)) if ![500, 502, 503, 504].contains(&status) => false,
+        // Design §5
+        _ if now < purging::paced_until(rules, stored) => true,
         (Staleness::Windows { revalidate, error }, _) => {
             staleness_ms < revalidate.max(error) * 1000
         }

@@ -35,6 +35,42 @@ pub struct Step {
     pub origin: Behaviour,
     /// What the origin does when it is asked again in the same step.
     pub again: Behaviour,
+    pub purge: Option<Purge>,
+}
+
+/// A purge by the operator.
+#[derive(Clone, Debug)]
+pub struct Purge {
+    pub when: When,
+    pub force: Force,
+    pub what: What,
+}
+
+/// When a purge comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// Before the request of its step.
+    Before,
+    /// After the first request to the origin has left, and before its answer comes; never, where the
+    /// origin is not asked.
+    During,
+}
+
+/// What a purge does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Force {
+    Hard,
+    Soft,
+    Paced,
+}
+
+/// What a purge names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    Everything,
+    Tag(String),
+    /// Host without port, path and query.
+    Url(String, String),
 }
 
 /// How far the clock goes before a step.
@@ -185,12 +221,19 @@ pub struct Origin<'s> {
     pub now: u64,
     /// What it was asked.
     pub asked: Vec<Asked>,
+    /// When the purge came that came while it was asked; to be taken by who asked.
+    pub purged: Option<u64>,
 }
 
 impl<'s> Origin<'s> {
     /// The origin for the step of that number.
     pub fn new(step: &'s Step, number: usize, now: u64) -> Origin<'s> {
-        Origin { step, number: number as u32, now, asked: Vec::new() }
+        Origin { step, number: number as u32, now, asked: Vec::new(), purged: None }
+    }
+
+    /// The purge of this step, if it comes then.
+    pub fn purge(&self, when: When) -> Option<&'s Purge> {
+        self.step.purge.as_ref().filter(|purge| purge.when == when)
     }
 
     /// Takes a request and answers it as the script has it; the clock goes on.
@@ -209,6 +252,9 @@ impl<'s> Origin<'s> {
         self.asked.push(Asked { method: method.to_owned(), lines: text::sorted(kept) });
         let asked = self.now;
         self.now += self.step.delay;
+        if call == 0 {
+            self.purged = self.purge(When::During).map(|_| asked + self.step.delay / 2);
+        }
         let behaviour = if call == 0 { &self.step.origin } else { &self.step.again };
         let body = self.number * 10 + call;
         let response = behaviour.answer(lines, self.now, body);

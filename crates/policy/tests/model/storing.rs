@@ -87,9 +87,14 @@ fn is_worth_keeping(rules: &Rules, new: &Stored, said: &Says) -> bool {
 }
 
 /// The lifetime in seconds (§4.2.1), a rule's before the origin's.
+///
+/// Design §5: it is stale since `min(natural expiry, the purge's time)`, in whole seconds.
 pub fn lifetime(rules: &Rules, stored: &Stored) -> u64 {
     let said = says(&stored.lines);
-    explicit_lifetime(rules, stored, &said).unwrap_or_else(|| heuristic_lifetime(stored, &said))
+    let natural = explicit_lifetime(rules, stored, &said)
+        .unwrap_or_else(|| heuristic_lifetime(stored, &said));
+    let purged = stored.softened.iter().map(|softened| age(stored, softened.at) / 1000).min();
+    purged.map_or(natural, |age| natural.min(age))
 }
 
 fn explicit_lifetime(rules: &Rules, stored: &Stored, said: &Says) -> Option<u64> {
