@@ -24,6 +24,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Have Larder abused for a while, check honest answers meanwhile and what stays behind.
     Soak(SoakArgs),
+    /// Measure purges of Larder, or kill it right behind their answers.
+    Purge(PurgeArgs),
     /// Load one server with keep-alive GETs.
     Load(LoadArgs),
     /// Send one request on each of many open connections at the same moment.
@@ -77,6 +79,30 @@ pub struct SoakArgs {
     /// The seed of all that is chosen at random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// What `purge` takes.
+#[derive(Args)]
+pub struct PurgeArgs {
+    /// Larder's binary.
+    #[arg(long, default_value = "target/release/larder")]
+    pub larder: PathBuf,
+    /// With how many stored objects purges are measured, in rising order.
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000,1000000")]
+    pub objects: Vec<u64>,
+    /// How many scopes are purged between the two measurements of hits.
+    #[arg(long, default_value_t = 100_000)]
+    pub scopes: u64,
+    /// Purge, kill Larder right behind the answer, start it again and look whether the purge holds,
+    /// so many times; nothing is measured then.
+    #[arg(long, num_args = 0..=1, default_missing_value = "20")]
+    pub kills: Option<u64>,
+    /// The core that Larder has for itself where hits are measured.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
+    /// The core of the load generator there.
+    #[arg(long, default_value_t = 1)]
+    pub load_core: usize,
 }
 
 /// What `load` takes.

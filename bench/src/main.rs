@@ -2,6 +2,7 @@
 //!
 //! `compare` starts each peer pinned to one core, drives it from the other and prints the table;
 //! `soak` has Larder abused for a while and looks at what stays behind;
+//! `purge` measures purges, and kills Larder right behind their answers;
 //! `load`, `storm`, `origin` and `bare` are its parts, each usable alone.
 #![allow(clippy::print_stdout, reason = "a command-line tool: results go to standard output")]
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress goes to standard error")]
@@ -21,6 +22,7 @@ mod origin;
 mod origin_process;
 mod pattern;
 mod peers;
+mod purge;
 mod relay;
 mod report;
 mod response;
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
     match cli::Cli::parse().command {
         cli::Command::Compare(args) => compare::command(&args),
         cli::Command::Soak(args) => soak::command(&args),
+        cli::Command::Purge(args) => purge::command(&args),
         cli::Command::Load(args) => load::command(&args),
         cli::Command::Storm(args) => storm::command(&args),
         cli::Command::Eviction(args) => eviction::command(&args),

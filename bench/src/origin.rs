@@ -4,7 +4,7 @@
 //! `/size/N/…` answers N bytes, fresh for an hour, with a strong ETag; `/nostore/N/…` the same
 //! with `no-store`; `/slow/MS/N/…` and `/slownostore/MS/N/…` wait MS milliseconds first;
 //! `/text/N/…` answers N bytes of text that say their path over and over, so that the answer to
-//! another one shows;
+//! another one shows; `/tagged/N/TAG` the same with that `Cache-Tag`;
 //! `/count?path=P` says how many requests had a path that begins with P.
 
 use std::collections::HashMap;
@@ -123,9 +123,10 @@ impl Handler for Origin {
     }
 }
 
-/// How long the text is that a path of `/text/` asks for.
+/// How long the text is that a path of `/text/` or `/tagged/` asks for.
 pub fn text_size(path: &str) -> Option<usize> {
-    let size = path.strip_prefix("/text/")?.split('/').next()?.parse().ok()?;
+    let rest = path.strip_prefix("/text/").or_else(|| path.strip_prefix("/tagged/"))?;
+    let size = rest.split('/').next()?.parse().ok()?;
     (size <= MAX_BODY_BYTES).then_some(size)
 }
 
@@ -137,8 +138,10 @@ pub fn text(path: &str, size: usize) -> Vec<u8> {
 
 fn text_reply(path: &str, size: usize) -> Reply {
     let date = httpdate::fmt_http_date(SystemTime::now());
+    let tag = path.strip_prefix("/tagged/").and_then(|rest| rest.split('/').nth(1));
+    let tag = tag.map_or(String::new(), |tag| format!("Cache-Tag: {tag}\r\n"));
     let head = format!(
-        "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: text/plain\r\n\
+        "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: text/plain\r\n{tag}\
          Cache-Control: max-age=3600\r\nETag: {}\r\nContent-Length: {size}\r\n\r\n",
         etag(size)
     );

@@ -49,6 +49,13 @@ impl PinnedProcess {
         Ok(self.child.try_wait()?.is_some())
     }
 
+    /// Ends it at once, as `kill -9` does, and waits until it is gone.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill().context("killing a process")?;
+        self.child.wait().context("waiting for the end of a process")?;
+        Ok(())
+    }
+
     fn ends_within(&mut self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
