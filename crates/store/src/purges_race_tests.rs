@@ -288,7 +288,7 @@ impl Run {
         meta.born.seq = meta.born.seq.min(source.meta.born.seq);
         let known = |tag: &&str| source.meta.tags.iter().any(|has| **has == **tag);
         let names = Names { tags: names.tags.into_iter().filter(known).collect(), ..names };
-        Made { names, first: body.departed, last: body.last() }
+        Made { names, last: body.last() }
     }
 
     fn end_body(&mut self) {

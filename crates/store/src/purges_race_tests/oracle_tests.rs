@@ -24,12 +24,11 @@ pub struct Names {
     pub groups: Vec<&'static str>,
 }
 
-/// What a body was made from, as it was then: its names, when its first request left, and when the
-/// last that confirmed it did.
+/// What a body was made from, as it was then: its names, and when the last request left that brought
+/// or confirmed it. It was not gone then, so older purges do not matter.
 #[derive(Clone, Debug)]
 pub struct Made {
     pub names: Names,
-    pub first: u64,
     pub last: u64,
 }
 
@@ -125,7 +124,7 @@ impl Oracle {
             |after: u64| self.between(after, until).filter(|(_, purge)| purge.force == Force::Hard);
         let from = body.from.as_ref();
         hard(body.departed).any(|(time, purge)| covers(purge, &known(*time)))
-            || from.is_some_and(|it| hard(it.first).any(|(_, purge)| covers(purge, &it.names)))
+            || from.is_some_and(|it| hard(it.last).any(|(_, purge)| covers(purge, &it.names)))
     }
 
     /// Whether a soft purge that is not paced, and whether a paced one, came after it was last
