@@ -6,7 +6,7 @@
 //! nothing for sure: the key is verified in the record. What waits stands in the same shard, under
 //! the same lock, so that a look sees either the one or the other.
 
-use super::op::Op;
+use super::op::{Act, Op};
 use super::record::ALIGN;
 use hashbrown::{HashMap, HashTable};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -152,6 +152,20 @@ impl Index {
     /// The shard of a URL, locked.
     pub fn shard(&self, url: u64) -> MutexGuard<'_, Shard> {
         lock(&self.shards[(url >> 56) as usize % SHARDS])
+    }
+
+    /// The oldest birth in that purge log of what waits to be written.
+    pub fn least_waiting(&self, log: u64) -> Option<u64> {
+        let of_op = |op: &Arc<Op>| match &op.act {
+            Act::Put { meta, .. } | Act::Update { meta, .. } => Some(meta.born),
+            Act::Forget { .. } | Act::Invalidate | Act::MakeRoom { .. } => None,
+        };
+        let of_shard = |shard: &Mutex<Shard>| {
+            let shard = lock(shard);
+            let born = shard.waiting.values().flatten().filter_map(of_op);
+            born.filter(|born| born.log_id == log).map(|born| born.seq).min()
+        };
+        self.shards.iter().filter_map(of_shard).min()
     }
 
     /// How many slots there are.

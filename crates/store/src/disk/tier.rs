@@ -91,7 +91,9 @@ impl Disk {
 
     /// The oldest birth in that purge log of all that is stored; nothing if none of it was.
     pub fn least_born(&self, log: u64) -> Option<u64> {
-        self.shared.segments.least_born(log)
+        // In the order in which a response goes: none is missed that is written meanwhile.
+        let waiting = self.shared.index.least_waiting(log);
+        [waiting, self.shared.segments.least_born(log)].into_iter().flatten().min()
     }
 
     /// The newest birth of what was stored last: the purge log has to reach as far.
