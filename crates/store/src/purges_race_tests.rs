@@ -24,7 +24,7 @@ use policy::freshness::Life;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::prefix::Prefix;
-use policy::purge::{Force, PathPrefix, Pattern, Purge, Scope, Source, TableLimits, Url};
+use policy::purge::{Born, Force, PathPrefix, Pattern, Purge, Scope, Source, TableLimits, Url};
 use policy::request::Request;
 use policy::rule::{Rule, SiteId};
 use policy::time::{Seconds, Timestamp};
@@ -116,14 +116,14 @@ impl Run {
             take_format(&device, settings(&run.hands).fresh).expect("nothing fails yet");
             run.open(device);
         } else {
-            let purges = PurgeLog::in_memory(run.log_settings());
+            let purges = PurgeLog::in_memory(run.log_settings(None));
             run.store = Some(Store::new(limits_of_store(), Arc::new(purges), None));
         }
         run
     }
 
-    fn log_settings(&self) -> purge_log::Settings {
-        purge_log::Settings { limits: self.limits, fresh_log_id: 7, known: None }
+    fn log_settings(&self, known: Option<Born>) -> purge_log::Settings {
+        purge_log::Settings { limits: self.limits, fresh_log_id: 7, known }
     }
 
     /// Opens the folder; if the power is cut meanwhile, once more.
@@ -131,7 +131,8 @@ impl Run {
         let disk =
             Settings { size_bytes: 64 * SEGMENT, segment_bytes: SEGMENT, ..settings(&self.hands) };
         let Tier { disk, worker } = Tier::open(&device, disk).expect("the power is on");
-        let keeper = purge_log::open(Arc::new(device.clone()), self.log_settings());
+        let keeper =
+            purge_log::open(Arc::new(device.clone()), self.log_settings(disk.newest_born()));
         let keeper = keeper.expect("the power is on");
         let purges = Arc::new(PurgeLog::by_hand(&keeper));
         assert_eq!(purges.born().log_id, 7, "the log is never lost");
@@ -157,7 +158,8 @@ impl Run {
             82..88 => self.purge(),
             88..91 => self.answer_purges(),
             91..93 => self.make_invalid(),
-            93..96 => self.work(),
+            93..95 => self.work(),
+            95..96 => self.forget(),
             96..98 => self.crowd(),
             98..99 => self.restart(),
             _ => self.cut_power(),
@@ -343,8 +345,10 @@ impl Run {
                 return;
             }
         }
+        self.oracle.confirm_as(body, &entry.meta.tags);
         let new = self.tags();
-        let names = Names { tags: new.clone(), ..self.oracle.bodies[body].names_at(self.now) };
+        let mut names = self.oracle.bodies[body].names_at(self.now);
+        names.tags.extend(&new);
         let tags: Vec<Box<str>> = [&entry.meta.tags[..], &boxed(&new)].concat();
         let mut meta =
             Meta { life: self.life(), born: exchange.departure.born(), ..entry.meta.clone() };
@@ -354,25 +358,28 @@ impl Run {
         let kept = store.refresh(&key, entry, renewed, &exchange.departure);
         let found = store.lookup(key.as_ref(), &asks(exchange.asks), site(exchange.url));
         let since = (exchange.departed, self.now);
-        self.oracle.confirm_as(body, &entry.meta.tags);
-        if !self.oracle.is_purged(&names, since) {
+        let is_purged = self.oracle.is_purged(&names, since);
+        if !is_purged {
             self.oracle.confirm(body, since, new);
         }
         if matches!(found, Lookup::Hit(found) if Arc::ptr_eq(&found, &kept)) {
-            assert!(!self.oracle.is_purged(&names, since), "a 304 from before a purge is kept");
+            assert!(!is_purged, "a 304 from before a purge is kept");
             self.oracle.make_certain(body);
         }
         if let Some(file) = part
             && let Ok(Some(mut gap)) = store.fill_gap(file, 8..64, 64)
         {
-            let piece = Bytes::from(vec![body as u8; 56]);
+            let first = (body as u64).to_le_bytes();
+            let rest = gap.range().map(|at| first.get(at as usize).copied().unwrap_or(body as u8));
+            let piece: Bytes = rest.collect();
             // What cannot be written is missing.
             let _ = self.drive(async move {
                 gap.write(piece).await?;
                 gap.finish().await
             });
         }
-        self.hold(exchange.url, Some(kept));
+        // Else it is shown to who asked, and nobody else has it.
+        self.hold(exchange.url, Some(kept).filter(|_| !is_purged));
     }
 
     fn look(&mut self) {
@@ -493,6 +500,44 @@ impl Run {
         self.store().invalidate(key(url).as_ref().url());
         self.oracle.invalid.push((self.now, url));
         self.now += 1;
+    }
+
+    /// The log gives up what matters to nothing stored, and what is stored stands as before.
+    fn forget(&mut self) {
+        if self.is_off() {
+            return;
+        }
+        // What is gone is taken away by the first look, and what it hid shows at the next.
+        self.stands();
+        let before = self.stands();
+        self.store().let_purges_be_forgotten();
+        if let Some(Driven { keeper, .. }) = &mut self.driven {
+            keeper.shared().forget();
+            // Where the power is cut, another time.
+            let _ = keeper.rewrite();
+        }
+        let after = self.stands();
+        assert!(before == after || self.is_off(), "{before:?} and then {after:?}");
+    }
+
+    /// The bodies that are found, and whether fresh.
+    fn stands(&mut self) -> Vec<Option<(usize, bool)>> {
+        let (store, now) = (self.store(), self.time());
+        let all = (0..URLS.len()).flat_map(|url| [(url, asks("1")), (url, asks("2"))]);
+        let stands = all.map(|(url, asks)| {
+            let key = key(url);
+            let meta = match store.lookup(key.as_ref(), &asks, site(url)) {
+                Lookup::Hit(entry) => entry.meta.clone(),
+                Lookup::Miss | Lookup::OtherVariants(_) => {
+                    match self.drive(store.recall(&key, &asks, site(url))) {
+                        Recall::Response(recalled) => recalled.meta().clone(),
+                        Recall::Nothing | Recall::OtherVariants(_) => return None,
+                    }
+                }
+            };
+            Some((number_of(&meta), meta.life.is_fresh(now)))
+        });
+        stands.collect()
     }
 
     /// So much else comes that memory gives up what it has.
@@ -621,7 +666,11 @@ fn boxed(tags: &[&'static str]) -> Box<[Box<str>]> {
 
 /// The number of the body of an entry.
 fn number(entry: &Entry) -> usize {
-    let text = entry.meta.fields.all_named("x-body").next().expect("each has one");
+    number_of(&entry.meta)
+}
+
+fn number_of(meta: &Meta) -> usize {
+    let text = meta.fields.all_named("x-body").next().expect("each has one");
     std::str::from_utf8(text).expect("a number").parse().expect("a number")
 }
 
