@@ -814,3 +814,26 @@ fn what_speaks_of_the_bytes_of_one_message_is_in_no_other() {
     assert!(part.is_hit() && part.field("content-digest").is_none(), "{}", part.cache());
     assert_eq!(larder.get("/whole").field("content-digest"), Some("whole"));
 }
+
+#[test]
+fn parts_with_another_date_under_one_tag_are_kept() {
+    let day = Arc::new(AtomicU64::new(1));
+    let days = day.clone();
+    // As machines have it that were given the same file at different times.
+    let origin = Origin::answering(move |asked| {
+        let date = format!("Mon, 0{} Jan 2024 00:00:00 GMT", days.fetch_add(1, Ordering::Relaxed));
+        part_of(asked, &body(1, TOTAL), "\"1\"").with("Last-Modified", &date)
+    });
+    let larder = Larder::before(&origin);
+    for first in [0, 10 * SLICE, 20 * SLICE] {
+        let part = range_of(&larder, &format!("bytes={first}-{}", first + 9));
+        assert!(part.body == body(1, TOTAL)[first..first + 10]);
+        larder.settle();
+    }
+    let asked = origin.count();
+    for first in [0, 10 * SLICE, 20 * SLICE] {
+        let part = range_of(&larder, &format!("bytes={first}-{}", first + 9));
+        assert!(part.is_hit(), "{}", part.cache());
+    }
+    assert_eq!(origin.count(), asked);
+}

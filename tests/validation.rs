@@ -230,3 +230,24 @@ fn a_late_304_is_for_the_body_that_it_was_asked_about() {
     let after = larder.get("/");
     assert_eq!(after.text(), format!("body of {}", after.field("etag").unwrap()));
 }
+
+#[test]
+fn a_304_with_another_date_costs_nothing_of_what_is_on_disk() {
+    let dates = ["Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:49:37 GMT"];
+    let origin = Origin::answering(move |asked| {
+        let reply = match asked.field("if-none-match") {
+            Some(_) => Reply::status(304, "").with("Last-Modified", dates[1]),
+            None => Reply::ok("hello").with("Last-Modified", dates[0]),
+        };
+        reply.with("ETag", "\"a\"").with("Cache-Control", "max-age=10")
+    });
+    let mut larder = Larder::before(&origin);
+    larder.fill("/");
+    larder.turn_clock(10);
+    assert_eq!(larder.fill("/").field("last-modified"), Some(dates[1]));
+    larder.settle();
+    larder.kill_and_restart();
+    let after = larder.get("/");
+    assert!(after.is_hit() && after.text() == "hello", "{}", after.cache());
+    assert_eq!(after.field("last-modified"), Some(dates[1]));
+}

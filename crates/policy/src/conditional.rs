@@ -137,17 +137,26 @@ pub fn speaks_of(not_modified: &Fields, stored: &Fields) -> bool {
     }
 }
 
-/// Whether stored fields are those that were updated to `renewed`: what a 304 or a HEAD leaves of the
-/// validators is still there.
-pub fn became(stored: &Fields, renewed: &Fields) -> bool {
-    let same_tag = match (stored.get(Name::Etag), renewed.get(Name::Etag)) {
+/// Whether a stored response is the one that was updated to `renewed`, and not another in its place:
+/// what a 304 or a HEAD leaves as it was is still so. Tags decide alone, as in [`speaks_of`]: a 304 may
+/// bring another date.
+pub fn became(stored: &Meta, renewed: &Meta) -> bool {
+    let (old, new) = (&stored.fields, &renewed.fields);
+    let same = |name: Name| old.all(name).eq(new.all(name));
+    let modified = same(Name::LastModified);
+    let same_validators = match (old.get(Name::Etag), new.get(Name::Etag)) {
         (Some(old), Some(new)) => weakly_equal(old, new),
         (Some(_), None) => false,
-        (None, Some(new)) => is_weak(new),
-        (None, None) => true,
+        (None, Some(new)) => is_weak(new) && modified && old.has(Name::LastModified),
+        (None, None) => modified,
     };
-    let modified = stored.get(Name::LastModified);
-    same_tag && (modified.is_none() || modified == renewed.get(Name::LastModified))
+    let length = |fields: &Fields| fields.get(Name::ContentLength).map(<[u8]>::to_vec);
+    // A weak tag is the same for several codings. What is put together of parts has no length there.
+    let same_body = stored.status == renewed.status
+        && same(Name::ContentEncoding)
+        && same(Name::ContentType)
+        && length(old).zip(length(new)).is_none_or(|(old, new)| old == new);
+    same_validators && same_body
 }
 
 /// The stored fields as a 304, or the answer to a HEAD, updates them (RFC 9111 §3.2): each field
@@ -196,6 +205,7 @@ pub fn head_describes(stored: &Meta, head: &Fields) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::freshness::Staleness;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         pairs.iter().copied().collect()
@@ -304,24 +314,46 @@ mod tests {
     }
 
     #[test]
-    fn what_was_renewed_is_known_by_its_validators() {
+    fn what_was_renewed_is_known_by_its_validators_and_what_tells_of_its_body() {
+        let meta = |pairs: &[(&str, &str)]| {
+            let stored = crate::reuse::tests::stored(Staleness::Forbidden);
+            Meta { fields: fields(pairs), ..stored }
+        };
+        let (tag, weak) = (("ETag", "\"a\""), ("ETag", "W/\"a\""));
+        let (old, new) = (("Last-Modified", OLD), ("Last-Modified", NEW));
+        let gzip = ("Content-Encoding", "gzip");
         for (stored, renewed, same) in [
-            (vec![("ETag", "\"a\"")], vec![("ETag", "\"a\"")], true),
-            (vec![("ETag", "\"a\"")], vec![("ETag", "W/\"a\"")], true),
-            (vec![("ETag", "\"a\"")], vec![("ETag", "\"b\"")], false),
-            (vec![("ETag", "\"a\"")], vec![("Last-Modified", OLD)], false),
-            (vec![("Last-Modified", OLD)], vec![("ETag", "\"a\""), ("Last-Modified", OLD)], false),
-            (vec![("Last-Modified", OLD)], vec![("ETag", "W/\"a\""), ("Last-Modified", OLD)], true),
-            (vec![("Last-Modified", OLD)], vec![("Last-Modified", NEW)], false),
-            (vec![("ETag", "\"a\"")], vec![("ETag", "\"a\""), ("Last-Modified", NEW)], true),
+            (vec![tag], vec![tag], true),
+            (vec![tag], vec![weak], true),
+            (vec![tag], vec![("ETag", "\"b\"")], false),
+            (vec![tag], vec![old], false),
+            (vec![old], vec![tag, old], false),
+            (vec![old], vec![weak, old], true),
+            (vec![old], vec![new], false),
+            (vec![tag], vec![tag, new], true),
+            (vec![tag, old], vec![tag, new], true),
+            (vec![weak, old], vec![weak, new], true),
             (vec![], vec![], true),
+            (vec![], vec![weak], false),
+            (vec![], vec![old], false),
+            (vec![weak, gzip], vec![tag], false),
+            (vec![weak], vec![weak, gzip], false),
+            (vec![tag, ("Content-Type", "text/html")], vec![tag], false),
+            (vec![weak, ("Content-Length", "1")], vec![weak, ("Content-Length", "2")], false),
+            (vec![tag, ("Content-Length", "1")], vec![tag], true),
         ] {
-            assert_eq!(became(&fields(&stored), &fields(&renewed)), same, "{stored:?} {renewed:?}");
-            if speaks_of(&fields(&renewed), &fields(&stored)) {
-                let updated = updated(&fields(&stored), &fields(&renewed));
-                assert!(became(&fields(&stored), &updated), "{stored:?} {renewed:?}");
+            let told = format!("{stored:?} {renewed:?}");
+            assert_eq!(became(&meta(&stored), &meta(&renewed)), same, "{told}");
+            let (known, not_modified) = (fields(&stored), fields(&renewed));
+            // Only what has a validator is confirmed.
+            if has_validator(&known) && speaks_of(&not_modified, &known) {
+                let fields = updated(&known, &not_modified);
+                let updated = Meta { fields, ..meta(&[]) };
+                assert!(became(&meta(&stored), &updated), "{told}");
             }
         }
+        let gone = Meta { status: 410, ..meta(&[tag]) };
+        assert!(!became(&meta(&[tag]), &gone));
     }
 
     #[test]

@@ -308,8 +308,7 @@ fn apply(op: &Op, key: &Key, seen: &mut Vec<Stored>) {
         Act::Update { key: of, old, meta, must_validate } if of == key => {
             let is_old = |stored: &Stored| stored.meta.variant == *old && stored.seq < op.seq;
             // Of another that took its place it says nothing.
-            let is_it =
-                |stored: &Stored| is_old(stored) && became(&stored.meta.fields, &meta.fields);
+            let is_it = |stored: &Stored| is_old(stored) && became(&stored.meta, meta);
             let body = seen.iter().position(is_it).map(|at| seen.swap_remove(at).body);
             let is_new =
                 |stored: &Stored| stored.meta.variant == meta.variant && stored.seq <= op.seq;

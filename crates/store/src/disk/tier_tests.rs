@@ -101,6 +101,12 @@ fn an_update_is_for_the_response_that_was_confirmed_and_for_no_other() {
         meta.fields.set(policy::name::Name::Etag, tag.as_bytes());
         meta
     };
+    let dated = |value, answered, day| {
+        let mut meta = meta(value, answered);
+        let date = format!("Mon, 0{day} Jan 2024 00:00:00 GMT");
+        meta.fields.push(b"last-modified", date.as_bytes());
+        meta
+    };
     always(
         |tier| {
             tier.put(&root, tagged("a", 1, "\"one\""), b"one");
@@ -110,8 +116,23 @@ fn an_update_is_for_the_response_that_was_confirmed_and_for_no_other() {
             tier.disk.update(&root, &variant("b"), tagged("b", 5, "\"two\""), || false);
             tier.put(&root, tagged("c", 6, "\"two\""), b"two");
             tier.disk.update(&root, &variant("c"), tagged("d", 7, "\"one\""), || false);
+            // One weak tag for two codings.
+            let mut coded = tagged("e", 8, "W/\"one\"");
+            coded.fields.push(b"content-encoding", b"gzip");
+            tier.put(&root, coded, b"coded");
+            tier.disk.update(&root, &variant("e"), tagged("e", 9, "\"one\""), || false);
+            // It has no validator, and what was confirmed had.
+            let mut bare = tagged("f", 10, "");
+            bare.fields.remove(policy::name::Name::Etag);
+            tier.put(&root, bare, b"bare");
+            tier.disk.update(&root, &variant("f"), tagged("f", 11, "W/\"one\""), || false);
+            // A 304 brought another date.
+            tier.put(&root, dated("g", 12, 1), b"dated");
+            tier.disk.update(&root, &variant("g"), dated("g", 13, 2), || false);
         },
         |tier| {
+            assert_eq!((seen(tier, "e"), seen(tier, "f")), (None, None));
+            assert_eq!(seen(tier, "g"), is("dated", 13, false));
             assert_eq!(seen(tier, "a"), None);
             assert_eq!(seen(tier, "b"), is("two", 5, false));
             assert_eq!((seen(tier, "c"), seen(tier, "d")), (None, None));

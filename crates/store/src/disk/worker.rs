@@ -411,7 +411,7 @@ impl Held {
     /// Whether it is the response that was confirmed as `meta`, not another that took its place.
     fn became(&self, meta: &Meta) -> bool {
         let stored = self.loaded.as_ref().and_then(|loaded| meta_code::decode(&loaded.meta).ok());
-        stored.is_some_and(|stored| conditional::became(&stored.fields, &meta.fields))
+        stored.is_some_and(|stored| conditional::became(&stored, meta))
     }
 
     /// What a record of this response says under another meta; nothing if it has no body.
