@@ -1,8 +1,8 @@
 //! Verified purges: the origin is asked until it gives something new.
 
-use crate::support::{Larder, Origin, Reply};
+use crate::support::{Gate, Larder, Origin, Reply};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An origin behind something that goes on giving the old for so many requests.
 fn lagging(old_for: usize) -> Origin {
@@ -93,4 +93,79 @@ fn an_origin_that_is_away_fails_and_the_purge_holds() {
         assert!(said.contains("failed    http://site.test/p (no answer, 6 tries)"), "{said}");
     });
     assert_eq!(larder.get("/p").status, 502);
+}
+
+/// An origin that compresses, as most do, behind something that lags.
+fn coding(old_for: usize) -> Origin {
+    Origin::answering(move |asked| {
+        let version = if asked.number < old_for { "old" } else { "new" };
+        let coded = asked.field("accept-encoding").is_some_and(|said| said.contains("gzip"));
+        let tag = format!("\"{version}{}\"", if coded { "-gzip" } else { "" });
+        let reply = Reply::cached("max-age=3600", version).with("ETag", &tag);
+        let reply = reply.with("Vary", "Accept-Encoding").with("Cache-Tag", "t");
+        if coded { reply.with("Content-Encoding", "gzip") } else { reply }
+    })
+}
+
+#[test]
+fn what_is_stored_only_as_clients_ask_for_it_is_asked_for_like_that() {
+    let gzip = [("Accept-Encoding", "gzip")];
+    for what in [json!({ "urls": ["http://site.test/p"] }), json!({ "tags": ["t"] })] {
+        let origin = coding(3);
+        let larder = Larder::before(&origin);
+        larder.fill_with("/p", &gzip);
+        let mut body = what.clone();
+        body["verify"] = json!(true);
+        let said = purge(&larder, &body);
+        let verified = &said["verified"]["urls"][0];
+        let told = (&verified["outcome"], &verified["tries"]);
+        assert_eq!(told, (&json!("changed"), &json!(3)), "{what} {said}");
+        let page = larder.get_with("/p", &gzip);
+        assert!(page.is_hit() && page.text() == "new", "{}", page.cache());
+    }
+}
+
+#[test]
+fn a_purge_does_not_wait_for_the_origin_of_another() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::answering(move |asked| {
+        if asked.target == "/slow" && asked.number > 1 {
+            opened.pass();
+        }
+        Reply::cached("max-age=3600", asked.number.to_string())
+    });
+    let larder = Larder::before(&origin);
+    larder.fill("/slow");
+    larder.fill("/p");
+    let purge = |url| json!({ "urls": [url], "verify": true }).to_string();
+    std::thread::scope(|scope| {
+        scope.spawn(|| larder.admin_post("/v1/purge", &purge("site.test/slow")));
+        origin.wait_for(3);
+        scope.spawn(|| larder.admin_post("/v1/purge", &purge("site.test/p")));
+        let begun = Instant::now();
+        let asks = [("Cache-Control", "only-if-cached")];
+        while larder.get_with("/p", &asks).status == 200 {
+            assert!(begun.elapsed() < Duration::from_secs(6), "it is not purged yet");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        gate.open();
+    });
+}
+
+#[test]
+fn what_is_stale_is_known_too_and_not_refreshed_for_that() {
+    for said in ["max-age=5", "max-age=5, stale-while-revalidate=600"] {
+        let origin = Origin::answering(move |asked| {
+            Reply::cached(said, if asked.number < 3 { "old" } else { "new" })
+        });
+        let larder = Larder::before(&origin);
+        larder.fill("/p");
+        larder.turn_clock(10);
+        let told = purge(&larder, &json!({ "urls": ["http://site.test/p"], "verify": true }));
+        let verified = &told["verified"]["urls"][0];
+        let told = (&verified["outcome"], &verified["tries"]);
+        assert_eq!(told, (&json!("changed"), &json!(3)), "{said}");
+        assert_eq!(origin.count(), 4, "{said}");
+    }
 }

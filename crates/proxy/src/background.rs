@@ -10,6 +10,10 @@ use std::sync::atomic::Ordering;
 /// much is. What a paced purge made stale waits for its turn.
 pub fn refresh(errand: Errand, is_paced: bool) {
     let shared = errand.core.shared.clone();
+    if errand.core.number >= shared.beside_cores() {
+        // Its runtime ends with the answer, and would cut the refresh for all who wait for it.
+        return;
+    }
     let (now, per_second) = (shared.clock.now(), shared.settings.purge.paced_per_second);
     if errand.pauses() || is_paced && !errand.site.pace.has_turn(now) {
         return;

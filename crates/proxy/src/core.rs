@@ -25,6 +25,8 @@ use tokio::task::JoinSet;
 
 /// How often idle connections to origins are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Cores that are none, behind those that are.
+const BESIDE: usize = 2;
 
 /// What all cores share. A reload makes a new one, which has other settings and shares the rest.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ pub struct Shared {
     pub diagnosis: Arc<Diagnosis>,
     /// How TLS is spoken with clients, where any listener speaks it.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Each core's counters, and behind them those of what operators ask origins for.
+    /// Each core's counters, and behind them those of what operators ask for.
     pub counters: Arc<[Arc<CoreCounters>]>,
     upstreams: Box<[Arc<UpstreamShared>]>,
     /// Of each site, in the order of the settings.
@@ -137,7 +139,7 @@ impl Shared {
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(upstream).collect(),
             paces: settings.sites.iter().map(|it| (it.site.id, Arc::default())).collect(),
-            counters: (0..=cores).map(|_| Arc::default()).collect(),
+            counters: (0..cores + BESIDE).map(|_| Arc::default()).collect(),
             store,
             clock,
             fills: Arc::default(),
@@ -192,7 +194,12 @@ impl Shared {
 
     /// The number of a core that is none: for what operators ask origins for, one at a time.
     pub fn beside_cores(&self) -> usize {
-        self.counters.len().saturating_sub(1)
+        self.counters.len().saturating_sub(BESIDE)
+    }
+
+    /// Another, for what is read of what is stored, which waits for no origin.
+    pub fn reading_core(&self) -> usize {
+        self.beside_cores() + 1
     }
 
     /// The limits of fills.

@@ -46,12 +46,16 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What is stored, as far as its validators tell; nothing if it has none.
-    pub fn of(meta: &Meta) -> Option<Seen> {
+    /// What is stored, as far as its status and validators tell.
+    pub fn of(meta: &Meta) -> Seen {
         let field = |name| meta.fields.get(name).map(Box::from);
         let (etag, last_modified) = (field(Name::Etag), field(Name::LastModified));
-        let has_any = etag.is_some() || last_modified.is_some();
-        has_any.then_some(Seen { status: meta.status, etag, last_modified, body: None })
+        Seen { status: meta.status, etag, last_modified, body: None }
+    }
+
+    /// Whether it tells more than its status.
+    pub fn tells_more(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some() || self.body.is_some()
     }
 
     /// Whether this is something else than what was seen before.
@@ -72,10 +76,25 @@ impl Seen {
 /// # Errors
 /// Why there is no answer.
 pub fn ask(shared: &Arc<Shared>, request: &Request) -> Result<Seen, NotSeen> {
+    ask_as(shared.beside_cores(), shared, request)
+}
+
+/// Reads what is stored for a request, however stale it is, and asks no origin. Waits, and is called
+/// by one thread at a time as well.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn read(shared: &Arc<Shared>, request: &Request) -> Result<Seen, NotSeen> {
+    let mut asking = request.clone();
+    asking.fields.push(b"cache-control", b"only-if-cached, max-stale");
+    ask_as(shared.reading_core(), shared, &asking)
+}
+
+fn ask_as(number: usize, shared: &Arc<Shared>, request: &Request) -> Result<Seen, NotSeen> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let runtime = runtime.map_err(NotSeen::System)?;
     let seen = runtime.block_on(async {
-        let core = Core::new(shared.clone(), shared.beside_cores());
+        let core = Core::new(shared.clone(), number);
         let asking = Box::pin(ask_on(&core, Rc::new(request.clone())));
         timeout(TIMEOUT, asking).await.unwrap_or(Err(NotSeen::TooSlow))
     });

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Hosts that are named to who asks for one that there is none of.
 const MAX_HOSTS: usize = 20;
 
-/// The turns of questions to origins.
+/// The turns of questions to origins, or of reading what is stored.
 #[derive(Debug)]
 pub struct Fetches(Arc<Semaphore>);
 

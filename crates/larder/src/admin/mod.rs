@@ -59,6 +59,7 @@ pub struct Admin {
     fingerprints: Arc<Fingerprints>,
     walks: Arc<Walks>,
     fetches: Arc<Fetches>,
+    readings: Arc<Fetches>,
     started: Instant,
 }
 
@@ -89,6 +90,7 @@ impl Admin {
             fingerprints: Arc::default(),
             walks: Arc::default(),
             fetches: Arc::default(),
+            readings: Arc::default(),
             started: Instant::now(),
         }
     }

@@ -85,7 +85,8 @@ pub async fn purge(
 /// Takes note of what is stored before it is purged, on a thread that may wait.
 async fn watch(admin: &Admin, urls: Vec<String>, purge: Purge) -> Result<Watched, Problem> {
     let internal = || Problem::new(500, "internal", "Looking failed", "see the log");
-    let turn = admin.fetches.turn().await.ok_or_else(internal)?;
+    // Not those of questions to origins: the purge does not wait for those.
+    let turn = admin.readings.turn().await.ok_or_else(internal)?;
     let shared = admin.shared();
     let watching = spawn_blocking(move || {
         let _turn = turn;

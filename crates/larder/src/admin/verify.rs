@@ -7,8 +7,9 @@ use super::explain::look;
 use super::problem::Problem;
 use policy::purge::{Born, Purge, Subject, Table, TableLimits, Verdict};
 use policy::request::{Request, Scheme};
+use policy::vary::Variant;
 use proxy::core::Shared;
-use proxy::refetch::{NotSeen, Seen, ask};
+use proxy::refetch::{NotSeen, Seen, ask, read};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ const MAX_VERIFIED: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(75);
 /// How often it is looked whether the next try is due.
 const TICK: Duration = Duration::from_millis(50);
+/// For how long bodies begin to be read before a purge.
+const MAX_READING: Duration = Duration::from_secs(2);
 /// How long what a purge covers is looked for.
 const MAX_LOOKING: Duration = Duration::from_secs(2);
 /// Responses that are looked at in one go.
@@ -59,6 +62,7 @@ enum Outcome {
 
 impl Watched {
     /// Takes note of what is stored of what a purge names, before it is purged. Reads from disk.
+    /// The purge waits for this, so that bodies are read for a while only.
     ///
     /// # Errors
     /// When a URL is for none of the sites.
@@ -72,16 +76,29 @@ impl Watched {
             for url in with_hosts(shared, url) {
                 let asked = Asked::read(Some(&url), std::iter::empty(), None)?;
                 let (request, look) = look(shared, &asked)?;
-                let picked = look.stored.picked().filter(|picked| !picked.is_gone());
-                watched.add(request, picked.and_then(|picked| Seen::of(&picked.listed.meta)));
+                // Perhaps only as clients ask for it, who take a coding.
+                let site = look.site.site.id;
+                let others = look.stored.all.iter().filter(|one| one.listed.meta.site == site);
+                let mut all = look.stored.picked().into_iter().chain(others);
+                let known = all.find(|one| !one.is_gone()).map(|one| &one.listed.meta);
+                let request = match known {
+                    Some(meta) => asking_as(&request, &meta.variant).unwrap_or(request),
+                    None => request,
+                };
+                watched.add(request, known.map(Seen::of));
             }
         }
         if urls.is_empty() {
             watched.add_covered(shared, purge);
         }
-        for target in &mut watched.targets {
+        let until = Instant::now() + MAX_READING;
+        for target in watched.targets.iter_mut().filter(|target| target.before.is_some()) {
             // With its body, where it can be had without the origin.
-            target.before = stored(shared, &target.request).or(target.before.take());
+            let is_read = Instant::now() < until;
+            let seen = if is_read { read(shared, &target.request).ok() } else { None };
+            // Where nobody looked it is not called new.
+            let known = target.before.take().filter(|known| !is_read || known.tells_more());
+            target.before = seen.or(known);
         }
         Ok(watched)
     }
@@ -113,7 +130,7 @@ impl Watched {
             let page = shared.store.objects(&|_| true, from, PAGE, until);
             for listed in page.objects.iter().filter(|listed| is_covered(listed)) {
                 if let Some(request) = request_for(listed) {
-                    self.add(request, Seen::of(&listed.meta));
+                    self.add(request, Some(Seen::of(&listed.meta)));
                 }
             }
             match page.next {
@@ -200,14 +217,18 @@ fn request_for(listed: &Listed) -> Option<Request> {
     let host = format!("{}{}", text(parts.hostname)?, text(parts.port)?);
     let target = text(parts.target)?;
     let request = Request { scheme, host, target, ..Request::default() };
+    let request = asking_as(&request, &listed.meta.variant)?;
     parts.added.is_empty().then_some(request)
 }
 
-/// What is stored of a URL, as a client that asks for no more would get it.
-fn stored(shared: &Arc<Shared>, request: &Request) -> Option<Seen> {
-    let mut asking = request.clone();
-    asking.fields.push(b"cache-control", b"only-if-cached");
-    ask(shared, &asking).ok()
+/// The request as those send it for whom a variant is; nothing if that is chosen by who asks.
+fn asking_as(request: &Request, variant: &Variant) -> Option<Request> {
+    let mut request = request.clone();
+    let is_there = |value: &[u8]| value != [0];
+    for (name, value) in variant.nominated().iter().filter(|(_, value)| is_there(value)) {
+        request.fields.push(name.as_bytes(), value);
+    }
+    (!variant.depends_on_visitor()).then_some(request)
 }
 
 /// Asks the origin, and has what it gives stored; nothing if there is no answer.
