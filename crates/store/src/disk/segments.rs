@@ -118,9 +118,13 @@ impl Segments {
         self.all().iter().filter_map(|segment| segment.births().least_of(log)).min()
     }
 
-    /// The newest birth in the segment that was written last.
+    /// The newest birth of all in the log in which the last were born. What was written last may have
+    /// left early, or be carried.
     pub fn newest_born(&self) -> Option<Born> {
-        self.all().iter().rev().find_map(|segment| segment.births().newest())
+        let all = self.all();
+        let newest = || all.iter().rev().filter_map(|segment| segment.births().newest());
+        let log_id = newest().next()?.log_id;
+        newest().filter(|born| born.log_id == log_id).max_by_key(|born| born.seq)
     }
 
     /// Bytes of all, and how many of them are dead.

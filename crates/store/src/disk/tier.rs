@@ -96,7 +96,7 @@ impl Disk {
         [waiting, self.shared.segments.least_born(log)].into_iter().flatten().min()
     }
 
-    /// The newest birth of what was stored last: the purge log has to reach as far.
+    /// The newest birth of what is written: the purge log has to reach as far.
     pub fn newest_born(&self) -> Option<Born> {
         self.shared.segments.newest_born()
     }

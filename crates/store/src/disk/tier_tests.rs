@@ -448,3 +448,22 @@ fn when_the_oldest_and_newest_were_born_is_known_after_each_way_to_end() {
         },
     );
 }
+
+#[test]
+fn what_waits_and_what_was_written_before_the_last_segment_is_known_by_its_birth_too() {
+    let mut tier = tier(&device());
+    let born = |seq| {
+        let mut meta = meta("a", 1);
+        meta.born = Born { log_id: 7, seq };
+        meta
+    };
+    tier.put(&key("http", "/a"), born(9), b"a");
+    assert_eq!(tier.disk.least_born(7), Some(9), "it waits");
+    tier.work();
+    tier.worker.roll().unwrap();
+    // It left early, and came late.
+    tier.put(&key("http", "/b"), born(3), b"b");
+    tier.work();
+    assert_eq!(tier.disk.least_born(7), Some(3));
+    assert_eq!(tier.disk.newest_born().map(|born| born.seq), Some(9));
+}
