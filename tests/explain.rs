@@ -271,6 +271,10 @@ fn parts_that_are_here_are_told_from_those_that_are_not() {
     let (code, output, error) = larder.command(&["explain", "http://site.test/video"]);
     assert_eq!(code, Some(0), "{error}");
     assert!(output.contains(&format!("of {TOTAL} bytes, on disk")), "{output}");
+    let at_once = ("Cache-Control", "only-if-cached");
+    assert_true(&larder, "GET", "/video", &[at_once], "refused");
+    assert_true(&larder, "GET", "/video", &[("If-None-Match", "\"a\"")], "hit");
+    assert_true(&larder, "HEAD", "/video", &[], "hit");
     assert!(larder.get("/video").cache().contains("detail=gaps"));
 }
 

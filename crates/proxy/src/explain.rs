@@ -18,6 +18,7 @@ use policy::freshness::Exchange;
 use policy::kept;
 use policy::meta::Meta;
 use policy::reason::WhySkip;
+use policy::reply::{self, Reply};
 use policy::request::{Method, Request};
 use policy::reuse::Found;
 use policy::time::Timestamp;
@@ -77,7 +78,7 @@ impl<'s> Look<'s> {
         let is_paused = shared.pauses.holds(key.as_ref().bytes(), now);
         let found = found(&stored, site);
         let facts = Facts {
-            has_gaps: stored.picked().is_some_and(|picked| picked.listed.there_bytes.is_some()),
+            has_gaps: stored.picked().is_some_and(|picked| meets_gaps(request, picked)),
             is_kept: is_paused
                 && matches!(found, Found::Response { meta, invalid }
                     if is_kept(&site.site, request, meta, invalid, now)),
@@ -98,6 +99,15 @@ impl<'s> Look<'s> {
         let (is_paused, is_coming) = (false, false);
         Look { now, site, way, stored, marked_seconds, is_paused, is_coming, outcome }
     }
+}
+
+/// Whether bytes of a body with gaps go out. Which of a range are there is not looked at.
+fn meets_gaps(request: &Request, Examined { listed, .. }: &Examined) -> bool {
+    let (meta, length) = (&listed.meta, Some(listed.meta.body_bytes));
+    let reply = || reply::reply(request, meta.status, &meta.fields, length, meta.has_forms);
+    listed.there_bytes.is_some()
+        && request.method == Method::Get
+        && matches!(reply(), Reply::Full | Reply::Parts(_))
 }
 
 /// What is answered without an origin, whatever is stored.

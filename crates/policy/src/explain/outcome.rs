@@ -1,6 +1,7 @@
 //! What would happen to a request.
 
 use super::way::Way;
+use crate::name::Name;
 use crate::reason::{WhyFetch, WhyPass};
 use crate::request::Request;
 use crate::reuse::{Found, Refresh, Reuse, reuse};
@@ -32,7 +33,7 @@ pub enum Outcome {
 /// What is known beside what was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Some of the body that was found is missing.
+    /// Bytes of the body that was found go out, and some of it is missing.
     pub has_gaps: bool,
     /// The origin took it away of late, and it is kept all the same.
     pub is_kept: bool,
@@ -53,6 +54,13 @@ impl Outcome {
             return Outcome::Pass(why);
         }
         match reuse(found, request, now) {
+            Reuse::Fresh | Reuse::Stale(_)
+                if facts.has_gaps
+                    && request.directives().only_if_cached
+                    && !request.fields.has(Name::Range) =>
+            {
+                Outcome::Refused
+            }
             Reuse::Fresh | Reuse::Stale(_) if facts.has_gaps => Outcome::Parts,
             Reuse::Fresh => Outcome::Hit,
             Reuse::Stale(refresh) => Outcome::Stale(refresh),
