@@ -126,6 +126,24 @@ fn what_is_stored_only_as_clients_ask_for_it_is_asked_for_like_that() {
 }
 
 #[test]
+fn what_is_stored_for_one_visitor_tells_nothing_of_what_others_get() {
+    let origin = Origin::answering(|asked| {
+        let tag = format!("\"{}\"", asked.field("cookie").unwrap_or("none"));
+        let reply = Reply::cached("public, max-age=3600", "page").with("ETag", &tag);
+        reply.with("Vary", "Cookie")
+    });
+    let larder = Larder::before(&origin);
+    let body = json!({ "urls": ["http://site.test/p"], "verify": true });
+    for (fields, outcome) in [(&[("Cookie", "lang=de")][..], "new"), (&[], "unchanged")] {
+        larder.fill_with("/p", fields);
+        let said = purge(&larder, &body);
+        assert_eq!(said["verified"]["urls"][0]["outcome"], outcome, "{said}");
+        assert_eq!(origin.last().field("cookie"), None);
+        purge(&larder, &json!({ "everything": true }));
+    }
+}
+
+#[test]
 fn a_purge_does_not_wait_for_the_origin_of_another() {
     let gate = Gate::shut();
     let opened = gate.clone();

@@ -5,6 +5,7 @@ use super::Admin;
 use super::asked::Asked;
 use super::explain::look;
 use super::problem::Problem;
+use policy::meta::Meta;
 use policy::purge::{Born, Purge, Subject, Table, TableLimits, Verdict};
 use policy::request::{Request, Scheme};
 use policy::vary::Variant;
@@ -81,11 +82,11 @@ impl Watched {
                 let others = look.stored.all.iter().filter(|one| one.listed.meta.site == site);
                 let mut all = look.stored.picked().into_iter().chain(others);
                 let known = all.find(|one| !one.is_gone()).map(|one| &one.listed.meta);
-                let request = match known {
-                    Some(meta) => asking_as(&request, &meta.variant).unwrap_or(request),
-                    None => request,
-                };
-                watched.add(request, known.map(Seen::of));
+                let asks = |meta: &Meta| asking_as(&request, &meta.variant);
+                match known.and_then(|meta| Some((asks(meta)?, Seen::of(meta)))) {
+                    Some((request, before)) => watched.add(request, Some(before)),
+                    None => watched.add(request, None),
+                }
             }
         }
         if urls.is_empty() {
@@ -223,6 +224,9 @@ fn request_for(listed: &Listed) -> Option<Request> {
 
 /// The request as those send it for whom a variant is; nothing if that is chosen by who asks.
 fn asking_as(request: &Request, variant: &Variant) -> Option<Request> {
+    if variant.answers(&request.fields) {
+        return Some(request.clone());
+    }
     let mut request = request.clone();
     let is_there = |value: &[u8]| value != [0];
     for (name, value) in variant.nominated().iter().filter(|(_, value)| is_there(value)) {
