@@ -582,6 +582,41 @@ fn a_late_304_confirms_only_what_it_was_asked_about() {
 }
 
 #[test]
+fn a_large_body_is_confirmed_while_others_are_shown_it() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let body = long_body(12);
+    let sent = body.clone();
+    let origin = Origin::answering(move |asked| {
+        let reply = match asked.field("if-none-match") {
+            Some(_) => {
+                gate.pass();
+                Reply::status(304, "")
+            }
+            None => Reply::ok(&sent),
+        };
+        reply
+            .with("ETag", "\"x\"")
+            .with("Cache-Control", "max-age=10, stale-while-revalidate=600")
+    });
+    let mut larder = with_small_memory_and_large_bodies(&origin);
+    larder.fill("/");
+    larder.turn_clock(20);
+    assert!(larder.get("/").body == body);
+    origin.wait_for(2);
+    // It is found on disk anew while the origin is asked.
+    assert!(larder.get("/").body == body);
+    opens.open();
+    larder.settle();
+    let confirmed = larder.get("/");
+    assert!(confirmed.cache().contains("ttl=10"), "{}", confirmed.cache());
+    larder.kill_and_restart();
+    assert!(larder.get("/").cache().contains("ttl=10"));
+    larder.settle();
+    assert_eq!(origin.count(), 2);
+}
+
+#[test]
 fn a_damaged_large_body_is_cut_once_and_then_fetched_anew() {
     let origin = bodies_of(3 << 20);
     let mut larder = with_small_memory_and_large_bodies(&origin);

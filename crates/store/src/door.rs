@@ -216,7 +216,8 @@ impl Store {
             DiskBody::File(file) => Body::on_disk(file, id),
         };
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate };
-        if !self.may_store(key, &parts.meta, parts.body.id(), &departure, &parts.meta) {
+        let risen = self.latest(key, &parts.meta, parts.body.id());
+        if departure.is_purged(Some(&parts.meta)) || !departure.may_rise(risen) {
             // Something newer came while the disk was read: this is shown once at the most.
             return Some(Arc::new(Entry::new(parts, (departure.url(), departure.count()))));
         }
@@ -445,9 +446,12 @@ impl Store {
             // It would never be found, and stand in the place of what is newer.
             return false;
         }
+        departure.may_store(self.latest(key, meta, body), of.life.answered)
+    }
+
+    fn latest(&self, key: &Key, meta: &Meta, body: u64) -> Latest {
         let identity = self.identity(key, &meta.variant);
-        let new = Latest { identity, answered: meta.life.answered, body };
-        departure.may_store(new, of.life.answered)
+        Latest { identity, answered: meta.life.answered, body }
     }
 
     /// Makes a response visible in memory. `placed` is called if it is, in one step with that, so

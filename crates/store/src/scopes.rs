@@ -50,6 +50,15 @@ pub(crate) struct Latest {
     pub body: u64,
 }
 
+impl Latest {
+    /// Whether it came later than another, which was made of what was answered at `basis`.
+    fn is_later(self, other: Latest, basis: Timestamp) -> bool {
+        let since = if self.body == other.body { other.answered } else { basis };
+        // Of two in one millisecond that is the later whose body began to come later.
+        (self.answered, self.body) > (since, other.body)
+    }
+}
+
 /// Responses of one URL that are remembered so while requests for it are under way; of more the
 /// oldest are forgotten.
 const MOST_LATEST: usize = 64;
@@ -185,9 +194,7 @@ impl Departure {
         let known = slot.latest.iter_mut().find(|latest| latest.identity == new.identity);
         match known {
             Some(known) => {
-                let since = if known.body == new.body { new.answered } else { basis };
-                // Of two in one millisecond that is the later whose body began to come later.
-                if (known.answered, known.body) > (since, new.body) {
+                if known.is_later(new, basis) {
                     return false;
                 }
                 *known = new;
@@ -200,6 +207,16 @@ impl Departure {
             }
         }
         true
+    }
+
+    /// Whether what was found on disk may be shown, or something else came later. It is not noted:
+    /// it was when it came, and each who finds it anew gives its body another number, which would
+    /// hide it from who confirms it meanwhile.
+    pub(crate) fn may_rise(&self, found: Latest) -> bool {
+        let shard = self.scopes.shard(self.url);
+        let mut latest = shard.get(&self.url).into_iter().flat_map(|slot| &slot.latest);
+        let known = latest.find(|latest| latest.identity == found.identity);
+        known.is_none_or(|known| !known.is_later(found, found.answered))
     }
 
     /// Whether a purge that came since it left covers what it brings, as far as that is known.
@@ -268,6 +285,9 @@ mod tests {
         assert!(slow.may_store(response(8, 10, 3), Timestamp(10)), "for other requests");
         assert!(slow.may_store(response(7, 30, 2), Timestamp(20)), "the same body, confirmed");
         assert!(!quick.may_store(response(7, 25, 2), Timestamp(20)), "confirmed earlier");
+        assert!(!quick.may_rise(response(7, 20, 3)), "read before that was confirmed");
+        assert!(quick.may_rise(response(7, 30, 3)), "the same, found anew");
+        assert!(quick.may_store(response(7, 40, 2), Timestamp(30)), "which takes nobody's place");
         drop((slow, quick));
         assert_eq!(scopes.len(), 0);
     }
