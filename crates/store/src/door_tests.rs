@@ -51,6 +51,12 @@ fn meta(vary: &str, request: &Fields) -> Meta {
     }
 }
 
+fn answered(seconds: u64) -> Meta {
+    let mut meta = meta("", &Fields::new());
+    meta.life.answered = Timestamp::from_seconds(seconds);
+    meta
+}
+
 fn put(store: &Arc<Store>, target: &str, vary: &str, request: &Fields, body: &[u8]) -> Arc<Entry> {
     let key = key(target);
     let departure = store.depart(key.as_ref(), SiteId(0));
@@ -214,11 +220,6 @@ fn forms_make_room_like_everything_else() {
 fn a_slow_exchange_does_not_bring_an_older_response_back() {
     let store = Store::new(LIMITS, purges(), None);
     let any = Fields::new();
-    let answered = |seconds| {
-        let mut meta = meta("", &any);
-        meta.life.answered = policy::time::Timestamp::from_seconds(seconds);
-        meta
-    };
     let departure = store.depart(key("/a").as_ref(), SiteId(0));
     for (seconds, body) in [(7, &b"newer"[..]), (5, b"older")] {
         let mut writer = store.begin(&key("/any"), None).expect("room");
@@ -228,6 +229,29 @@ fn a_slow_exchange_does_not_bring_an_older_response_back() {
     assert_eq!(body_of(&store, "/a", &any), Some(b"newer".to_vec()));
     drop(departure);
     assert_eq!(store.scopes.len(), 1, "what was not kept holds no slot");
+}
+
+#[test]
+fn a_confirmed_response_does_not_take_the_place_of_a_newer_one() {
+    let store = Store::new(LIMITS, purges(), None);
+    let any = Fields::new();
+    let stored = |seconds, body: &'static [u8]| {
+        let departure = store.depart(key("/a").as_ref(), SiteId(0));
+        let mut writer = store.begin(&key("/a"), None).expect("room");
+        wait_for(writer.push(Bytes::from_static(body))).expect("room");
+        finish(writer, &key("/a"), answered(seconds), &departure)
+    };
+    let (old, new) = (stored(5, b"older"), stored(7, b"newer"));
+    // Who found the older one before the newer came leaves only now.
+    let departure = store.depart(key("/a").as_ref(), SiteId(0));
+    let once = store.refresh(&key("/a"), &old, renewed(answered(9)), &departure);
+    assert_eq!(once.body.in_memory(), old.body.in_memory(), "it is served once");
+    assert_eq!(body_of(&store, "/a", &any), Some(b"newer".to_vec()));
+    drop(departure);
+    let departure = store.depart(key("/a").as_ref(), SiteId(0));
+    store.refresh(&key("/a"), &new, renewed(answered(9)), &departure);
+    let Lookup::Hit(kept) = store.lookup(key("/a").as_ref(), &any, SiteId(0)) else { panic!() };
+    assert_eq!(kept.meta.life.answered, Timestamp::from_seconds(9), "the newer one is confirmed");
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Memory {
             return Vec::new();
         };
         let variants = &mut resident.get_mut().variants;
-        if variants.iter().any(|kept| superseded(kept) && is_later(kept, entry)) {
+        if variants.iter().any(|kept| superseded(kept) && is_later(kept, entry, replaced)) {
             return Vec::new();
         }
         placed(entry, &mut std::iter::empty());
@@ -257,7 +257,7 @@ impl Memory {
                 variants: Vec::with_capacity(1),
             })
             .into_mut();
-        if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry)) {
+        if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry, replaced)) {
             return None;
         }
         let mut gone: Vec<Kept> =
@@ -307,8 +307,13 @@ fn takes_place_of(entry: &Entry, replaced: Option<&Arc<Entry>>, kept: &Kept) -> 
         || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
 }
 
-fn is_later(kept: &Kept, entry: &Entry) -> bool {
-    kept.entry.meta.life.answered > entry.meta.life.answered
+/// Whether a kept one came later. One that was confirmed came when it did, and not when that was: to a
+/// request that left with an older one in hand the newer may have been stored before it left.
+fn is_later(kept: &Kept, entry: &Entry, replaced: Option<&Arc<Entry>>) -> bool {
+    let (body, kept) = (entry.body.id(), &kept.entry);
+    let confirmed = replaced.filter(|old| old.body.id() == body && kept.body.id() != body);
+    let came = confirmed.map_or(entry, |old| old);
+    kept.meta.life.answered > came.meta.life.answered
 }
 
 /// What an entry costs beside itself: its key, its places in the tables and their slack, its slot,
