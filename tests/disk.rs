@@ -595,9 +595,7 @@ fn a_large_body_is_confirmed_while_others_are_shown_it() {
             }
             None => Reply::ok(&sent),
         };
-        reply
-            .with("ETag", "\"x\"")
-            .with("Cache-Control", "max-age=10, stale-while-revalidate=600")
+        reply.with("ETag", "\"x\"").with("Cache-Control", "max-age=10, stale-while-revalidate=600")
     });
     let mut larder = with_small_memory_and_large_bodies(&origin);
     larder.fill("/");

@@ -74,6 +74,11 @@ impl Tier {
         self.disk.put(key, meta, Bytes::copy_from_slice(body), || false)
     }
 
+    /// Confirms what has a body of so many bytes.
+    pub fn update(&self, key: &Key, (old, body_bytes): (&str, u64), meta: Meta) {
+        self.disk.update(key, &variant(old), Meta { body_bytes, ..meta }, || false);
+    }
+
     pub fn find(&self, key: &Key, request: &Fields) -> Option<Stored> {
         match wait_for(self.disk.find(key, request)) {
             Found::Response(stored) => Some(*stored),

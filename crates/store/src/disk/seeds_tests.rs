@@ -12,6 +12,7 @@ use super::look::Stored;
 use super::op::DiskBody;
 use super::reply::wait_for;
 use policy::key::Key;
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -43,6 +44,8 @@ struct Run {
     hands: Hands,
     tier: Option<Tier>,
     histories: Vec<History>,
+    /// The length of each body, by its number.
+    lengths: HashMap<u64, u64>,
     time: u64,
     /// What is on disk may be damaged: older states may come back after a start.
     is_damaged: bool,
@@ -65,9 +68,17 @@ impl Run {
         let paths = 2 + chance.below(60);
         let device = FaultyDevice::new(chance.next(), u64::MAX);
         let histories = (0..paths * 4).map(|_| History::default()).collect();
-        let (hands, hits) = (Hands::default(), 0);
-        let mut run =
-            Run { chance, device, hands, tier: None, histories, time: 0, is_damaged: false, hits };
+        let mut run = Run {
+            chance,
+            device,
+            hands: Hands::default(),
+            tier: None,
+            histories,
+            lengths: HashMap::new(),
+            time: 0,
+            is_damaged: false,
+            hits: 0,
+        };
         run.tier = run.open();
         run
     }
@@ -124,6 +135,7 @@ impl Run {
         let length = self.chance.below(most) as usize;
         let is_overtaken = self.chance.once_in(20);
         let body = body(which, self.time, length);
+        self.lengths.insert(self.time, body.len() as u64);
         let meta = meta(value, self.time);
         let is_kept = self.tier().disk.put(&key, meta, bytes::Bytes::from(body), || is_overtaken);
         let state = is_kept.then_some((self.time, self.time, is_overtaken));
@@ -136,6 +148,7 @@ impl Run {
         let length = self.chance.below(9_000) as usize;
         let (is_overtaken, is_left) = (self.chance.once_in(20), self.chance.once_in(10));
         let (body, meta) = (body(which, self.time, length), meta(value, self.time));
+        self.lengths.insert(self.time, body.len() as u64);
         let file = write_large(self.tier(), &key, body, is_left);
         let Ok(file) = file else { return };
         let is_kept = self.tier().disk.put(&key, meta, file, || is_overtaken);
@@ -149,8 +162,10 @@ impl Run {
         // Now and then it is of another variant than it was.
         let to = if self.chance.once_in(4) { which ^ 1 } else { which };
         let meta = meta(place(to).1, self.time);
-        self.tier().disk.update(&key, &variant(value), meta, || false);
-        let Some((body, ..)) = self.histories[which].now() else { return };
+        let now = self.histories[which].now();
+        let bytes = now.map_or(0, |(body, ..)| self.lengths[&body]);
+        self.tier().update(&key, (value, bytes), meta);
+        let Some((body, ..)) = now else { return };
         if to != which {
             self.histories[which].change(None);
         }

@@ -257,7 +257,8 @@ impl Memory {
                 variants: Vec::with_capacity(1),
             })
             .into_mut();
-        if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry, replaced)) {
+        if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry, replaced))
+        {
             return None;
         }
         let mut gone: Vec<Kept> =
