@@ -152,7 +152,8 @@ pub fn became(stored: &Meta, renewed: &Meta) -> bool {
     };
     // A weak tag is the same for several codings, and a date for all that came within its second.
     let of_body = [Name::ContentEncoding, Name::ContentType, Name::ContentDigest, Name::ContentMd5];
-    let same_body = stored.status == renewed.status
+    let same_body = stored.site == renewed.site
+        && stored.status == renewed.status
         && stored.body_bytes == renewed.body_bytes
         && of_body.into_iter().all(same);
     same_validators && same_body
@@ -355,6 +356,8 @@ mod tests {
         assert!(!became(&meta(&[tag]), &gone));
         let longer = Meta { body_bytes: 1, ..meta(&[weak]) };
         assert!(!became(&meta(&[weak]), &longer));
+        let elsewhere = Meta { site: crate::rule::SiteId(1), ..meta(&[tag]) };
+        assert!(!became(&meta(&[tag]), &elsewhere));
     }
 
     #[test]
