@@ -189,7 +189,7 @@ impl Disk {
     /// Gives the response of a key and variant new meta, after a 304. It is validated by that. If
     /// another has taken its place, both are forgotten: which is the newer is not known.
     /// `is_overtaken` is asked as in [`put`](Disk::put). Without room for it the response is
-    /// forgotten.
+    /// forgotten, and what it was to take the place of.
     pub fn update(
         &self,
         key: &Key,
@@ -198,13 +198,19 @@ impl Disk {
         is_overtaken: impl FnOnce() -> bool,
     ) {
         let fits = self.fits(key, &meta, 0);
-        let (key, old) = (key.clone(), old.clone());
         let url = self.shared.url_hash(key.as_ref().url());
+        let moves = (meta.variant != *old).then(|| meta.variant.clone());
         let update = || match fits {
-            true => Act::Update { key, old, meta, must_validate: is_overtaken() },
-            false => Act::Forget { key, variant: old },
+            true => {
+                let must_validate = is_overtaken();
+                Act::Update { key: key.clone(), old: old.clone(), meta, must_validate }
+            }
+            false => Act::Forget { key: key.clone(), variant: old.clone() },
         };
-        self.shared.submit(url, update, forget);
+        let is_kept = self.shared.submit(url, update, forget) && fits;
+        if let Some(variant) = moves.filter(|_| !is_kept) {
+            self.forget(key, &variant);
+        }
     }
 
     /// Marks all that is stored of a URL as to be validated before use. `url` is

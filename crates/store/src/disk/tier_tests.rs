@@ -214,6 +214,24 @@ fn a_full_queue_drops_what_comes_and_what_it_would_supersede() {
 }
 
 #[test]
+fn a_full_queue_drops_what_a_confirmed_one_would_supersede_elsewhere() {
+    let device = device();
+    let mut tier = tier(&device);
+    let root = key("http", "/");
+    tier.put(&root, meta("a", 2), b"to be moved");
+    tier.put(&root, meta("b", 1), b"older");
+    tier.work();
+    let full = |at| !tier.put(&key("http", &format!("/{at}")), meta("a", 1), &[0; 2000]);
+    assert!((0..1000).any(full));
+    let mut moved = meta("b", 3);
+    moved.fields.push(b"x-long", &[b'x'; 2000]);
+    tier.update(&root, ("a", 11), moved);
+    assert_eq!((seen(&tier, "a"), seen(&tier, "b")), (None, None));
+    tier.work();
+    assert_eq!((seen(&tier, "a"), seen(&tier, "b")), (None, None));
+}
+
+#[test]
 fn damage_is_a_miss_and_counted() {
     for (end, by_scan) in [(".seg", false), (".seg", true), (".idx", false)] {
         let device = device();
