@@ -310,8 +310,9 @@ fn apply(op: &Op, key: &Key, seen: &mut Vec<Stored>) {
             // Of another that took its place it says nothing.
             let is_it = |stored: &Stored| is_old(stored) && became(&stored.meta, meta);
             let body = seen.iter().position(is_it).map(|at| seen.swap_remove(at).body);
+            // One that moves is written before it is done: that record is the update itself.
             let is_new =
-                |stored: &Stored| stored.meta.variant == meta.variant && stored.seq <= op.seq;
+                |stored: &Stored| stored.meta.variant == meta.variant && stored.seq < op.seq;
             seen.retain(|stored| !is_old(stored) && !is_new(stored));
             let Some(body) = body else { return };
             let meta = Meta { body_bytes: body.len(), ..meta.clone() };

@@ -2,9 +2,11 @@
 
 use super::faulty_device_tests::{Faults, FaultyDevice};
 use super::fixture_tests::{Hands, Tier, asks, body_of, key, meta, settings, variant};
+use super::op::{Act, Op};
 use super::tier::Found;
 use super::{Disk, Folder, OpenError, stat, verify};
 use bytes::Bytes;
+use policy::meta::Meta;
 use policy::purge::Born;
 use std::sync::Arc;
 use std::time::Duration;
@@ -193,6 +195,25 @@ fn what_does_not_fit_takes_the_older_one_away_too() {
         },
         |tier| assert_eq!(seen(tier, "a"), None),
     );
+}
+
+#[test]
+fn a_confirmed_response_that_moves_is_found_while_it_is_written() {
+    let device = device();
+    let mut tier = tier(&device);
+    let root = key("http", "/");
+    tier.put(&root, meta("a", 1), b"body");
+    tier.update(&root, ("a", 4), meta("b", 2));
+    tier.work();
+    // As it stands when its record is written, and the note that its old place is empty is not.
+    let seq = tier.find(&root, &asks("b")).expect("it was moved").seq;
+    let meta = Meta { body_bytes: 4, ..meta("b", 2) };
+    let act = Act::Update { key: root.clone(), old: variant("a"), meta, must_validate: false };
+    let shared = &tier.worker.shared;
+    let url = shared.url_hash(root.as_ref().url());
+    shared.index.shard(url).wait(Op::new(seq, url, act));
+    assert_eq!(seen(&tier, "b"), is("body", 2, false));
+    assert_eq!(seen(&tier, "a"), None);
 }
 
 #[test]
