@@ -246,15 +246,21 @@ fn tools_of_old_are_told_how_an_answer_came_about() {
     assert_eq!(plain.get("/").field("x-cache-status"), Some("HIT"), "the origin's own");
 }
 
+/// A Larder of which that asset was asked for before all of it was softly purged.
+fn deployed(settings: &str, origin: &Origin, asset: &str) -> Larder {
+    let toml = format!("[[site]]\norigin = \"{{origin}}\"\n{settings}");
+    let larder = Larder::configured(&toml, origin);
+    larder.fill(asset);
+    larder.admin_post("/v1/purge", r#"{"everything":true,"soft":true}"#);
+    larder
+}
+
 const HASHED: &str = "public, max-age=31536000, immutable";
 
 #[test]
 fn a_hashed_asset_outlives_the_deploy_that_took_it_away() {
     let (state, origin) = changing(200, HASHED, "chunk");
-    let toml = "[[site]]\norigin = \"{origin}\"\npreset = \"nextjs\"";
-    let larder = Larder::configured(toml, &origin);
-    larder.fill("/_next/static/chunks/a-1f.js");
-    larder.admin_post("/v1/purge", r#"{"everything":true,"soft":true}"#);
+    let larder = deployed("preset = \"nextjs\"", &origin, "/_next/static/chunks/a-1f.js");
     state.is(404, "no-store", "gone");
     let asked = origin.count();
     for _ in 0..5 {
@@ -273,10 +279,7 @@ fn a_hashed_asset_outlives_the_deploy_that_took_it_away() {
 #[test]
 fn an_asset_that_came_back_is_taken_and_a_hard_purge_takes_it_away() {
     let (state, origin) = changing(200, HASHED, "one");
-    let toml = "[[site]]\norigin = \"{origin}\"\nkeep_assets = \"1d\"";
-    let larder = Larder::configured(toml, &origin);
-    larder.fill("/a.js");
-    larder.admin_post("/v1/purge", r#"{"everything":true,"soft":true}"#);
+    let larder = deployed("keep_assets = \"1d\"", &origin, "/a.js");
     state.is(404, "", "gone");
     assert_eq!(larder.get("/a.js").text(), "one");
     state.is(200, HASHED, "two");

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// The wait for the answer to the first wrong token; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -32,16 +33,27 @@ struct Failed {
 
 /// What a wrong token brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slowed {
+struct Slowed {
     /// How many wrong tokens the client has sent of late.
-    pub count: u32,
+    count: u32,
     /// How long the answer waits.
-    pub wait: Duration,
+    wait: Duration,
 }
 
 impl Failures {
+    /// Lets a client wait that showed a wrong secret, the longer the more of them it showed. `what`
+    /// is said in the log.
+    pub async fn slow_down(&self, client: IpAddr, what: &str) {
+        let slowed = self.note(client, Instant::now());
+        // Told of at the first, and then less and less often.
+        if slowed.count.is_power_of_two() {
+            tracing::warn!("{client} sent {what} ({} of late)", slowed.count);
+        }
+        sleep(slowed.wait).await;
+    }
+
     /// Notes a wrong token.
-    pub fn note(&self, client: IpAddr, now: Instant) -> Slowed {
+    fn note(&self, client: IpAddr, now: Instant) -> Slowed {
         let client = network(client);
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= MAX_CLIENTS && !clients.contains_key(&client) {

@@ -12,8 +12,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -118,13 +118,7 @@ fn is_json(fields: &HeaderMap) -> bool {
 async fn refuse(admin: &Admin, connection: &Connection, refusal: Refusal) -> Response {
     admin.refusals.count(refusal);
     if refusal == Refusal::WrongToken {
-        let client = connection.peer.ip();
-        let slowed = admin.failures.note(client, Instant::now());
-        // Told of at the first, and then less and less often.
-        if slowed.count.is_power_of_two() {
-            tracing::warn!("{client} sent a wrong admin token ({} of late)", slowed.count);
-        }
-        sleep(slowed.wait).await;
+        admin.failures.slow_down(connection.peer.ip(), "a wrong admin token").await;
     }
     refusal.problem().into_response()
 }

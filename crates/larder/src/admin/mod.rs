@@ -6,6 +6,7 @@
 
 mod access;
 mod asked;
+mod covered;
 mod doors;
 mod explain;
 mod guard;

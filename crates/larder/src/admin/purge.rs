@@ -2,27 +2,21 @@
 
 use super::Admin;
 use super::access::Caller;
+use super::covered::covered;
 use super::problem::Problem;
 use super::verify::Watched;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
-use policy::purge::{
-    Born, Fault, Force, Purge, Scope, Subject, Table, TableLimits, Verdict, Wanted,
-};
+use policy::purge::{Fault, Force, Purge, Scope, TableLimits, Wanted};
 use policy::rule::{Rule, SiteId};
 use proxy::core::Shared;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-use store::Cursor;
+use std::ops::ControlFlow;
 use store::purge_log::Refused;
 use tokio::task::spawn_blocking;
 
-/// How long a dry run counts; then it says "at least".
-const MAX_COUNTING: Duration = Duration::from_secs(2);
-/// Responses that a dry run looks at between two looks at the clock.
-const PAGE: usize = 1000;
 /// The longest reason that is kept, in bytes.
 const MAX_REASON_BYTES: usize = 1024;
 
@@ -154,24 +148,14 @@ fn keyed(scopes: Box<[Scope]>, shared: &Shared) -> Box<[Scope]> {
 /// Counts what a purge would cover.
 async fn count(admin: &Admin, named: usize, purge: Purge) -> Result<Json<Value>, Problem> {
     let counted = admin.walk(move |shared| {
-        let mut table = Table::new(0, 0, TableLimits::default());
-        table.apply(1, &purge);
-        let until = Instant::now() + MAX_COUNTING;
-        let (mut covered, mut from) = (0_u64, Cursor::default());
-        loop {
-            let page = shared.store.objects(&|_| true, from, PAGE, until);
-            let is_covered = |listed: &&store::Listed| {
-                let subject = Subject::of(listed.key.as_ref(), &listed.meta);
-                table.check(&subject, Born::default(), 0) != Verdict::Valid
-            };
-            covered += page.objects.iter().filter(is_covered).count() as u64;
-            match page.next {
-                Some(next) if Instant::now() < until => from = next,
-                next => return (covered, next.is_none()),
-            }
-        }
+        let mut count = 0_u64;
+        let is_all = covered(shared, &purge, |_| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        (count, is_all)
     });
-    let (covered, is_all) = counted.await?;
+    let (count, is_all) = counted.await?;
     let which = if is_all { "objects" } else { "objects_at_least" };
-    Ok(Json(json!({ "success": true, "dry_run": true, "invalidated": named, which: covered })))
+    Ok(Json(json!({ "success": true, "dry_run": true, "invalidated": named, which: count })))
 }

@@ -3,18 +3,20 @@
 
 use super::Admin;
 use super::asked::Asked;
+use super::covered::covered;
 use super::explain::look;
 use super::problem::Problem;
 use policy::meta::Meta;
-use policy::purge::{Born, Purge, Subject, Table, TableLimits, Verdict};
+use policy::purge::Purge;
 use policy::request::{Request, Scheme};
 use policy::vary::Variant;
 use proxy::core::Shared;
 use proxy::refetch::{NotSeen, Seen, ask, read};
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Cursor, Listed};
+use store::Listed;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -28,10 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(75);
 const TICK: Duration = Duration::from_millis(50);
 /// For how long bodies begin to be read before a purge.
 const MAX_READING: Duration = Duration::from_secs(2);
-/// How long what a purge covers is looked for.
-const MAX_LOOKING: Duration = Duration::from_secs(2);
-/// Responses that are looked at in one go.
-const PAGE: usize = 1000;
 
 /// What a verified purge is held against: URLs, and what was stored of them before.
 #[derive(Debug, Default)]
@@ -119,29 +117,13 @@ impl Watched {
 
     /// Adds what is stored and covered by a purge; what depends on more than its URL is left out.
     fn add_covered(&mut self, shared: &Shared, purge: &Purge) {
-        let mut table = Table::new(0, 0, TableLimits::default());
-        table.apply(1, purge);
-        let is_covered = |listed: &Listed| {
-            let subject = Subject::of(listed.key.as_ref(), &listed.meta);
-            table.check(&subject, Born::default(), 0) != Verdict::Valid
-        };
-        let until = Instant::now() + MAX_LOOKING;
-        let mut from = Cursor::default();
-        loop {
-            let page = shared.store.objects(&|_| true, from, PAGE, until);
-            for listed in page.objects.iter().filter(|listed| is_covered(listed)) {
-                if let Some(request) = request_for(listed) {
-                    self.add(request, Some(Seen::of(&listed.meta)));
-                }
+        let is_all = covered(shared, purge, |listed| {
+            if let Some(request) = request_for(listed) {
+                self.add(request, Some(Seen::of(&listed.meta)));
             }
-            match page.next {
-                Some(next) if Instant::now() < until && !self.is_cut => from = next,
-                next => {
-                    self.is_cut |= next.is_some();
-                    return;
-                }
-            }
-        }
+            if self.is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        self.is_cut |= !is_all;
     }
 
     /// Asks the origins again and again until something new came of each URL, or no try is left.

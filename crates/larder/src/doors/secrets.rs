@@ -3,9 +3,7 @@
 use crate::config::secret::Secret;
 use crate::failures::Failures;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Instant;
 use subtle::ConstantTimeEq;
-use tokio::time::sleep;
 
 /// Whether what was offered is the secret. Time tells nothing but its length.
 pub fn is_secret(secret: &Secret, offered: &[u8]) -> bool {
@@ -15,10 +13,5 @@ pub fn is_secret(secret: &Secret, offered: &[u8]) -> bool {
 /// Lets a client that showed a wrong secret wait, the longer the more of them it showed.
 pub async fn slow_down(failures: &Failures, client: Option<IpAddr>, door: &str) {
     let client = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let slowed = failures.note(client, Instant::now());
-    // Told of at the first, and then less and less often.
-    if slowed.count.is_power_of_two() {
-        tracing::warn!("{client} sent a wrong secret to {door} ({} of late)", slowed.count);
-    }
-    sleep(slowed.wait).await;
+    failures.slow_down(client, &format!("a wrong secret to {door}")).await;
 }

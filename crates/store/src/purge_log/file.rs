@@ -67,21 +67,8 @@ impl LogFile {
         file.sync()?;
         device.sync_folder(FOLDER)?;
         device.sync_folder("")?;
-        let head = table.head();
-        let repair = (torn > 0).then_some(Repair::Cut);
-        let (tried, buffer, rewrite_at) = (head.seq, Vec::new(), 0);
-        let mut log = LogFile {
-            device,
-            seed,
-            file,
-            head,
-            tried,
-            end,
-            purges_from,
-            rewrite_at,
-            repair,
-            buffer,
-        };
+        let mut log = LogFile::of(device, seed, &table, (file, purges_from, end));
+        log.repair = (torn > 0).then_some(Repair::Cut);
         // What stays is noted: nothing is appended before it is gone.
         let _ = log.mend(&table);
         Ok((log, table))
@@ -93,24 +80,23 @@ impl LogFile {
     /// What the system says.
     pub fn begin(device: Arc<dyn Device>, seed: u64, table: &Table) -> io::Result<LogFile> {
         device.make_folder(FOLDER)?;
-        let head = table.head();
         let (file, end) = write_anew(&*device, seed, table)?;
         device.rename(TEMPORARY, LOG)?;
         device.sync_folder(FOLDER)?;
         device.sync_folder("")?;
-        let (tried, buffer) = (head.seq, Vec::new());
-        Ok(LogFile {
-            device,
-            seed,
-            file,
-            head,
-            tried,
-            end,
-            purges_from: end,
-            rewrite_at: 0,
-            repair: None,
-            buffer,
-        })
+        Ok(LogFile::of(device, seed, table, (file, end, end)))
+    }
+
+    /// The log of a table, in a file whose first purge is or would be at `purges_from`.
+    fn of(
+        device: Arc<dyn Device>,
+        seed: u64,
+        table: &Table,
+        (file, purges_from, end): (Arc<dyn DeviceFile>, u64, u64),
+    ) -> LogFile {
+        let head = table.head();
+        let (tried, buffer, rewrite_at, repair) = (head.seq, Vec::new(), 0, None);
+        LogFile { device, seed, file, head, tried, end, purges_from, rewrite_at, repair, buffer }
     }
 
     /// Appends purges, by their codes, and makes them durable: all or none. Gives the number of the
