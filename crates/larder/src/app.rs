@@ -4,6 +4,7 @@ use crate::admin::{self, Access, Refusals};
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
+use crate::purging::{Turns, Verifying};
 use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
@@ -69,10 +70,15 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let (settings, current) = watch::channel(shared.clone());
     let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
     let refusals = Arc::<Refusals>::default();
+    let verifying = Verifying {
+        stopping: stopping.clone(),
+        fetches: Turns::default(),
+        readings: Turns::default(),
+    };
     let sources = admin::Sources {
         telemetry: Telemetry::new(shared.clone(), refusals.clone()),
         current: current.clone(),
-        stopping: stopping.clone(),
+        verifying,
         access: may,
         refusals,
     };

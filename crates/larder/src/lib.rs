@@ -7,6 +7,7 @@
 mod admin;
 pub mod admin_token;
 pub mod app;
+mod asked;
 mod certificates;
 pub mod cli;
 pub mod commands;
@@ -17,6 +18,7 @@ mod failures;
 mod free_memory;
 pub mod log;
 mod open_files;
+mod purging;
 pub mod random;
 mod reload;
 mod telemetry;

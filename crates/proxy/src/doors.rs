@@ -6,7 +6,7 @@
 
 use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
-use crate::core::{Core, SiteOnCore};
+use crate::core::{Core, Shared, SiteOnCore};
 use crate::error::Error;
 use crate::metrics::Verdict;
 use crate::serve::Caller;
@@ -26,7 +26,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -63,8 +62,8 @@ pub struct Knock<'a> {
     pub body: Bytes,
     /// Who asks; nothing if that cannot be told, since a trusted proxy says it in no clear way.
     pub client: Option<IpAddr>,
-    /// What is stored.
-    pub store: &'a Store,
+    /// What all cores share.
+    pub shared: &'a Arc<Shared>,
     /// The time.
     pub now: Timestamp,
 }
@@ -105,7 +104,7 @@ pub async fn knock(
     let client = client(caller, request, &shared.settings.trusted_proxies);
     let now = shared.clock.now();
     let site = &site.settings.site;
-    let knock = Knock { site, request, body, client, store: &shared.store, now };
+    let knock = Knock { site, request, body, client, shared, now };
     let said = door.answer(knock).await;
     if matches!(said.status, 401 | 403) {
         core.counters.turned_away.one();

@@ -13,7 +13,7 @@ pub async fn health() -> &'static str {
 
 /// It takes requests. Served by the admin listener only once the sites' sockets are open.
 pub async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
-    if *admin.stopping.borrow() {
+    if *admin.verifying.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
     // A disk that fails costs warmth, not answers.

@@ -3,50 +3,27 @@
 //! scope `refresh`.
 
 use super::Admin;
-use super::asked::Asked;
 use super::listed::Fingerprints;
 use super::problem::Problem;
 use super::query::Query;
 use super::told;
+use crate::asked::{Asked, look};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use policy::explain::Outcome;
-use policy::request::{Request, Scheme};
 use proxy::core::Shared;
-use proxy::explain::{Look, fetch};
+use proxy::explain::fetch;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// Questions to origins at once.
-pub const MAX_FETCHES: usize = 1;
 /// The longest wait for one's turn.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Hosts that are named to who asks for one that there is none of.
-const MAX_HOSTS: usize = 20;
-
-/// The turns of questions to origins, or of reading what is stored.
-#[derive(Debug)]
-pub struct Fetches(Arc<Semaphore>);
-
-impl Default for Fetches {
-    fn default() -> Fetches {
-        Fetches(Arc::new(Semaphore::new(MAX_FETCHES)))
-    }
-}
-
-impl Fetches {
-    /// A turn, however long it takes; nothing only when the process ends.
-    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.clone().acquire_owned().await.ok()
-    }
-}
 
 /// What is asked for, in JSON.
 #[derive(Debug, Deserialize)]
@@ -94,8 +71,8 @@ pub async fn explain_and_fetch(
         )
         .with(header::RETRY_AFTER, HeaderValue::from_static("5"))
     };
-    let turn = timeout(PATIENCE, admin.fetches.0.clone().acquire_owned()).await;
-    let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
+    let turn = timeout(PATIENCE, admin.verifying.fetches.turn()).await;
+    let turn = turn.ok().flatten().ok_or_else(busy)?;
     let asking = spawn_blocking(move || {
         // Kept to the end, though the client may have left.
         let _turn = turn;
@@ -123,43 +100,4 @@ fn look_and_fetch(
     };
     told::add_fetched(&mut told, &look, &request, fetched);
     Ok(Value::Object(told))
-}
-
-/// Looks. Who does not name a scheme means the one of which something is stored, or else https where
-/// it is spoken.
-pub fn look<'s>(shared: &'s Shared, asked: &Asked) -> Result<(Request, Look<'s>), Problem> {
-    let by = |scheme| {
-        let request = asked.by(scheme);
-        let look = Look::of(shared, &request)?;
-        Some((request, look))
-    };
-    let found = match asked.scheme {
-        Some(scheme) => by(scheme),
-        None => {
-            let (secure, plain) = (by(Scheme::Https), by(Scheme::Http));
-            let has = |found: &Option<(Request, Look<'_>)>| {
-                found.as_ref().is_some_and(|(_, look)| !look.stored.all.is_empty())
-            };
-            let is_secure = shared.tls.is_some()
-                || secure.as_ref().is_some_and(|(_, look)| look.site.site.https_port.is_some());
-            match (has(&secure), has(&plain)) {
-                (true, false) => secure,
-                (false, true) => plain,
-                _ if is_secure => secure,
-                _ => plain,
-            }
-        }
-    };
-    found.ok_or_else(|| unknown_host(shared, asked.host()))
-}
-
-fn unknown_host(shared: &Shared, host: &str) -> Problem {
-    let sites = shared.settings.sites.iter().flat_map(|site| &site.site.hosts);
-    let known: Vec<&str> = sites.map(|host| host.as_str()).collect();
-    let more = if known.len() > MAX_HOSTS { ", …" } else { "" };
-    let known = known.into_iter().take(MAX_HOSTS).collect::<Vec<_>>().join(", ");
-    let detail = format!(
-        "{host} is none of {known}{more}: ask for one of these, or name it by -H 'Host: …'"
-    );
-    Problem::new(404, "unknown-host", "No site answers for this host", detail)
 }

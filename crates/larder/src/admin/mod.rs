@@ -5,8 +5,6 @@
 //! door of `routes`. What walks the store does so on a thread beside (`walk`).
 
 mod access;
-mod asked;
-mod covered;
 mod doors;
 mod explain;
 mod guard;
@@ -24,7 +22,6 @@ mod seats;
 mod server;
 mod status;
 mod told;
-mod verify;
 mod walk;
 
 pub use access::Access;
@@ -32,9 +29,9 @@ pub use query::encode;
 pub use refusal::Refusals;
 
 use crate::failures::Failures;
+use crate::purging::{MAX_TURNS, Verifying};
 use crate::telemetry::Telemetry;
 use anyhow::Context;
-use explain::Fetches;
 use listed::Fingerprints;
 use proxy::core::Shared;
 use proxy::tls::ServerConfig;
@@ -51,16 +48,13 @@ pub struct Admin {
     telemetry: Arc<Telemetry>,
     /// What the data path shares now.
     current: watch::Receiver<Arc<Shared>>,
-    /// Whether the process is to stop.
-    stopping: watch::Receiver<bool>,
     /// Who may do what now.
     access: watch::Receiver<Arc<Access>>,
     refusals: Arc<Refusals>,
     failures: Arc<Failures>,
     fingerprints: Arc<Fingerprints>,
     walks: Arc<Walks>,
-    fetches: Arc<Fetches>,
-    readings: Arc<Fetches>,
+    verifying: Verifying,
     started: Instant,
 }
 
@@ -70,8 +64,8 @@ pub struct Sources {
     pub telemetry: Arc<Telemetry>,
     /// What the data path shares.
     pub current: watch::Receiver<Arc<Shared>>,
-    /// Whether the process is to stop.
-    pub stopping: watch::Receiver<bool>,
+    /// How purges are verified.
+    pub verifying: Verifying,
     /// Who may do what.
     pub access: watch::Receiver<Arc<Access>>,
     /// Where refused requests are counted.
@@ -80,18 +74,16 @@ pub struct Sources {
 
 impl Admin {
     fn new(sources: Sources) -> Admin {
-        let Sources { telemetry, current, stopping, access, refusals } = sources;
+        let Sources { telemetry, current, verifying, access, refusals } = sources;
         Admin {
             telemetry,
             current,
-            stopping,
             access,
             refusals,
             failures: Arc::default(),
             fingerprints: Arc::default(),
             walks: Arc::default(),
-            fetches: Arc::default(),
-            readings: Arc::default(),
+            verifying,
             started: Instant::now(),
         }
     }
@@ -116,7 +108,7 @@ pub fn start(
     let admin = Admin::new(sources);
     let run = move || -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .max_blocking_threads(walk::MAX_WALKS + explain::MAX_FETCHES)
+            .max_blocking_threads(walk::MAX_WALKS + MAX_TURNS)
             .enable_all()
             .build()?;
         runtime.block_on(async {

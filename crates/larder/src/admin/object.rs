@@ -1,10 +1,10 @@
 //! `GET /v1/object`: all that is stored of one URL, and one response of it whole.
 
 use super::Admin;
-use super::asked::Asked;
 use super::listed::{Fingerprints, fields, show};
 use super::problem::Problem;
 use super::query::Query;
+use crate::asked::Asked;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use policy::key::{KeyRef, url_scope};

@@ -1,5 +1,6 @@
 //! Errors as clients of the admin listener get them: problem documents (RFC 9457).
 
+use crate::asked::Unclear;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -47,6 +48,17 @@ impl Problem {
     #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+}
+
+impl From<Unclear> for Problem {
+    fn from(unclear: Unclear) -> Problem {
+        match unclear {
+            Unclear::Wrong(mend) => Problem::bad_request(mend),
+            Unclear::UnknownHost(detail) => {
+                Problem::new(404, "unknown-host", "No site answers for this host", detail)
+            }
+        }
     }
 }
 

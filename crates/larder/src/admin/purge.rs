@@ -2,20 +2,17 @@
 
 use super::Admin;
 use super::access::Caller;
-use super::covered::covered;
 use super::problem::Problem;
-use super::verify::Watched;
+use crate::purging::{NotWatched, Watched, covered, keyed, site_called};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
 use policy::purge::{Fault, Force, Purge, Scope, TableLimits, Wanted};
-use policy::rule::{Rule, SiteId};
 use proxy::core::Shared;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use store::purge_log::Refused;
-use tokio::task::spawn_blocking;
 
 /// The longest reason that is kept, in bytes.
 const MAX_REASON_BYTES: usize = 1024;
@@ -71,22 +68,18 @@ pub async fn purge(
     })?;
     let mut said = json!({ "success": true, "invalidated": named, "seq": seq });
     if let Some(watched) = watched {
-        said["verified"] = watched.verify(&admin).await;
+        said["verified"] = watched.verify(&admin.shared(), &admin.verifying).await;
     }
     Ok(Json(said))
 }
 
-/// Takes note of what is stored before it is purged, on a thread that may wait.
+/// Takes note of what is stored before it is purged.
 async fn watch(admin: &Admin, urls: Vec<String>, purge: Purge) -> Result<Watched, Problem> {
-    let internal = || Problem::new(500, "internal", "Looking failed", "see the log");
-    // Not those of questions to origins: the purge does not wait for those.
-    let turn = admin.readings.turn().await.ok_or_else(internal)?;
-    let shared = admin.shared();
-    let watching = spawn_blocking(move || {
-        let _turn = turn;
-        Watched::before(&shared, &urls, &purge)
-    });
-    watching.await.map_err(|_| internal())?
+    let watched = admin.verifying.watch(admin.shared(), urls, purge).await;
+    watched.map_err(|error| match error {
+        NotWatched::Unclear(unclear) => unclear.into(),
+        NotWatched::Failed => Problem::new(500, "internal", "Looking failed", "see the log"),
+    })
 }
 
 fn understand(
@@ -122,27 +115,6 @@ fn understand(
         why: asked.reason.into(),
     };
     Ok((asked.dry_run, named, purge))
-}
-
-/// The site that has a host, or is called so.
-fn site_called(shared: &Shared, name: &str) -> Option<SiteId> {
-    let name = name.to_ascii_lowercase();
-    let sites = || shared.settings.sites.iter().map(|site| &site.site);
-    let called = sites().find(|site| {
-        let is_for_all = site.hosts.is_empty() && name == SiteId::EVERY_HOST;
-        is_for_all || site.name == name || site.hosts.iter().any(|host| host.as_str() == name)
-    });
-    called.map(|site| site.id)
-}
-
-/// The scopes as the rules of all sites write keys: parts of a query may be left out of them.
-fn keyed(scopes: Box<[Scope]>, shared: &Shared) -> Box<[Scope]> {
-    let sites = || shared.settings.sites.iter().map(|site| &site.site);
-    let rules = || -> Vec<&Rule> {
-        sites().flat_map(|site| site.rules.iter().chain([&site.default_rule])).collect()
-    };
-    let rules = rules();
-    scopes.into_iter().flat_map(|scope| scope.keyed_by(rules.iter().copied())).collect()
 }
 
 /// Counts what a purge would cover.

@@ -25,7 +25,7 @@ pub async fn status(State(admin): State<Admin>) -> Json<Value> {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": admin.started.elapsed().as_secs(),
-        "stopping": *admin.stopping.borrow(),
+        "stopping": *admin.verifying.stopping.borrow(),
         "sites": shared.settings.sites.len(),
         "memory": {
             "objects": stats.entries,

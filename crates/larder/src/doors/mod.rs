@@ -30,7 +30,7 @@ fn refused(status: u16, error: &str) -> Said {
 async fn purge(knock: &Knock<'_>, scopes: Vec<Scope>, force: Force, by: &str) -> Result<u64, Said> {
     let purge =
         Purge { scopes: scopes.into(), force, at: knock.now, by: by.into(), why: "".into() };
-    knock.store.purge(purge).await.map_err(|error| {
+    knock.shared.store.purge(purge).await.map_err(|error| {
         refused(503, &format!("nothing was purged: the purge log cannot be written ({error})"))
     })
 }

@@ -1,9 +1,10 @@
 //! A request that somebody asks about: its URL, method and header fields.
 
-use super::problem::Problem;
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::request::{Method, Request, Scheme};
+use proxy::core::Shared;
+use proxy::explain::Look;
 
 /// Header fields that may be told of a request.
 pub const MAX_HEADERS: usize = 32;
@@ -11,6 +12,18 @@ pub const MAX_HEADERS: usize = 32;
 const MAX_URL_BYTES: usize = 8 << 10;
 /// The longest method, in bytes.
 const MAX_METHOD_BYTES: usize = 32;
+
+/// Hosts that are named to who asks for one that there is none of.
+const MAX_HOSTS: usize = 20;
+
+/// Why it is not clear what is asked about; in words that say how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unclear {
+    /// It is written wrongly.
+    Wrong(&'static str),
+    /// No site answers for the host.
+    UnknownHost(String),
+}
 
 /// What is asked about.
 #[derive(Clone, Debug)]
@@ -31,11 +44,10 @@ impl Asked {
         url: Option<&str>,
         headers: impl Iterator<Item = &'h str>,
         method: Option<&str>,
-    ) -> Result<Asked, Problem> {
+    ) -> Result<Asked, Unclear> {
         let mend = "write url as https://example.com/path?query, or without the scheme";
         let url = url.filter(|url| url.len() <= MAX_URL_BYTES);
-        let (scheme, host, target) =
-            url.and_then(split_url).ok_or_else(|| Problem::bad_request(mend))?;
+        let (scheme, host, target) = url.and_then(split_url).ok_or_else(|| Unclear::Wrong(mend))?;
         let method = method.map_or(Ok(Method::Get), read_method)?;
         let mut asked = Asked {
             scheme,
@@ -48,7 +60,7 @@ impl Asked {
                 .split_once(':')
                 .filter(|(name, value)| is_token(name) && !value.bytes().any(is_control))
                 .filter(|_| count < MAX_HEADERS)
-                .ok_or_else(|| Problem::bad_request(mend))?;
+                .ok_or_else(|| Unclear::Wrong(mend))?;
             asked.request.fields.push(name.as_bytes(), value.trim().as_bytes());
             asked.has_headers = true;
         }
@@ -68,14 +80,14 @@ impl Asked {
     }
 
     /// Takes those fields to which the protocol itself listens: they say what the request is.
-    fn use_up_fields(&mut self) -> Result<(), Problem> {
+    fn use_up_fields(&mut self) -> Result<(), Unclear> {
         let Request { fields, host, has_body, upgrade, method, .. } = &mut self.request;
         if let Some(told) = fields.text(Name::Host) {
             let mend = "write the header Host as example.com or example.com:8080";
             let taken = split_url(told).filter(|(scheme, _, target)| {
                 scheme.is_none() && target == "/" && !told.ends_with('/')
             });
-            let (_, told, _) = taken.ok_or_else(|| Problem::bad_request(mend))?;
+            let (_, told, _) = taken.ok_or_else(|| Unclear::Wrong(mend))?;
             *host = told;
         }
         let says = |fields: &Fields, name, word: &[u8]| {
@@ -98,10 +110,10 @@ impl Asked {
     }
 }
 
-fn read_method(name: &str) -> Result<Method, Problem> {
+fn read_method(name: &str) -> Result<Method, Unclear> {
     let is_one = name.len() <= MAX_METHOD_BYTES && is_token(name) && name != "CONNECT";
     let method = is_one.then(|| Method::of(name));
-    method.ok_or_else(|| Problem::bad_request("write method as GET, in capitals; CONNECT is none"))
+    method.ok_or_else(|| Unclear::Wrong("write method as GET, in capitals; CONNECT is none"))
 }
 
 /// Scheme, host with port, and target.
@@ -135,6 +147,44 @@ fn is_token(name: &str) -> bool {
 
 fn is_control(byte: u8) -> bool {
     byte.is_ascii_control() && byte != b'\t'
+}
+
+/// Looks. Who does not name a scheme means the one of which something is stored, or else https where
+/// it is spoken.
+pub fn look<'s>(shared: &'s Shared, asked: &Asked) -> Result<(Request, Look<'s>), Unclear> {
+    let by = |scheme| {
+        let request = asked.by(scheme);
+        let look = Look::of(shared, &request)?;
+        Some((request, look))
+    };
+    let found = match asked.scheme {
+        Some(scheme) => by(scheme),
+        None => {
+            let (secure, plain) = (by(Scheme::Https), by(Scheme::Http));
+            let has = |found: &Option<(Request, Look<'_>)>| {
+                found.as_ref().is_some_and(|(_, look)| !look.stored.all.is_empty())
+            };
+            let is_secure = shared.tls.is_some()
+                || secure.as_ref().is_some_and(|(_, look)| look.site.site.https_port.is_some());
+            match (has(&secure), has(&plain)) {
+                (true, false) => secure,
+                (false, true) => plain,
+                _ if is_secure => secure,
+                _ => plain,
+            }
+        }
+    };
+    found.ok_or_else(|| unknown_host(shared, asked.host()))
+}
+
+fn unknown_host(shared: &Shared, host: &str) -> Unclear {
+    let sites = shared.settings.sites.iter().flat_map(|site| &site.site.hosts);
+    let known: Vec<&str> = sites.map(|host| host.as_str()).collect();
+    let more = if known.len() > MAX_HOSTS { ", …" } else { "" };
+    let known = known.into_iter().take(MAX_HOSTS).collect::<Vec<_>>().join(", ");
+    Unclear::UnknownHost(format!(
+        "{host} is none of {known}{more}: ask for one of these, or name it by -H 'Host: …'"
+    ))
 }
 
 #[cfg(test)]

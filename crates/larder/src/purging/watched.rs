@@ -1,11 +1,8 @@
 //! Verified purges: the origin is asked until it gives something new, since what stands between may
 //! go on giving the old for a while.
 
-use super::Admin;
-use super::asked::Asked;
-use super::covered::covered;
-use super::explain::look;
-use super::problem::Problem;
+use super::{Turns, covered};
+use crate::asked::{Asked, Unclear, look};
 use policy::meta::Meta;
 use policy::purge::Purge;
 use policy::request::{Request, Scheme};
@@ -17,6 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Listed;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -30,6 +28,48 @@ const PATIENCE: Duration = Duration::from_secs(75);
 const TICK: Duration = Duration::from_millis(50);
 /// For how long bodies begin to be read before a purge.
 const MAX_READING: Duration = Duration::from_secs(2);
+
+/// What verifying is done with.
+#[derive(Clone, Debug)]
+pub struct Verifying {
+    /// Whether the process is to stop.
+    pub stopping: watch::Receiver<bool>,
+    /// The turns of questions to origins.
+    pub fetches: Turns,
+    /// The turns of reading what is stored, which the purge itself waits for.
+    pub readings: Turns,
+}
+
+/// Why it was not noted what is stored before a purge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWatched {
+    /// A URL is for none of the sites, or is none.
+    Unclear(Unclear),
+    /// Looking failed.
+    Failed,
+}
+
+impl Verifying {
+    /// Takes note of what is stored before it is purged, on a thread that may wait.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn watch(
+        &self,
+        shared: Arc<Shared>,
+        urls: Vec<String>,
+        purge: Purge,
+    ) -> Result<Watched, NotWatched> {
+        // Not a turn of questions to origins: the purge does not wait for those.
+        let turn = self.readings.turn().await.ok_or(NotWatched::Failed)?;
+        let watching = spawn_blocking(move || {
+            let _turn = turn;
+            Watched::before(&shared, &urls, &purge)
+        });
+        let watched = watching.await.map_err(|_| NotWatched::Failed)?;
+        watched.map_err(NotWatched::Unclear)
+    }
+}
 
 /// What a verified purge is held against: URLs, and what was stored of them before.
 #[derive(Debug, Default)]
@@ -65,11 +105,7 @@ impl Watched {
     ///
     /// # Errors
     /// When a URL is for none of the sites.
-    pub fn before(
-        shared: &Arc<Shared>,
-        urls: &[String],
-        purge: &Purge,
-    ) -> Result<Watched, Problem> {
+    fn before(shared: &Arc<Shared>, urls: &[String], purge: &Purge) -> Result<Watched, Unclear> {
         let mut watched = Watched::default();
         for url in urls {
             for url in with_hosts(shared, url) {
@@ -87,7 +123,8 @@ impl Watched {
                 }
             }
         }
-        if urls.is_empty() {
+        // A path of a site for every host has no host to be asked by.
+        if watched.targets.is_empty() {
             watched.add_covered(shared, purge);
         }
         let until = Instant::now() + MAX_READING;
@@ -127,24 +164,25 @@ impl Watched {
     }
 
     /// Asks the origins again and again until something new came of each URL, or no try is left.
-    pub async fn verify(self, admin: &Admin) -> Value {
+    pub async fn verify(self, shared: &Arc<Shared>, verifying: &Verifying) -> Value {
         let begun = Instant::now();
-        let start = admin.shared().clock.now();
+        let start = shared.clock.now();
         let mut left: Vec<(Target, Option<u16>)> =
             self.targets.into_iter().map(|target| (target, None)).collect();
         let mut done = Vec::new();
         for (number, seconds) in TRIES_AT_SECONDS.into_iter().enumerate() {
             let due = start.0 + seconds * 1000;
-            while !left.is_empty() && admin.shared().clock.now().0 < due {
-                if *admin.stopping.borrow() || begun.elapsed() > PATIENCE {
+            while !left.is_empty() && shared.clock.now().0 < due {
+                if *verifying.stopping.borrow() || begun.elapsed() > PATIENCE {
                     break;
                 }
                 sleep(TICK).await;
             }
             let is_last = number + 1 == TRIES_AT_SECONDS.len();
             for (target, status) in std::mem::take(&mut left) {
-                let is_over = begun.elapsed() > PATIENCE || *admin.stopping.borrow();
-                let seen = if is_over { None } else { refetch(admin, &target.request).await };
+                let is_over = begun.elapsed() > PATIENCE || *verifying.stopping.borrow();
+                let seen =
+                    if is_over { None } else { refetch(shared, verifying, &target.request).await };
                 let status = seen.as_ref().map(|seen| seen.status).or(status);
                 match outcome(&target, seen.as_ref()) {
                     outcome @ (Outcome::Changed | Outcome::New) => {
@@ -218,9 +256,9 @@ fn asking_as(request: &Request, variant: &Variant) -> Option<Request> {
 }
 
 /// Asks the origin, and has what it gives stored; nothing if there is no answer.
-async fn refetch(admin: &Admin, request: &Request) -> Option<Seen> {
-    let turn = admin.fetches.turn().await?;
-    let (shared, mut asking) = (admin.shared(), request.clone());
+async fn refetch(shared: &Arc<Shared>, verifying: &Verifying, request: &Request) -> Option<Seen> {
+    let turn = verifying.fetches.turn().await?;
+    let (shared, mut asking) = (shared.clone(), request.clone());
     asking.fields.push(b"cache-control", b"no-cache");
     let seen = spawn_blocking(move || {
         let _turn = turn;
