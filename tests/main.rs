@@ -22,6 +22,7 @@ mod explain;
 mod faults;
 mod forwarding;
 mod groups;
+mod hooks;
 mod http2;
 mod keys;
 mod origins;

@@ -10,6 +10,7 @@
 
 pub mod browser;
 mod client;
+pub mod content;
 mod gate;
 mod http2;
 mod http2_origin;

@@ -4,7 +4,9 @@ use crate::admin::{self, Access, Refusals};
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
-use crate::purging::{Turns, Verifying};
+use crate::doors::open_hooks;
+use crate::hooks::Hooks;
+use crate::purging::Verifying;
 use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
@@ -16,6 +18,7 @@ use proxy::clock::Clock;
 use proxy::core::Shared;
 use proxy::settings::Listen;
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::disk::DiskStats;
@@ -40,7 +43,7 @@ const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When an address cannot be bound, or a thread cannot be had.
-pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Result<()> {
+pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Result<()> {
     open_files::raise_limit(meant.settings.client.max_connections);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::open(&meant.settings.listen, cores)
@@ -52,33 +55,22 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let token = admin_token::prepare(&meant.data);
 
     let clock: Arc<Clock> = Arc::default();
-    let unusable = token.is_none().then_some(&*meant.data);
-    let disk = disk_tier::open(&meant.disk, unusable, &clock)?;
-    let (disk, purges) = match disk {
-        Some((disk, purges)) => (Some(disk), purges),
-        None => {
-            let fresh_log_id = disk_tier::number();
-            let settings = purge_log::Settings { fresh_log_id, ..Default::default() };
-            (None, PurgeLog::in_memory(settings))
-        }
-    };
-    let store = Store::new(limits(&meant, disk.is_some()), Arc::new(purges), disk);
+    let store = store(&meant, token.is_none().then_some(&*meant.data), &clock)?;
     let certificates = meant.tls.clone().map(Followed::begin).transpose()?;
     let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
-    let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (stop, stopping) = watch::channel(false);
+    let verifying = Verifying::new(stopping.clone());
+    let hooks = Hooks::open(&meant.data, meant.hooks.clone(), verifying.clone());
+    open_hooks(&mut meant.settings.sites, &meant.hooks, &hooks);
+    let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (settings, current) = watch::channel(shared.clone());
     let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
     let refusals = Arc::<Refusals>::default();
-    let verifying = Verifying {
-        stopping: stopping.clone(),
-        fetches: Turns::default(),
-        readings: Turns::default(),
-    };
     let sources = admin::Sources {
-        telemetry: Telemetry::new(shared.clone(), refusals.clone()),
+        telemetry: Telemetry::new(shared.clone(), refusals.clone(), hooks.clone()),
         current: current.clone(),
         verifying,
+        hooks: hooks.clone(),
         access: may,
         refusals,
     };
@@ -90,8 +82,15 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
     let about_disk = shared.store.disk_stats();
     announce(&meant, &addresses, admin_address, token.is_some(), about_disk);
 
-    let mut reload =
-        Reload { served: meant.clone(), certificates, admin_certificates, settings, access, token };
+    let mut reload = Reload {
+        served: meant.clone(),
+        certificates,
+        admin_certificates,
+        settings,
+        access,
+        token,
+        hooks,
+    };
     let signal = signals.wait(|| reload.run(read_again()), chores(shared.store.clone()))?;
     tracing::info!(
         "{signal}: no new requests; what runs has {:?}",
@@ -110,6 +109,19 @@ pub fn run(meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Resu
         cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
     }
     Ok(())
+}
+
+/// The store, over what is on disk; `unusable` is a folder of which it was said that it cannot be used.
+fn store(meant: &Meant, unusable: Option<&Path>, clock: &Arc<Clock>) -> anyhow::Result<Arc<Store>> {
+    let (disk, purges) = match disk_tier::open(&meant.disk, unusable, clock)? {
+        Some((disk, purges)) => (Some(disk), purges),
+        None => {
+            let fresh_log_id = disk_tier::number();
+            let settings = purge_log::Settings { fresh_log_id, ..Default::default() };
+            (None, PurgeLog::in_memory(settings))
+        }
+    };
+    Ok(Store::new(limits(meant, disk.is_some()), Arc::new(purges), disk))
 }
 
 /// What is done while nothing else is: memory goes back to the system, and purges that matter to

@@ -5,6 +5,7 @@ use policy::name::Name;
 use policy::request::{Method, Request, Scheme};
 use proxy::core::Shared;
 use proxy::explain::Look;
+use std::fmt;
 
 /// Header fields that may be told of a request.
 pub const MAX_HEADERS: usize = 32;
@@ -23,6 +24,15 @@ pub enum Unclear {
     Wrong(&'static str),
     /// No site answers for the host.
     UnknownHost(String),
+}
+
+impl fmt::Display for Unclear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unclear::Wrong(mend) => f.write_str(mend),
+            Unclear::UnknownHost(detail) => f.write_str(detail),
+        }
+    }
 }
 
 /// What is asked about.
@@ -47,7 +57,7 @@ impl Asked {
     ) -> Result<Asked, Unclear> {
         let mend = "write url as https://example.com/path?query, or without the scheme";
         let url = url.filter(|url| url.len() <= MAX_URL_BYTES);
-        let (scheme, host, target) = url.and_then(split_url).ok_or_else(|| Unclear::Wrong(mend))?;
+        let (scheme, host, target) = url.and_then(split_url).ok_or(Unclear::Wrong(mend))?;
         let method = method.map_or(Ok(Method::Get), read_method)?;
         let mut asked = Asked {
             scheme,
@@ -60,7 +70,7 @@ impl Asked {
                 .split_once(':')
                 .filter(|(name, value)| is_token(name) && !value.bytes().any(is_control))
                 .filter(|_| count < MAX_HEADERS)
-                .ok_or_else(|| Unclear::Wrong(mend))?;
+                .ok_or(Unclear::Wrong(mend))?;
             asked.request.fields.push(name.as_bytes(), value.trim().as_bytes());
             asked.has_headers = true;
         }
@@ -87,7 +97,7 @@ impl Asked {
             let taken = split_url(told).filter(|(scheme, _, target)| {
                 scheme.is_none() && target == "/" && !told.ends_with('/')
             });
-            let (_, told, _) = taken.ok_or_else(|| Unclear::Wrong(mend))?;
+            let (_, told, _) = taken.ok_or(Unclear::Wrong(mend))?;
             *host = told;
         }
         let says = |fields: &Fields, name, word: &[u8]| {
@@ -113,7 +123,7 @@ impl Asked {
 fn read_method(name: &str) -> Result<Method, Unclear> {
     let is_one = name.len() <= MAX_METHOD_BYTES && is_token(name) && name != "CONNECT";
     let method = is_one.then(|| Method::of(name));
-    method.ok_or_else(|| Unclear::Wrong("write method as GET, in capitals; CONNECT is none"))
+    method.ok_or(Unclear::Wrong("write method as GET, in capitals; CONNECT is none"))
 }
 
 /// Scheme, host with port, and target.

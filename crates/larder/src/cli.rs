@@ -48,6 +48,9 @@ pub enum Command {
     Purge(Purge),
     /// Show one stored response of a running Larder whole
     Show(Show),
+    /// Webhooks: what came of them, and what one would purge
+    #[command(subcommand)]
+    Hook(HookCommand),
     /// Look at the cache on disk while no Larder runs on it
     #[command(subcommand)]
     Store(StoreCommand),
@@ -147,6 +150,49 @@ pub enum StoreCommand {
     Stat(StoreFolder),
     /// Read all of it and check it; exit code 1 where anything is damaged
     Verify(StoreFolder),
+}
+
+/// `larder hook`
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// Tell what a payload would purge, without purging it
+    Test(HookTest),
+    /// List the hooks and what came of the last deliveries
+    List(HookList),
+}
+
+/// `larder hook test`
+#[derive(Debug, Args)]
+pub struct HookTest {
+    /// The hook's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// A file with a payload as the content system sends it
+    #[arg(value_name = "FILE")]
+    pub payload: PathBuf,
+    /// The event, where the system names it in a header
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// Try it by this configuration file rather than by a running Larder
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "data"])]
+    pub config: Option<PathBuf>,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder hook list`
+#[derive(Debug, Args)]
+pub struct HookList {
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which cache on disk.

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod explain;
 pub mod health;
+pub mod hook;
 pub mod init;
 pub mod objects;
 mod progress;

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Objects(arguments) => commands::objects::run(&arguments),
         Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Show(arguments) => commands::show::run(&arguments),
+        Command::Hook(command) => commands::hook::run(&command),
         Command::Store(command) => commands::store::run(&command),
         Command::Top(arguments) => commands::top::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(arguments.shell),

@@ -3,6 +3,8 @@
 use crate::admin::Access;
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
+use crate::doors::open_hooks;
+use crate::hooks::Hooks;
 use proxy::core::Shared;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -21,6 +23,8 @@ pub struct Reload {
     pub access: watch::Sender<Arc<Access>>,
     /// The token of the data folder, if there is one.
     pub token: Option<String>,
+    /// The hooks.
+    pub hooks: Arc<Hooks>,
 }
 
 impl Reload {
@@ -40,6 +44,8 @@ impl Reload {
         if let (Some(followed), Some(served)) = (&self.admin_certificates, &meant.admin.tls) {
             followed.replace(served.clone());
         }
+        self.hooks.replace(meant.hooks.clone());
+        open_hooks(&mut meant.settings.sites, &meant.hooks, &self.hooks);
         // Only what changed at once is shared: what is stored, counted and under way stays.
         self.settings.send_modify(|shared| *shared = shared.reloaded(meant.settings.clone()));
         self.access.send_replace(Arc::new(Access::new(&meant.admin, self.token.as_deref())));

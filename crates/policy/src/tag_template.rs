@@ -67,8 +67,9 @@ impl fmt::Display for TagTemplate {
     }
 }
 
-/// The value as text without control characters and commas.
-fn printable(value: &[u8]) -> Cow<'_, str> {
+/// The value as text without control characters, commas and spaces, which end tags: those are written
+/// as `%XX`, as they are in URLs.
+pub fn printable(value: &[u8]) -> Cow<'_, str> {
     let is_odd = |c: char| c.is_control() || matches!(c, ',' | ' ');
     match std::str::from_utf8(value) {
         Ok(text) if !text.contains(is_odd) => Cow::Borrowed(text),

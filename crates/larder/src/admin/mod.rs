@@ -8,6 +8,7 @@ mod access;
 mod doors;
 mod explain;
 mod guard;
+mod hooks;
 mod listed;
 mod object;
 mod objects;
@@ -29,6 +30,7 @@ pub use query::encode;
 pub use refusal::Refusals;
 
 use crate::failures::Failures;
+use crate::hooks::Hooks;
 use crate::purging::{MAX_TURNS, Verifying};
 use crate::telemetry::Telemetry;
 use anyhow::Context;
@@ -55,6 +57,7 @@ pub struct Admin {
     fingerprints: Arc<Fingerprints>,
     walks: Arc<Walks>,
     verifying: Verifying,
+    hooks: Arc<Hooks>,
     started: Instant,
 }
 
@@ -66,6 +69,8 @@ pub struct Sources {
     pub current: watch::Receiver<Arc<Shared>>,
     /// How purges are verified.
     pub verifying: Verifying,
+    /// The webhooks.
+    pub hooks: Arc<Hooks>,
     /// Who may do what.
     pub access: watch::Receiver<Arc<Access>>,
     /// Where refused requests are counted.
@@ -74,7 +79,7 @@ pub struct Sources {
 
 impl Admin {
     fn new(sources: Sources) -> Admin {
-        let Sources { telemetry, current, verifying, access, refusals } = sources;
+        let Sources { telemetry, current, verifying, hooks, access, refusals } = sources;
         Admin {
             telemetry,
             current,
@@ -84,6 +89,7 @@ impl Admin {
             fingerprints: Arc::default(),
             walks: Arc::default(),
             verifying,
+            hooks,
             started: Instant::now(),
         }
     }

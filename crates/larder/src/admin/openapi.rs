@@ -54,6 +54,7 @@ mod tests {
                     let scopes = serde_json::json!([{}, { "token": ["read"] }]);
                     (scopes, &["200", "401", "403", "405", "421"])
                 }
+                Needs::Signature => (serde_json::json!([]), &["200", "400", "401", "404", "413"]),
                 Needs::Token(scope) => {
                     let scopes = serde_json::json!([{ "token": [scope.name()] }]);
                     (scopes, &["200", "400", "401", "403", "405", "421"])

@@ -93,7 +93,8 @@ fn understand(
         return Err(Problem::bad_request(what));
     }
     let wanted = Wanted { everything, sites, tags, urls, prefixes, patterns };
-    let scopes = wanted.scopes(|name| site_called(shared, name)).map_err(|faults| {
+    let called = |name: &str| site_called(&shared.settings.sites, name).map(|site| site.id);
+    let scopes = wanted.scopes(called).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
         Problem::bad_request(faults.join("; "))
     })?;
@@ -104,7 +105,7 @@ fn understand(
     }
     let named = scopes.len();
     let purge = Purge {
-        scopes: keyed(scopes, shared),
+        scopes: keyed(scopes, &shared.settings.sites),
         force: match (asked.paced, soft) {
             (true, _) => Force::Paced,
             (false, true) => Force::Soft,

@@ -1,6 +1,6 @@
 //! The doors of the admin listener, each with what it needs. The one list of them.
 
-use super::{Admin, doors, explain, guard, object, objects, openapi, purge, status};
+use super::{Admin, doors, explain, guard, hooks, object, objects, openapi, purge, status};
 use crate::config::written::Scope;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -15,6 +15,8 @@ pub enum Needs {
     ReadFromElsewhere,
     /// A token with this scope.
     Token(Scope),
+    /// What its own door looks at: a webhook's signature.
+    Signature,
 }
 
 /// A door.
@@ -75,6 +77,24 @@ pub const ROUTES: &[Route] = &[
         path: "/v1/purge",
         needs: Needs::Token(Scope::Purge),
         door: || post(purge::purge),
+    },
+    Route {
+        method: "GET",
+        path: "/v1/hooks",
+        needs: Needs::Token(Scope::Read),
+        door: || get(hooks::hooks),
+    },
+    Route {
+        method: "POST",
+        path: "/v1/hooks/{name}",
+        needs: Needs::Signature,
+        door: || post(hooks::deliver),
+    },
+    Route {
+        method: "POST",
+        path: "/v1/hooks/{name}/test",
+        needs: Needs::Token(Scope::Read),
+        door: || post(hooks::test),
     },
     Route {
         method: "GET",

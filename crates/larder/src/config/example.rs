@@ -28,8 +28,9 @@ fn section(section: &Section) -> String {
         true => format!("[[{}]]", section.name),
         false => format!("[{}]", section.name),
     };
-    // A site is needed; a rule is not.
-    let header = if section.name == "site.rule" { format!("#{header}") } else { header };
+    // A site is needed; a rule and a hook are not.
+    let is_needed = !matches!(section.name.as_str(), "site.rule" | "hook");
+    let header = if is_needed { header } else { format!("#{header}") };
     let settings = section.settings.iter().map(setting).collect::<Vec<_>>();
     format!("{}{header}\n\n{}", comment(&section.help), settings.join("\n"))
 }
@@ -106,12 +107,12 @@ mod tests {
     use super::*;
     use crate::config::reading::OneOrMany;
     use crate::config::report::Severity;
-    use crate::config::written::{Rule, Site, Written};
+    use crate::config::written::{Hook, Rule, Site, Written};
     use crate::config::{File, Flags, understand};
 
     /// Takes the marks away from the settings that `wanted` wants.
     fn unmark(wanted: impl Fn(&Setting) -> bool) -> String {
-        let mut text = text().replace("#[[site.rule]]", "[[site.rule]]");
+        let mut text = text().replace("#[[", "[[");
         for setting in sections().iter().flat_map(|section| &section.settings) {
             if wanted(setting) && setting.name != "origin" {
                 let value = setting.default.as_ref().or(setting.example.as_ref());
@@ -137,12 +138,17 @@ mod tests {
             rule: vec![Rule::default()],
             ..Site::default()
         };
-        assert_eq!(read, Written { site: vec![site], ..Written::default() });
+        assert_eq!(
+            read,
+            Written { site: vec![site], hook: vec![Hook::default()], ..Written::default() }
+        );
     }
 
     #[test]
     fn every_example_shown_is_understood() {
-        for text in [text(), unmark(|_| true)] {
+        // The site of the example serves every host, and so has none that a hook could name.
+        let is_apart = |setting: &Setting| (&*setting.section, &*setting.name) == ("hook", "site");
+        for text in [text(), unmark(|setting| !is_apart(setting))] {
             let file = File { name: "example", text: &text };
             // Secrets are kept there.
             let environment = |_: &str| Some("0123456789abcdef01234567".to_owned());
@@ -159,6 +165,7 @@ mod tests {
             let table = match setting.section.as_str() {
                 "site" => "[[site]]".to_owned(),
                 "site.rule" => "[[site]]\n[[site.rule]]".to_owned(),
+                "hook" => "[[hook]]".to_owned(),
                 name => format!("[{name}]"),
             };
             let text = format!("{table}\n{}", assignment("", &setting.name, example));

@@ -5,6 +5,7 @@ mod admin;
 pub mod data_folder;
 mod doors;
 mod edits;
+mod hooks;
 mod origin_tls;
 mod rule;
 mod shadow;
@@ -35,6 +36,7 @@ pub fn work_out(
     let admin = admin::admin(&written.admin, flags, &listen, &mut notes);
     check_storage(&written.storage, &mut notes);
     let sites = site::sites(written, flags, &listen, &mut notes);
+    let hooks = hooks::hooks(written, sites.as_deref().unwrap_or_default(), &mut notes);
     let settings = sites.map(|sites| Settings {
         listen,
         proxy_protocol: written.server.proxy_protocol.iter().map(|peers| peers.0).collect(),
@@ -52,6 +54,7 @@ pub fn work_out(
         node_is_named: written.server.node.is_some(),
         tls,
         admin,
+        hooks,
         memory_bytes: written.storage.memory.0,
         max_variants: written.storage.max_variants.0,
         access_log: written.log.access,

@@ -3,10 +3,12 @@
 use super::secret::Secret;
 use super::written::{AccessLog, Level, Scope};
 use crate::certificates::Served;
+use crate::hooks::Hook;
 use policy::glob::Glob;
 use proxy::settings::Settings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What is kept on disk, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Meant {
     pub tls: Option<Served>,
     /// The admin listener.
     pub admin: Admin,
+    /// The hooks.
+    pub hooks: Arc<[Arc<Hook>]>,
     /// Bytes of memory for stored responses.
     pub memory_bytes: u64,
     /// What is kept on disk.

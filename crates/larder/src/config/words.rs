@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::reading::read_from_text;
+use crate::hooks::Template;
 use policy::glob::Glob;
 use policy::path_pattern;
 use policy::request::Method;
@@ -60,12 +61,19 @@ words! {
     NodeName, "NodeName", "a name in quotes, such as \"edge-1\"", read_token;
     /// The name of a token.
     TokenName, "TokenName", "a name in quotes, such as \"ci\"", read_token;
+    /// The name of a hook, which stands in a path.
+    HookName, "HookName", "a name in quotes, such as \"cms\"", read_hook_name;
+    /// What a hook makes of a payload.
+    HookTemplate, "HookTemplate", "text in quotes, such as \"post:{$.slug}\"", read_template;
     /// A word that is part of keys.
     Version, "Version", "a word in quotes, such as \"v2\"", read_version;
 }
 
 /// The longest name, pattern or value that is taken, in bytes.
 const MAX_BYTES: usize = 4096;
+
+/// The longest name of a hook, in bytes.
+const MAX_HOOK_NAME_BYTES: usize = 64;
 
 impl HostPattern {
     /// The pattern ready to match.
@@ -88,6 +96,13 @@ impl Tag {
     pub fn template(&self) -> TagTemplate {
         // It was read already.
         TagTemplate::parse(&self.0).unwrap_or_default()
+    }
+}
+
+impl HookTemplate {
+    /// The template; nothing only if it was not read by [`FromStr`].
+    pub fn template(&self) -> Option<Template> {
+        Template::parse(&self.0).ok()
     }
 }
 
@@ -171,6 +186,26 @@ fn read_token(text: &str) -> Result<String, Fault> {
         return Err(Fault::new("this is no name", "write letters, digits, - and _ only"));
     }
     if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
+}
+
+fn read_hook_name(text: &str) -> Result<String, Fault> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    if text.is_empty() || text.len() > MAX_HOOK_NAME_BYTES || !text.bytes().all(fits) {
+        let mend = "write letters, digits, - and _ only, 64 at the most: it is part of a path";
+        return Err(Fault::new("this is no name of a hook", mend));
+    }
+    Ok(text.to_owned())
+}
+
+fn read_template(text: &str) -> Result<String, Fault> {
+    if text.len() > MAX_BYTES {
+        return Err(too_long());
+    }
+    Template::parse(text).map_err(|wrong| {
+        let mend = "write it as in \"post:{$.slug}\": a JSONPath (RFC 9535) in braces";
+        Fault::new(wrong.to_string(), mend)
+    })?;
+    Ok(text.to_owned())
 }
 
 fn read_field_name(text: &str) -> Result<String, Fault> {

@@ -6,11 +6,13 @@
 //! [`meant`](super::meant).
 
 mod admin;
+mod hook;
 mod limits;
 mod rule;
 mod site;
 
 pub use admin::{Admin, Scope, Token};
+pub use hook::{Hook, HookKind};
 pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Revalidate, Site};
@@ -43,6 +45,8 @@ pub struct Written {
     /// Sites, each with its hosts, its origin and its rules. The first that answers for a host
     /// serves it; one without hosts serves what no other does.
     pub site: Vec<Site>,
+    /// Webhooks of content systems: what is published there is purged here.
+    pub hook: Vec<Hook>,
 }
 
 /// `[server]`: toward clients.

@@ -1,9 +1,12 @@
-//! What the sites' listeners answer by themselves: calls to make pages anew, and the method PURGE.
+//! What the sites' listeners answer by themselves: webhooks, calls to make pages anew, and the method
+//! PURGE.
 
+mod hook;
 mod purge_method;
 mod revalidate;
 mod secrets;
 
+pub use hook::open_hooks;
 pub use purge_method::PurgeMethod;
 pub use revalidate::Revalidate;
 

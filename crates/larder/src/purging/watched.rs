@@ -50,6 +50,11 @@ pub enum NotWatched {
 }
 
 impl Verifying {
+    /// With turns of its own, until `stopping` says so.
+    pub fn new(stopping: watch::Receiver<bool>) -> Verifying {
+        Verifying { stopping, fetches: Turns::default(), readings: Turns::default() }
+    }
+
     /// Takes note of what is stored before it is purged, on a thread that may wait.
     ///
     /// # Errors

@@ -2,11 +2,14 @@
 
 mod admin;
 mod data_path;
+mod hooks;
 mod process;
 
 use crate::admin::Refusals;
+use crate::hooks::Hooks;
 use admin::AdminListener;
 use data_path::DataPath;
+use hooks::Webhooks;
 use process::Process;
 pub use process::resident_bytes;
 use prometheus_client::encoding::text;
@@ -19,11 +22,13 @@ use std::sync::Arc;
 pub struct Telemetry(Registry);
 
 impl Telemetry {
-    /// Tells of this data path, this process, and what its admin listener refused.
-    pub fn new(shared: Arc<Shared>, refusals: Arc<Refusals>) -> Arc<Telemetry> {
+    /// Tells of this data path, this process, what its admin listener refused, and its
+    /// webhooks.
+    pub fn new(shared: Arc<Shared>, refusals: Arc<Refusals>, hooks: Arc<Hooks>) -> Arc<Telemetry> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(DataPath(shared)));
         registry.register_collector(Box::new(AdminListener(refusals)));
+        registry.register_collector(Box::new(Webhooks(hooks)));
         registry.register_collector(Box::new(Process));
         Arc::new(Telemetry(registry))
     }

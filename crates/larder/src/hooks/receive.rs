@@ -1,0 +1,317 @@
+//! The way of a delivery: is it believed, has it come before, what does it name; then it is purged,
+//! noted and answered, and verified after that.
+
+use super::deliveries::{Deliveries, Delivery, Outcome};
+use super::hook::Hook;
+use super::plan::{Plan, plan};
+use super::verifier::{Forged, Genuine, Signed};
+use crate::failures::Failures;
+use crate::purging::{NotWatched, Verifying, Watched};
+use bytes::Bytes;
+use policy::fields::Fields;
+use policy::time::Timestamp;
+use proxy::core::Shared;
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::spawn_blocking;
+
+/// The longest body of a delivery, in bytes.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// Deliveries that are verified at once; more are purged and not verified, which is said.
+const MAX_VERIFYING: usize = 32;
+
+/// A request to a hook.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The method.
+    pub method: String,
+    /// Path and query, as they were sent.
+    pub target: String,
+    /// The header fields.
+    pub fields: Fields,
+    /// The body.
+    pub body: Bytes,
+    /// Who sent it, where that can be told.
+    pub client: Option<IpAddr>,
+}
+
+/// What a delivery is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What is said of it, in JSON; where it failed, its `error`.
+    pub body: Value,
+}
+
+/// The hooks of the process.
+#[derive(Debug)]
+pub struct Hooks {
+    all: RwLock<Arc<[Arc<Hook>]>>,
+    deliveries: Deliveries,
+    failures: Failures,
+    verifying: Verifying,
+    places: Arc<Semaphore>,
+    /// One delivery is looked at after the other, so that none is new twice.
+    turn: Mutex<()>,
+}
+
+/// What a payload means to a hook.
+enum Meaning {
+    Purges(Plan),
+    Nothing,
+    Ignored,
+    Bad(String),
+}
+
+impl Reply {
+    /// The status that goes with it.
+    pub fn status(&self) -> u16 {
+        match self.outcome {
+            Outcome::Purged | Outcome::Repeated | Outcome::Ignored | Outcome::Nothing => 200,
+            Outcome::BadPayload => 400,
+            Outcome::Refused => 401,
+            Outcome::NotKept => 503,
+        }
+    }
+
+    fn failed(outcome: Outcome, error: &str) -> Reply {
+        let body = json!({ "success": false, "outcome": outcome.word(), "error": error });
+        Reply { outcome, body }
+    }
+
+    fn done(outcome: Outcome, more: &Value) -> Reply {
+        let mut body = json!({ "success": true, "outcome": outcome.word() });
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        Reply { outcome, body }
+    }
+}
+
+impl Hooks {
+    /// These hooks, with the memory of the data folder.
+    pub fn open(folder: &Path, all: Arc<[Arc<Hook>]>, verifying: Verifying) -> Arc<Hooks> {
+        Arc::new(Hooks {
+            all: RwLock::new(all),
+            deliveries: Deliveries::open(folder),
+            failures: Failures::default(),
+            verifying,
+            places: Arc::new(Semaphore::new(MAX_VERIFYING)),
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// The hooks that there are now.
+    pub fn all(&self) -> Arc<[Arc<Hook>]> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The hook of that name.
+    pub fn named(&self, name: &str) -> Option<Arc<Hook>> {
+        self.all().iter().find(|hook| *hook.name == *name).cloned()
+    }
+
+    /// Others from now on.
+    pub fn replace(&self, all: Arc<[Arc<Hook>]>) {
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    /// What came of deliveries.
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
+    }
+
+    /// Takes a delivery, whichever listener it came to.
+    pub async fn receive(
+        self: Arc<Self>,
+        hook: Arc<Hook>,
+        shared: Arc<Shared>,
+        arrived: Arrived,
+    ) -> Reply {
+        let now = shared.clock.now();
+        let Arrived { method, target, fields, body, .. } = &arrived;
+        let signed = Signed { method, target, fields, body };
+        match hook.kind.verify(&hook.secrets, signed, now) {
+            Err(forged) => {
+                let client = arrived.client;
+                // A stranger's body is not kept while he waits.
+                drop(arrived);
+                self.refuse(&hook, now, client, forged).await
+            }
+            Ok(genuine) => {
+                // On its own: what is half done is done, though the sender may leave.
+                let name = hook.name.clone();
+                let taking = tokio::spawn(self.take(hook, shared, arrived, genuine));
+                taking.await.unwrap_or_else(|error| {
+                    tracing::error!("hook {name}: {error}");
+                    Reply::failed(Outcome::NotKept, "see the log; this is a mistake in Larder")
+                })
+            }
+        }
+    }
+
+    async fn refuse(
+        &self,
+        hook: &Hook,
+        now: Timestamp,
+        client: Option<IpAddr>,
+        forged: Forged,
+    ) -> Reply {
+        let error = Some(forged.to_string());
+        self.deliveries
+            .note(Delivery { error, ..Delivery::new(&hook.name, now, Outcome::Refused) });
+        let client = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let what = format!("a delivery to hook {} that is not believed: {forged}", hook.name);
+        self.failures.slow_down(client, &what).await;
+        Reply::failed(Outcome::Refused, &forged.to_string())
+    }
+
+    async fn take(
+        self: Arc<Self>,
+        hook: Arc<Hook>,
+        shared: Arc<Shared>,
+        arrived: Arrived,
+        genuine: Genuine,
+    ) -> Reply {
+        let _turn = self.turn.lock().await;
+        let now = shared.clock.now();
+        let mut delivery = Delivery::new(&hook.name, now, Outcome::Repeated);
+        delivery.id = genuine.id;
+        if genuine.fingerprint.is_some_and(|it| self.deliveries.knows(&hook.name, it)) {
+            self.deliveries.note(delivery);
+            return Reply::done(Outcome::Repeated, &json!({}));
+        }
+        delivery.fingerprint = genuine.fingerprint.map(|it| it.to_string());
+        let (event, meaning) = understood(&hook, &shared, arrived).await;
+        delivery.event = event;
+        match meaning {
+            Meaning::Bad(error) => self.fail(delivery, Outcome::BadPayload, error),
+            Meaning::Ignored => self.settle(delivery, Outcome::Ignored).await,
+            Meaning::Nothing => self.settle(delivery, Outcome::Nothing).await,
+            Meaning::Purges(plan) => self.purge(&hook, &shared, delivery, plan).await,
+        }
+    }
+
+    async fn purge(
+        self: &Arc<Self>,
+        hook: &Arc<Hook>,
+        shared: &Arc<Shared>,
+        mut delivery: Delivery,
+        plan: Plan,
+    ) -> Reply {
+        let why = delivery.event.as_deref().unwrap_or_default();
+        let purge = plan.purge(hook, shared.clock.now(), why);
+        let watched = match hook.is_verified.then(|| self.places.clone().try_acquire_owned()) {
+            None => None,
+            Some(Err(_)) => Some(Err("too many are verified at the same time".to_owned())),
+            Some(Ok(place)) => {
+                let urls = plan.urls.clone();
+                let watched = self.verifying.watch(shared.clone(), urls, purge.clone()).await;
+                Some(watched.map(|watched| (watched, place)).map_err(|error| match error {
+                    NotWatched::Unclear(unclear) => unclear.to_string(),
+                    NotWatched::Failed => "looking failed; see the log".to_owned(),
+                }))
+            }
+        };
+        let seq = match shared.store.purge(purge).await {
+            Ok(seq) => seq,
+            Err(error) => {
+                let error =
+                    format!("nothing was purged: the purge log cannot be written ({error})");
+                return self.fail(delivery, Outcome::NotKept, error);
+            }
+        };
+        let named = plan.named();
+        let Plan { tags, urls, prefixes, .. } = plan;
+        let more = json!({
+            "invalidated": named, "seq": seq, "force": hook.force_word(), "verify": hook.is_verified,
+            "tags": tags, "urls": urls, "prefixes": prefixes,
+        });
+        tracing::info!(
+            "hook {}: {} purge {seq} of {named} tags and URLs",
+            hook.name,
+            hook.force_word()
+        );
+        delivery = Delivery { named, tags, urls, prefixes, seq: Some(seq), ..delivery };
+        delivery.outcome = Outcome::Purged;
+        if let Some(Err(error)) = &watched {
+            delivery.verified = Some(json!({ "error": error }));
+        }
+        let number = self.note(delivery).await;
+        if let Some(Ok((watched, place))) = watched {
+            let (hooks, shared) = (self.clone(), shared.clone());
+            tokio::spawn(async move {
+                hooks.verify(&shared, watched, number).await;
+                drop(place);
+            });
+        }
+        Reply::done(Outcome::Purged, &more)
+    }
+
+    async fn verify(self: Arc<Self>, shared: &Arc<Shared>, watched: Watched, number: u64) {
+        let verified = watched.verify(shared, &self.verifying).await;
+        let noting = spawn_blocking(move || self.deliveries.note_verified(number, verified));
+        if noting.await.is_err() {
+            tracing::error!("what came of verifying a webhook was not noted");
+        }
+    }
+
+    /// Notes that nothing had to be done.
+    async fn settle(self: &Arc<Self>, delivery: Delivery, outcome: Outcome) -> Reply {
+        let event = delivery.event.clone();
+        self.note(Delivery { outcome, ..delivery }).await;
+        let more = event.map_or(json!({}), |event| json!({ "event": event }));
+        Reply::done(outcome, &more)
+    }
+
+    /// Notes that it failed: it may come again.
+    fn fail(&self, delivery: Delivery, outcome: Outcome, error: String) -> Reply {
+        let reply = Reply::failed(outcome, &error);
+        tracing::warn!("hook {}: {error}", delivery.hook);
+        self.deliveries.note(Delivery { outcome, error: Some(error), ..delivery });
+        reply
+    }
+
+    /// Notes what has to last, on a thread that may wait.
+    async fn note(self: &Arc<Self>, delivery: Delivery) -> u64 {
+        let hooks = self.clone();
+        let noting = spawn_blocking(move || hooks.deliveries.note(delivery));
+        noting.await.unwrap_or_else(|error| {
+            tracing::error!("a webhook was not noted: {error}");
+            0
+        })
+    }
+}
+
+/// What a delivery means: read on a thread beside, for a payload may be long.
+async fn understood(
+    hook: &Arc<Hook>,
+    shared: &Arc<Shared>,
+    arrived: Arrived,
+) -> (Option<Box<str>>, Meaning) {
+    let (hook, shared) = (hook.clone(), shared.clone());
+    let reading = spawn_blocking(move || {
+        let payload = match serde_json::from_slice::<Value>(&arrived.body) {
+            Ok(payload) => payload,
+            Err(_) if !hook.reads_payload() => Value::Null,
+            Err(error) => {
+                let event = hook.kind.event(&arrived.fields, None).map(Into::into);
+                return (event, Meaning::Bad(format!("the body is no JSON: {error}")));
+            }
+        };
+        let event = hook.kind.event(&arrived.fields, Some(&payload));
+        let meaning = match plan(&hook, &payload, &shared.settings.sites) {
+            _ if !hook.is_for(event) => Meaning::Ignored,
+            Err(error) => Meaning::Bad(error),
+            Ok(plan) if plan.is_empty() => Meaning::Nothing,
+            Ok(plan) => Meaning::Purges(plan),
+        };
+        (event.map(Into::into), meaning)
+    });
+    let failed = |_| (None, Meaning::Bad("reading failed; see the log".to_owned()));
+    reading.await.unwrap_or_else(failed)
+}

@@ -1,0 +1,113 @@
+//! The file of deliveries: a line of JSON each, appended and made to last before the answer.
+
+use super::deliveries::{Delivery, Known, MAX_KNOWN};
+use super::verifier::Fingerprint;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// After so many lines the file is written anew.
+const MAX_LINES: usize = 2 * MAX_KNOWN;
+/// The longest line that is read, in bytes.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// The file, open for more.
+#[derive(Debug)]
+pub struct Records {
+    path: PathBuf,
+    file: File,
+    lines: usize,
+}
+
+/// A line of it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    /// A delivery.
+    Delivery(Box<Delivery>),
+    /// What is left of an older one: by what it is known.
+    Known { hook: Box<str>, fingerprint: String },
+}
+
+impl Records {
+    /// Opens the file, and gives what it holds: by what older deliveries are known, and the newest.
+    /// Lines that make no sense, such as a last one that is not whole, count as none.
+    ///
+    /// # Errors
+    /// If it cannot be read and written.
+    pub fn open(path: &Path) -> io::Result<(Records, Vec<Known>, Vec<Delivery>)> {
+        let (mut known, mut deliveries, mut lines) = (Vec::new(), Vec::new(), 0);
+        let file =
+            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        for line in BufReader::new(&file).split(b'\n') {
+            let line = line?;
+            lines += 1;
+            let read = serde_json::from_slice(&line).ok().filter(|_| line.len() <= MAX_LINE_BYTES);
+            match read {
+                Some(Line::Delivery(delivery)) => deliveries.push(*delivery),
+                Some(Line::Known { hook, fingerprint }) => {
+                    known.extend(Fingerprint::parse(&fingerprint).map(|it| (hook, it)));
+                }
+                None => {}
+            }
+        }
+        Ok((Records { path: path.to_owned(), file, lines }, known, deliveries))
+    }
+
+    /// Appends a delivery, and makes it last.
+    ///
+    /// # Errors
+    /// If it cannot be written; what comes after it is on a line of its own all the same.
+    pub fn append(&mut self, delivery: &Delivery) -> io::Result<()> {
+        let mut line = serde_json::to_vec(delivery)?;
+        line.push(b'\n');
+        self.lines += 1;
+        if let Err(error) = self.file.write_all(&line) {
+            // Ends what was written of it.
+            let _ = self.file.write_all(b"\n");
+            return Err(error);
+        }
+        self.file.sync_data()
+    }
+
+    /// Whether it is time to write it anew.
+    pub fn is_long(&self) -> bool {
+        self.lines > MAX_LINES
+    }
+
+    /// Writes it anew with only this in it, beside its place and then into that.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the old one stays.
+    pub fn rewrite<'a>(
+        &mut self,
+        known: impl IntoIterator<Item = &'a Known>,
+        deliveries: impl IntoIterator<Item = &'a Delivery>,
+    ) -> io::Result<()> {
+        let draft = self.path.with_extension("new");
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut lines = 0;
+        let mut out = BufWriter::new(&file);
+        let mut write = |line: Line| -> io::Result<()> {
+            lines += 1;
+            serde_json::to_writer(&mut out, &line)?;
+            out.write_all(b"\n")
+        };
+        for (hook, fingerprint) in known {
+            write(Line::Known { hook: hook.clone(), fingerprint: fingerprint.to_string() })?;
+        }
+        for delivery in deliveries {
+            write(Line::Delivery(Box::new(delivery.clone())))?;
+        }
+        out.flush()?;
+        drop(out);
+        file.sync_data()?;
+        std::fs::rename(&draft, &self.path)?;
+        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        self.lines = lines;
+        Ok(())
+    }
+}
