@@ -1,6 +1,7 @@
 //! The docs name what the code has.
 
 use std::path::Path;
+use std::process::Command;
 
 fn read(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -46,10 +47,10 @@ fn every_configuration_in_the_docs_is_understood() {
         "docs/deploy.md",
         "docs/purge.md",
         "docs/isr.md",
+        "docs/hooks.md",
     ] {
         let text = read(page);
-        for block in text.split("```toml\n").skip(1) {
-            let block = block.split("```").next().unwrap_or_default();
+        for block in blocks(&text, "toml") {
             let origin = "http://127.0.0.1:4321".parse().ok();
             let origin = origin.filter(|_| !block.contains("[[site]]"));
             let flags = Flags { origin, ..Flags::default() };
@@ -61,4 +62,47 @@ fn every_configuration_in_the_docs_is_understood() {
             assert_eq!(report.count(Severity::Error), missing, "{report}");
         }
     }
+}
+
+/// What stands in the blocks of a page that are of that language.
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    let parts = page.split("```").skip(1).step_by(2);
+    parts.filter_map(|part| part.strip_prefix(language)?.strip_prefix('\n')).collect()
+}
+
+/// Each page on a system has a hook, a payload, and what that would purge.
+#[test]
+fn what_the_pages_on_webhooks_show_is_what_larder_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hooks");
+    let scratch =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hooks-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).expect("a folder");
+    let overview = read("docs/hooks.md");
+    let mut seen = 0;
+    for page in std::fs::read_dir(folder).expect("the folder of pages") {
+        let name = page.expect("a page").file_name().into_string().expect("a name");
+        assert!(
+            overview.contains(&format!("(hooks/{name})")),
+            "docs/hooks.md does not name {name}"
+        );
+        let text = read(&format!("docs/hooks/{name}"));
+        let [toml] = blocks(&text, "toml")[..] else { panic!("{name}: one configuration") };
+        let [payload] = blocks(&text, "json")[..] else { panic!("{name}: one payload") };
+        let [shown] = blocks(&text, "text")[..] else { panic!("{name}: one command") };
+        let (line, expected) = shown.split_once('\n').expect("a command and what it says");
+        std::fs::write(scratch.join("larder.toml"), toml).expect("it can be written");
+        std::fs::write(scratch.join("payload.json"), payload).expect("it can be written");
+        let mut words = line.strip_prefix("$ larder ").expect("a command of larder").split(' ');
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(&mut words).args(["--config", "larder.toml"]).current_dir(&scratch);
+        for secret in toml.split("${").skip(1).filter_map(|rest| rest.split('}').next()) {
+            command.env(secret, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+        }
+        let output = command.output().expect("the binary can be started");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said, expected, "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        seen += 1;
+    }
+    assert!(seen >= 10);
+    std::fs::remove_dir_all(&scratch).expect("it was made here");
 }

@@ -8,7 +8,7 @@ use crate::config::secret::Secret;
 use aws_lc_rs::digest;
 use aws_lc_rs::hmac;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64_URL};
 use policy::fields::Fields;
 use policy::time::Timestamp;
 use serde_json::Value;
@@ -95,9 +95,9 @@ const SHOPIFY_SIGNATURE: &str = "x-shopify-hmac-sha256";
 const SHOPIFY_ID: &str = "x-shopify-webhook-id";
 const GITHUB_SIGNATURE: &str = "x-hub-signature-256";
 const GITHUB_ID: &str = "x-github-delivery";
-const STANDARD_SIGNATURE: &str = "webhook-signature";
-const STANDARD_ID: &str = "webhook-id";
-const STANDARD_TIME: &str = "webhook-timestamp";
+/// Id, time and signature of Standard Webhooks, and the names of those before it was a standard.
+const STANDARD: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+const SVIX: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
 
 impl Kind {
     /// Looks at a delivery.
@@ -133,7 +133,7 @@ impl Kind {
             }
             Kind::Shopify => {
                 let text = one(signed.fields, SHOPIFY_SIGNATURE)?;
-                let tag = STANDARD.decode(text);
+                let tag = BASE64.decode(text);
                 check(&tag.map_err(|_| Forged::Unreadable(SHOPIFY_SIGNATURE))?, &[signed.body])?;
                 Ok(known_by_id(signed, SHOPIFY_ID))
             }
@@ -144,8 +144,9 @@ impl Kind {
                 Ok(known_by_id(signed, GITHUB_ID))
             }
             Kind::Standard => {
-                check_time(standard(signed, check)?, now)?;
-                Ok(known_by_id(signed, STANDARD_ID))
+                let names @ [id, ..] = standard_names(signed.fields);
+                check_time(standard(signed, names, check)?, now)?;
+                Ok(known_by_id(signed, id))
             }
             Kind::Header(name) => {
                 check_header(signed.fields, name, secrets)?;
@@ -202,7 +203,7 @@ fn check(kind: &Kind, secrets: &[Secret], tag: &[u8], parts: &[&[u8]]) -> Result
 fn key(kind: &Kind, secret: &Secret) -> hmac::Key {
     let text = secret.reveal();
     let encoded = text.strip_prefix(STANDARD_PREFIX).filter(|_| *kind == Kind::Standard);
-    match encoded.and_then(|encoded| STANDARD.decode(encoded).ok()) {
+    match encoded.and_then(|encoded| BASE64.decode(encoded).ok()) {
         Some(bytes) => hmac::Key::new(hmac::HMAC_SHA256, &bytes),
         None => hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()),
     }
@@ -256,7 +257,7 @@ fn contentful_target(target: &str) -> String {
 fn sanity(text: &str) -> Option<(&str, Vec<u8>)> {
     let (time, rest) = text.trim().strip_prefix("t=")?.split_once([',', ' '])?;
     let tag = rest.trim_start_matches([',', ' ']).strip_prefix("v1=")?;
-    Some((time, URL_SAFE_NO_PAD.decode(tag).ok()?))
+    Some((time, BASE64_URL.decode(tag).ok()?))
 }
 
 /// The signature and time of `sha256=…, t=…`.
@@ -265,22 +266,31 @@ fn ghost(text: &str) -> Option<(Vec<u8>, &str)> {
     Some((unhex(tag.strip_prefix("sha256=")?)?, time.trim_start().strip_prefix("t=")?))
 }
 
+/// The names by which a delivery has its id, time and signature.
+fn standard_names(fields: &Fields) -> [&'static str; 3] {
+    let is_older = fields.all_named(STANDARD[0]).next().is_none()
+        && fields.all_named(SVIX[0]).next().is_some();
+    if is_older { SVIX } else { STANDARD }
+}
+
 /// Checks a signature of Standard Webhooks; gives its time.
 fn standard(
     signed: Signed<'_>,
+    names: [&'static str; 3],
     check: impl Fn(&[u8], &[&[u8]]) -> Result<(), Forged>,
 ) -> Result<Timestamp, Forged> {
-    let (id, time) = (one(signed.fields, STANDARD_ID)?, one(signed.fields, STANDARD_TIME)?);
-    let text = one(signed.fields, STANDARD_SIGNATURE)?;
+    let [id_name, time_name, signature_name] = names;
+    let (id, time) = (one(signed.fields, id_name)?, one(signed.fields, time_name)?);
+    let text = one(signed.fields, signature_name)?;
     // Several, while its sender rotates secrets; those of other versions are not ours.
     let tags = text.split(' ').filter_map(|one| one.strip_prefix("v1,"));
-    let mut tags = tags.filter_map(|tag| STANDARD.decode(tag).ok()).take(MAX_SIGNATURES).peekable();
-    tags.peek().ok_or(Forged::Unreadable(STANDARD_SIGNATURE))?;
+    let mut tags = tags.filter_map(|tag| BASE64.decode(tag).ok()).take(MAX_SIGNATURES).peekable();
+    tags.peek().ok_or(Forged::Unreadable(signature_name))?;
     let parts = [id.as_bytes(), b".", time.as_bytes(), b".", signed.body];
     if !tags.any(|tag| check(&tag, &parts).is_ok()) {
         return Err(Forged::Wrong);
     }
-    let seconds = millis(time, STANDARD_TIME)?;
+    let seconds = millis(time, time_name)?;
     Ok(Timestamp(seconds.0.saturating_mul(1000)))
 }
 
