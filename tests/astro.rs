@@ -1,7 +1,8 @@
 //! A real Astro site behind Larder, visited with a real browser.
 
 use crate::support::browser::{tests, visit};
-use crate::support::{DEADLINE, Larder, Origin};
+use crate::support::content::{SECRET, STANDARD_SECRET};
+use crate::support::{Client, DEADLINE, Larder, Origin, until};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,20 +17,23 @@ struct Site {
 
 impl Site {
     fn start() -> Site {
+        Site::start_with(free_address(), &[])
+    }
+
+    fn start_with(address: SocketAddr, more: &[(&str, String)]) -> Site {
         let folder = tests().join("sites/astro");
         let node = folder.join("node_modules/.bin/node");
         let entry = folder.join("dist/server/entry.mjs");
         assert!(node.exists() && entry.exists(), "the site is not built: run scripts/setup test");
-        // Free now; whoever takes it meanwhile shows as a server that does not come up.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let sessions =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sessions-{}", std::process::id()));
+        let name = format!("sessions-{}-{}", std::process::id(), address.port());
+        let sessions = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&sessions).unwrap();
         let process = Command::new(node)
             .arg(entry)
             .env("HOST", "127.0.0.1")
             .env("PORT", address.port().to_string())
             .env("SESSIONS", &sessions)
+            .envs(more.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -42,6 +46,11 @@ impl Site {
         }
         site
     }
+}
+
+/// Free now; whoever takes it meanwhile shows as a server that does not come up.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Drop for Site {
@@ -69,4 +78,54 @@ fn all_of_a_real_site_works_and_nothing_of_one_visitor_reaches_another() {
     larder.restart();
     drop(site);
     visit("warm.mjs", &larder, &["hits", pages[0], pages[1]]);
+}
+
+#[test]
+fn what_is_published_reaches_readers_by_each_way_and_over_a_restart() {
+    let (address, content) = (free_address(), free_address());
+    let hook = |name: &str, kind: &str, secret: &str, lines: &str| {
+        format!("[[hook]]\nname = \"{name}\"\nkind = \"{kind}\"\nsecret = \"{secret}\"\n{lines}\n")
+    };
+    let toml = [
+        format!("[[site]]\norigin = \"http://{address}\"\npreset = \"astro\"\n"),
+        hook("hard-tag", "sanity", SECRET, "tags = [\"article:{$.slug}\"]"),
+        hook("hard-path", "ghost", SECRET, "urls = [\"/articles/{$.post.current.slug}\"]"),
+        hook("soft-tag", "standard", STANDARD_SECRET, "tags = [\"article:{$.slug}\"]\nsoft = true"),
+        hook("soft-path", "github", SECRET, "urls = [\"/articles/{$.slug}\"]\nsoft = true"),
+    ];
+    let mut larder = Larder::configured(&toml.concat(), &Origin::as_told());
+    let begin = |larder: &Larder| {
+        let more = [
+            ("CONTENT_URL", format!("http://{content}")),
+            ("LARDER_ADMIN", format!("http://{}", larder.admin)),
+            ("LARDER_TOKEN", larder.token()),
+            ("PUBLISH_TOKEN", SECRET.to_owned()),
+        ];
+        Site::start_with(address, &more)
+    };
+    let port = content.port().to_string();
+    for _ in 0..2 {
+        let site = begin(&larder);
+        let said = visit("publish.mjs", &larder, &[&port, SECRET, STANDARD_SECRET]);
+        assert!(said.contains("ok  a soft purge of a path"), "{said}");
+        println!("{said}");
+        larder.settle();
+        drop(site);
+        larder.restart();
+    }
+    // Without Larder the site goes on, and says that nobody heard it.
+    let site = begin(&larder);
+    larder.stop();
+    let mut client = Client::connect(site.address);
+    assert_eq!(client.get("/now").status, 200);
+    let token = format!("Bearer {SECRET}");
+    let fields = [
+        ("Host", "localhost"),
+        ("Authorization", &*token),
+        ("Content-Type", "application/json"),
+        ("Content-Length", "12"),
+    ];
+    client.send(crate::support::request("POST", "/api/invalidate", &fields) + "{\"path\":\"/\"}");
+    assert_eq!(client.read_to("POST").status, 500);
+    until("the site still answers", || (client.get("/now").status == 200).then_some(()));
 }

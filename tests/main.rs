@@ -27,6 +27,7 @@ mod http2;
 mod keys;
 mod origins;
 mod paced;
+mod packages;
 mod presets;
 mod process;
 mod purging;

@@ -1,13 +1,14 @@
 // A site rendered at each request, unless a cache in front of it answers.
 import node from '@astrojs/node';
+import larder from '@larder/astro';
 import { defineConfig } from 'astro/config';
 
 export default defineConfig({
   output: 'server',
   adapter: node({ mode: 'standalone' }),
 
-  // Pages say how long a shared cache may keep them; `src/cache.ts` turns that into headers.
-  cache: { provider: { name: 'cdn', entrypoint: new URL('./src/cache.ts', import.meta.url) } },
+  // Pages say how long Larder may keep them, and have it forget them.
+  integrations: [larder()],
   routeRules: {
     '/': { maxAge: 60, swr: 600, tags: ['home'] },
     '/greeting': { maxAge: 60, swr: 600 },

@@ -6,7 +6,28 @@ export interface Article {
   text: string[];
 }
 
-export const articles: Article[] = [
+const { CONTENT_URL } = process.env;
+
+/** All articles: of a content system, if CONTENT_URL names one, else those below. */
+export async function articles(): Promise<Article[]> {
+  return (await read('/articles')) ?? own;
+}
+
+/** One article, if there is one of that name. */
+export async function article(slug: string | undefined): Promise<Article | undefined> {
+  if (CONTENT_URL) return read(`/articles/${slug}`);
+  return own.find((article) => article.slug === slug);
+}
+
+async function read(path: string) {
+  if (!CONTENT_URL) return;
+  const response = await fetch(CONTENT_URL + path);
+  if (response.status === 404) return;
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return JSON.parse(await response.text(), (key, value) => (key === 'updated' ? new Date(value) : value));
+}
+
+const own: Article[] = [
   {
     slug: 'a-cool-dark-shelf',
     title: 'A cool, dark shelf',

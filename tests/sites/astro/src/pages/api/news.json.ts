@@ -3,11 +3,11 @@ import type { APIRoute } from 'astro';
 import { articles } from '../../articles';
 import { rendersOf } from '../../renders';
 
-export const GET: APIRoute = ({ url }) =>
+export const GET: APIRoute = async ({ url }) =>
   Response.json(
     {
       renders: rendersOf(url.pathname),
-      news: articles.map(({ slug, title, updated }) => ({ url: `/articles/${slug}`, title, updated })),
+      news: (await articles()).map(({ slug, title, updated }) => ({ url: `/articles/${slug}`, title, updated })),
     },
     { headers: { 'CDN-Cache-Control': 'max-age=60' } },
   );
