@@ -313,14 +313,18 @@ pub fn tags_of(fields: &Fields) -> Vec<String> {
 fn tags(offer: &Offer<'_>) -> Result<Box<[Box<str>]>, WhySkip> {
     let of_rule = offer.rule.tags_at(offer.request.path());
     let tags = tags_of(offer.fields).into_iter().chain(of_rule);
+    let has_few_groups = !groups::are_too_many(&groups::groups(offer.fields));
+    kept_tags(tags).filter(|_| has_few_groups).ok_or(WhySkip::TooManyTags)
+}
+
+/// Tags as they are kept; nothing where there are more or longer ones than are.
+pub fn kept_tags(tags: impl Iterator<Item = String>) -> Option<Box<[Box<str>]>> {
     let mut tags: Vec<Box<str>> =
         tags.filter(|tag| !tag.is_empty()).map(String::into_boxed_str).collect();
     tags.sort_unstable();
     tags.dedup();
-    let too_many = tags.len() > MAX_TAGS
-        || tags.iter().any(|tag| tag.len() > MAX_TAG_BYTES)
-        || groups::are_too_many(&groups::groups(offer.fields));
-    if too_many { Err(WhySkip::TooManyTags) } else { Ok(tags.into()) }
+    let too_many = tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.len() > MAX_TAG_BYTES);
+    (!too_many).then(|| tags.into())
 }
 
 /// Tags kept of one response.

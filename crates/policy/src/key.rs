@@ -36,10 +36,21 @@ pub struct Parts<'a> {
 
 /// Parts of a key are ended by this byte, which no host, target, header or cookie value holds.
 const END: u8 = 0;
+/// What stands in the key of an entry where others have a scheme; it is none of a request.
+const ENTRY: &[u8] = b"entry";
 
 impl Key {
     /// The key with those bytes, which a [`KeyRef`] gave.
     pub fn from_bytes(bytes: &[u8]) -> Key {
+        Key(bytes.into())
+    }
+
+    /// The key of an entry (see [`crate::entry`]), whose target is without a query.
+    pub fn of_entry(host: &str, target: &str) -> Key {
+        let mut bytes = Vec::with_capacity(ENTRY.len() + host.len() + target.len() + 3);
+        bytes.extend_from_slice(ENTRY);
+        bytes.push(END);
+        push_url(&mut bytes, host, target);
         Key(bytes.into())
     }
 
@@ -70,6 +81,11 @@ impl<'a> KeyRef<'a> {
     /// An owned copy.
     pub fn to_key(self) -> Key {
         Key(self.0.into())
+    }
+
+    /// Whether it is that of an entry, which no request has.
+    pub fn is_entry(self) -> bool {
+        self.0.strip_prefix(ENTRY).is_some_and(|rest| rest.first() == Some(&END))
     }
 
     /// What it says.

@@ -16,6 +16,7 @@ pub mod coding;
 pub mod conditional;
 pub mod cookies;
 pub mod cors;
+pub mod entry;
 pub mod explain;
 pub mod fields;
 pub mod freshness;

@@ -21,7 +21,7 @@ impl Prefix {
         }
         let rest = match text.split_once("://") {
             Some((scheme, rest))
-                if ["http", "https"].iter().any(|s| scheme.eq_ignore_ascii_case(s)) =>
+                if ["http", "https", "entry"].iter().any(|s| scheme.eq_ignore_ascii_case(s)) =>
             {
                 rest
             }

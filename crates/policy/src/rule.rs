@@ -237,6 +237,11 @@ impl Site {
             .unwrap_or(&self.default_rule)
     }
 
+    /// The first of its hosts, by which it is known; [`SiteId::EVERY_HOST`] where it names none.
+    pub fn first_host(&self) -> &str {
+        self.hosts.first().map_or(SiteId::EVERY_HOST, Glob::as_str)
+    }
+
     /// Whether the site answers for that host (with or without a port).
     pub fn answers_for(&self, host: &str) -> bool {
         let name = hostname(host).as_bytes();

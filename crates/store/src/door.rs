@@ -401,19 +401,20 @@ impl Store {
         Stats { entries, bytes, evictions, in_flight_bytes, alive_bytes }
     }
 
-    /// Makes a new response visible in memory, and hands it to the disk.
+    /// Makes a new response visible in memory, and hands it to the disk. Says whether it did: what is
+    /// purged meanwhile, or stands behind something later, is to be served once at the most.
     pub(crate) fn keep(
         &self,
         key: &Key,
         parts: Parts,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
-    ) -> Arc<Entry> {
+    ) -> (Arc<Entry>, bool) {
         if !self.may_store(key, &parts.meta, parts.body.id(), departure, &parts.meta) {
             if let (Some(disk), Some(file)) = (&self.disk, parts.body.file()) {
                 disk.discard(file);
             }
-            return Arc::new(Entry::new(parts, (departure.url(), departure.count())));
+            return (Arc::new(Entry::new(parts, (departure.url(), departure.count()))), false);
         }
         let placed = |entry: &Arc<Entry>, _: &mut dyn Iterator<Item = &Entry>| {
             let Some(disk) = &self.disk else { return };
@@ -429,7 +430,7 @@ impl Store {
             };
             disk.put(key, entry.meta.clone(), body, || departure.is_overtaken());
         };
-        self.insert(key, parts, departure, replaced, placed)
+        (self.insert(key, parts, departure, replaced, placed), true)
     }
 
     /// Whether nothing that came later stands where a response is to be stored, in whichever tier.
@@ -451,7 +452,8 @@ impl Store {
 
     fn latest(&self, key: &Key, meta: &Meta, body: u64) -> Latest {
         let identity = self.identity(key, &meta.variant);
-        Latest { identity, answered: meta.life.answered, body }
+        let computed = if key.as_ref().is_entry() { meta.born.seq } else { 0 };
+        Latest { identity, computed, answered: meta.life.answered, body }
     }
 
     /// Makes a response visible in memory. `placed` is called if it is, in one step with that, so

@@ -9,6 +9,7 @@ mod body;
 mod cost;
 pub mod disk;
 mod door;
+mod entries;
 mod entry;
 mod examine;
 mod gaps;

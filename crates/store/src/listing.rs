@@ -157,7 +157,8 @@ impl Store {
             meta: entry.meta.clone(),
             in_memory: true,
             on_disk: false,
-            is_invalid: self.is_invalid(entry),
+            // What clients do to a URL that is like an entry's is nothing to the entry.
+            is_invalid: !key.as_ref().is_entry() && self.is_invalid(entry),
             forms,
             there_bytes: None,
             key,
@@ -168,6 +169,7 @@ impl Store {
 
 fn of_disk(object: Object) -> Listed {
     let Object { key, meta, must_validate, there_bytes } = object;
+    let must_validate = must_validate && !key.as_ref().is_entry();
     Listed {
         key,
         meta,

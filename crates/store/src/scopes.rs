@@ -44,6 +44,9 @@ struct Slot {
 pub(crate) struct Latest {
     /// The hash of its key and variant.
     pub identity: u64,
+    /// Of an entry, the number of the newest purge when its value began to be worked out, which says
+    /// more than when it came; else 0.
+    pub computed: u64,
     /// When it was answered.
     pub answered: Timestamp,
     /// The number of its body.
@@ -55,7 +58,7 @@ impl Latest {
     fn is_later(self, other: Latest, basis: Timestamp) -> bool {
         let since = if self.body == other.body { other.answered } else { basis };
         // Of two in one millisecond that is the later whose body began to come later.
-        (self.answered, self.body) > (since, other.body)
+        (self.computed, self.answered, self.body) > (other.computed, since, other.body)
     }
 }
 
@@ -156,6 +159,11 @@ impl Scopes {
         births.first_key_value().map(|(seq, _)| *seq)
     }
 
+    fn note_birth(&self, seq: u64) {
+        let mut births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        *births.entry(seq).or_default() += 1;
+    }
+
     fn forget_birth(&self, seq: u64) {
         let mut births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = births.get_mut(&seq) {
@@ -168,6 +176,19 @@ impl Scopes {
 }
 
 impl Departure {
+    /// The same, of what began to be worked out when the log stood there. Nothing if it never stood
+    /// there as far as is known: it is of another log, or ahead of this one.
+    pub fn since(mut self, born: Born) -> Option<Departure> {
+        if born.log_id != self.born.log_id || born.seq > self.born.seq {
+            return None;
+        }
+        // The older first: in between neither is forgotten.
+        self.scopes.note_birth(born.seq);
+        self.scopes.forget_birth(self.born.seq);
+        self.born = born;
+        Some(self)
+    }
+
     /// The head of the purge log when the request left.
     pub fn born(&self) -> Born {
         self.born
@@ -278,7 +299,8 @@ mod tests {
             scopes.depart((1, a_key().as_ref()), SiteId(0), &purges()),
             scopes.depart((1, a_key().as_ref()), SiteId(0), &purges()),
         );
-        let response = |identity, at, body| Latest { identity, answered: Timestamp(at), body };
+        let response =
+            |identity, at, body| Latest { identity, computed: 0, answered: Timestamp(at), body };
         assert!(quick.may_store(response(7, 20, 2), Timestamp(20)));
         assert!(!slow.may_store(response(7, 10, 1), Timestamp(10)), "an older body");
         assert!(!slow.may_store(response(7, 30, 1), Timestamp(5)), "an older body, confirmed late");

@@ -59,12 +59,24 @@ impl Store {
     /// How it lives on after the purges that came since; nothing if it is gone.
     fn lives_on(&self, key: KeyRef<'_>, meta: &Meta, since: u64) -> Option<Life> {
         match self.verdict(key, meta, since) {
-            Verdict::Valid => Some(meta.life),
-            Verdict::StaleSince(since) => Some(soften(meta, since, None)),
             // Not all patterns were run, and a plain soft purge allows less.
             Verdict::PacedSince(_) if since > meta.born.seq => {
                 self.lives_on(key, meta, meta.born.seq)
             }
+            verdict => self.lived(verdict, meta),
+        }
+    }
+
+    /// How something lives on after the purges that came since it was born and cover `subject`; nothing
+    /// if it is gone.
+    pub(crate) fn life_under(&self, subject: &Subject<'_>, meta: &Meta) -> Option<Life> {
+        self.lived(self.purges().check(subject, meta.born, meta.born.seq), meta)
+    }
+
+    fn lived(&self, verdict: Verdict, meta: &Meta) -> Option<Life> {
+        match verdict {
+            Verdict::Valid => Some(meta.life),
+            Verdict::StaleSince(since) => Some(soften(meta, since, None)),
             Verdict::PacedSince(since) => Some(soften(meta, since, Some(self.limits.stale_window))),
             Verdict::Gone => None,
         }

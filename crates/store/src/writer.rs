@@ -134,21 +134,48 @@ impl Writer {
     pub async fn finish(
         mut self,
         key: &Key,
-        mut meta: Meta,
+        meta: Meta,
         heads: Heads,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Result<Arc<Entry>, WhySkip> {
-        let body = match std::mem::replace(&mut self.taken, Taken::InMemory(Vec::new())) {
-            Taken::InMemory(chunks) => Body::from_chunks(&chunks, &self.store().alive, self.id),
+        let body = self.whole().await?;
+        let parts = parts(meta, heads, body);
+        Ok(self.store().keep(key, parts, departure, replaced).0)
+    }
+
+    /// Makes an entry visible under its key, in the place of an older one. Says no if it is not kept,
+    /// since a purge came meanwhile that covers it, or one that was worked out later stands there.
+    ///
+    /// # Errors
+    /// When the disk fails in the end.
+    pub async fn finish_entry(
+        mut self,
+        key: &Key,
+        meta: Meta,
+        departure: &Departure,
+    ) -> Result<bool, WhySkip> {
+        let body = self.whole().await?;
+        // What comes from now on is seen by the departure.
+        let is_late = self.store().has_later(key, meta.site, meta.born).await;
+        if is_late {
+            if let (Some(disk), Some(file)) = (self.store().disk(), body.file()) {
+                disk.discard(file);
+            }
+            return Ok(false);
+        }
+        let parts = parts(meta, Heads::default(), body);
+        Ok(self.store().keep(key, parts, departure, None).1)
+    }
+
+    async fn whole(&mut self) -> Result<Body, WhySkip> {
+        match std::mem::replace(&mut self.taken, Taken::InMemory(Vec::new())) {
+            Taken::InMemory(chunks) => Ok(Body::from_chunks(&chunks, &self.store().alive, self.id)),
             Taken::IntoFile(writer) => {
                 let file = writer.finish().await.map_err(|_| WhySkip::Disk)?;
-                Body::on_disk(file, self.id)
+                Ok(Body::on_disk(file, self.id))
             }
-        };
-        meta.body_bytes = body.len();
-        let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
-        Ok(self.store().keep(key, parts, departure, replaced))
+        }
     }
 
     /// Makes a body of what it has taken, for a form of something stored.
@@ -188,4 +215,9 @@ impl Writer {
     fn store(&self) -> &Arc<Store> {
         &self.reserved.store
     }
+}
+
+fn parts(mut meta: Meta, heads: Heads, body: Body) -> Parts {
+    meta.body_bytes = body.len();
+    Parts { meta, heads, body, forms: Forms::default(), must_validate: false }
 }

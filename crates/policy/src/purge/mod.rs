@@ -4,11 +4,13 @@
 //! what they name to the newest that named it. A stored response remembers the number that was
 //! the newest when its request left ([`Born`]); its [`Subject`] is asked of the table.
 
+mod born;
 pub mod code;
 mod compact;
 mod covering;
 mod identity;
 mod invalidated;
+mod news;
 mod patterns;
 mod scope;
 mod soft;
@@ -18,9 +20,11 @@ mod table;
 mod table_tests;
 mod wanted;
 
+pub use born::{Born, NoPoint};
 pub use covering::{Candidates, Covering, Standing};
 pub use identity::Identity;
 pub use invalidated::invalidated;
+pub use news::{Audience, News, Told};
 pub use patterns::{MAX_PATTERN_BYTES, MAX_PATTERN_STARS, Pattern};
 pub use scope::{MAX_PREFIX_SEGMENTS, PathPrefix, Scope, Url};
 pub use soft::soften;
@@ -32,16 +36,6 @@ pub use wanted::{
 
 use crate::rule::SiteId;
 use crate::time::Timestamp;
-
-/// The point in the purge log that a response was born at: the log's head when the request for
-/// it left. Numbers of different logs are never compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Born {
-    /// Which log.
-    pub log_id: u64,
-    /// The sequence number of its head.
-    pub seq: u64,
-}
 
 /// What a purge does to what it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -55,6 +55,12 @@ impl<'a> Subject<'a> {
         subject
     }
 
+    /// The same, as if it bore these tags of its site too.
+    pub fn beside(mut self, site: SiteId, tags: &[Box<str>]) -> Subject<'a> {
+        tags.iter().for_each(|tag| push_tag(&mut self.identities, site, tag));
+        self
+    }
+
     /// The scopes that cover it, but for patterns.
     pub(crate) fn identities(&self) -> &[Identity] {
         &self.identities

@@ -267,7 +267,9 @@ fn without_scheme(text: &str) -> Result<&str, WhyNot> {
     match text.split_once("//") {
         Some(("", rest)) => Ok(rest),
         Some((scheme, rest)) if scheme.ends_with(':') && !scheme.contains(['/', '?']) => {
-            let known = ["http:", "https:"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            let known = ["http:", "https:", "entry:"]
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known));
             if known { Ok(rest) } else { Err(WhyNot::Scheme) }
         }
         _ => Ok(text),

@@ -9,6 +9,8 @@
 
 mod file;
 mod keeper;
+mod news;
+mod next;
 mod recent;
 mod record;
 mod refused;
@@ -23,6 +25,8 @@ mod measure_tests;
 #[cfg(test)]
 mod seeds_tests;
 
+pub use news::Tidings;
+pub use next::NextPurge;
 pub use recent::Noted;
 pub use record::{ALIGN, Kind, MAX_RECORD_BYTES, Record};
 pub use refused::Refused;
@@ -35,7 +39,6 @@ pub(crate) use keeper::Keeper;
 use policy::purge::{
     Born, Candidates, Purge, Standing, Subject, Table, TableLimits, Verdict, code,
 };
-use recent::Recent;
 use replay::{Unusable, replay};
 use shared::Shared;
 use std::fmt;
@@ -126,6 +129,21 @@ impl PurgeLog {
         self.shared.recent().get(seq).cloned()
     }
 
+    /// The purges of tags and of whole sites that came since a point in the log.
+    pub fn tidings(&self, since: Born) -> Tidings {
+        // Read first: what is up to it is noted.
+        let head = self.born();
+        let can_be = since.log_id == head.log_id && since.seq <= head.seq;
+        let recent = self.shared.recent();
+        let news = can_be.then(|| recent.news().between(since.seq, head.seq)).flatten();
+        Tidings { head, news }
+    }
+
+    /// Waits until there is a purge with a greater number.
+    pub fn next(&self, after: u64) -> NextPurge {
+        NextPurge::new(self.shared.clone(), after)
+    }
+
     /// Notes that nothing is stored, in any tier, that was born before `least`: older purges are
     /// given up when the log is next written anew.
     pub fn note_least_born(&self, least: u64) {
@@ -172,10 +190,10 @@ impl fmt::Debug for PurgeLog {
 pub(crate) fn open(device: Arc<dyn Device>, settings: Settings) -> Result<Keeper, OpenError> {
     let seed = read_format(&*device)?.seed;
     file::tidy(&*device);
-    let mut recent = Recent::default();
+    let mut recent = None;
     let (file, table) = match replay(&*device, seed, settings.limits, settings.known) {
         Ok(mut replayed) => {
-            recent = std::mem::take(&mut replayed.recent);
+            recent = Some(std::mem::take(&mut replayed.recent));
             LogFile::go_on(device, seed, replayed).map_err(OpenError::at(LOG))?
         }
         Err(why) => {
@@ -185,7 +203,12 @@ pub(crate) fn open(device: Arc<dyn Device>, settings: Settings) -> Result<Keeper
             (file, table)
         }
     };
-    Ok(Keeper::new(Arc::new(Shared::new(table).with(recent)), file))
+    let shared = Shared::new(table);
+    let shared = match recent {
+        Some(recent) => shared.with(recent),
+        None => shared,
+    };
+    Ok(Keeper::new(Arc::new(shared), file))
 }
 
 fn tell(why: &Unusable) {

@@ -1,6 +1,8 @@
 //! The purges that came last, whole: the table knows numbers and scopes, and neither who purged nor
-//! why. For people who ask; nothing is decided by it.
+//! why. For people who ask; nothing is decided by it. Beside them stands what programs are told of
+//! ([`super::news`]).
 
+use super::news::NewsList;
 use policy::purge::Purge;
 use policy::time::Timestamp;
 use std::collections::VecDeque;
@@ -23,22 +25,36 @@ pub struct Noted {
 
 /// The purges that came last, in the order of their numbers.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(VecDeque<Noted>);
+pub(crate) struct Recent {
+    noted: VecDeque<Noted>,
+    news: NewsList,
+}
 
 impl Recent {
+    /// What is remembered of those that come after that number.
+    pub fn after(seq: u64) -> Recent {
+        Recent { noted: VecDeque::new(), news: NewsList::after(seq) }
+    }
+
     /// Remembers the next one.
     pub fn note(&mut self, seq: u64, purge: &Purge) {
-        if self.0.len() == MOST_RECENT {
-            self.0.pop_front();
+        if self.noted.len() == MOST_RECENT {
+            self.noted.pop_front();
         }
         let Purge { at, by, why, .. } = purge;
-        self.0.push_back(Noted { seq, at: *at, by: by.clone(), why: why.clone() });
+        self.noted.push_back(Noted { seq, at: *at, by: by.clone(), why: why.clone() });
+        self.news.note(seq, purge);
+    }
+
+    /// What programs are told of.
+    pub fn news(&self) -> &NewsList {
+        &self.news
     }
 
     /// That of a number, if it is remembered.
     pub fn get(&self, seq: u64) -> Option<&Noted> {
-        let at = self.0.binary_search_by_key(&seq, |noted| noted.seq).ok()?;
-        self.0.get(at)
+        let at = self.noted.binary_search_by_key(&seq, |noted| noted.seq).ok()?;
+        self.noted.get(at)
     }
 }
 
@@ -60,7 +76,7 @@ mod tests {
         for seq in (1..).step_by(3).take(MOST_RECENT + 1) {
             recent.note(seq, &purge(seq));
         }
-        assert_eq!(recent.0.len(), MOST_RECENT);
+        assert_eq!(recent.noted.len(), MOST_RECENT);
         for (seq, is_there) in [(1, false), (4, true), (5, false), (7, true)] {
             assert_eq!(recent.get(seq).map(|noted| noted.at.0), is_there.then_some(seq), "{seq}");
         }

@@ -57,7 +57,7 @@ pub(crate) fn replay(
     let bytes = file.len().map_err(Unusable::Unreadable)?;
     let mut reader = Reader { file: &*file, bytes, seed, window: Vec::new(), from: 0 };
     let (mut table, purges_from) = reader.table(limits)?;
-    let mut recent = Recent::default();
+    let mut recent = Recent::after(table.head().seq);
     let end = reader.purges((&mut table, &mut recent), purges_from)?;
     let head = table.head();
     match known {

@@ -1,5 +1,6 @@
 //! What those who ask the purge log and the one who writes it share.
 
+use super::next::Watchers;
 use super::recent::Recent;
 use super::waiting::Waiting;
 use policy::purge::{Born, Purge, Subject, Table, TableStats, Verdict};
@@ -15,6 +16,8 @@ pub(crate) struct Shared {
     table: RwLock<Table>,
     recent: Mutex<Recent>,
     pub waiting: Waiting,
+    /// Those who wait for the next purge.
+    pub watchers: Watchers,
     /// What is stored was born at this head or later.
     least: AtomicU64,
     appended: AtomicU64,
@@ -55,8 +58,9 @@ impl Shared {
             log_id,
             head: AtomicU64::new(seq),
             table: RwLock::new(table),
-            recent: Mutex::default(),
+            recent: Mutex::new(Recent::after(seq)),
             waiting: Waiting::default(),
+            watchers: Watchers::default(),
             least: AtomicU64::new(0),
             appended: AtomicU64::new(0),
             compactions: AtomicU64::new(0),
@@ -99,6 +103,7 @@ impl Shared {
         let head = table.head().seq;
         drop(table);
         self.head.store(head, Ordering::Release);
+        self.watchers.wake();
     }
 
     /// Takes in a purge of a log that is in memory only, under the next number, if there is one.
@@ -113,6 +118,8 @@ impl Shared {
         self.appended.fetch_add(1, Ordering::Relaxed);
         // Under the lock, so that heads rise.
         self.head.store(seq, Ordering::Release);
+        drop(table);
+        self.watchers.wake();
         Some(seq)
     }
 
