@@ -18,6 +18,7 @@ mod compression;
 mod disk;
 mod doors;
 mod edge;
+mod entries;
 mod explain;
 mod faults;
 mod forwarding;

@@ -1,6 +1,6 @@
 //! The wiring: all parts of the process are made and joined here, and nowhere else.
 
-use crate::admin::{self, Access, Refusals};
+use crate::admin::{self, Access, Counts};
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
@@ -65,14 +65,14 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (settings, current) = watch::channel(shared.clone());
     let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
-    let refusals = Arc::<Refusals>::default();
+    let counts = Arc::<Counts>::default();
     let sources = admin::Sources {
-        telemetry: Telemetry::new(shared.clone(), refusals.clone(), hooks.clone()),
+        telemetry: Telemetry::new(shared.clone(), counts.clone(), hooks.clone()),
         current: current.clone(),
         verifying,
         hooks: hooks.clone(),
         access: may,
-        refusals,
+        counts,
     };
     let admin_certificates = meant.admin.tls.clone().map(Followed::begin).transpose()?;
     let admin_tls = admin_certificates.as_ref().map(Followed::server_config).transpose();

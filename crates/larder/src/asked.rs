@@ -14,6 +14,8 @@ const MAX_URL_BYTES: usize = 8 << 10;
 /// The longest method, in bytes.
 const MAX_METHOD_BYTES: usize = 32;
 
+/// What stands before an entry where others have a scheme.
+const ENTRY: &str = "entry://";
 /// Hosts that are named to who asks for one that there is none of.
 const MAX_HOSTS: usize = 20;
 
@@ -42,6 +44,8 @@ pub struct Asked {
     pub scheme: Option<Scheme>,
     /// Whether header fields were told.
     pub has_headers: bool,
+    /// Whether it is an entry, which no request of a client is for.
+    pub is_entry: bool,
     request: Request,
 }
 
@@ -57,11 +61,14 @@ impl Asked {
     ) -> Result<Asked, Unclear> {
         let mend = "write url as https://example.com/path?query, or without the scheme";
         let url = url.filter(|url| url.len() <= MAX_URL_BYTES);
+        let entry = url.and_then(|url| url.strip_prefix(ENTRY));
+        let (url, is_entry) = (entry.or(url), entry.is_some());
         let (scheme, host, target) = url.and_then(split_url).ok_or(Unclear::Wrong(mend))?;
         let method = method.map_or(Ok(Method::Get), read_method)?;
         let mut asked = Asked {
             scheme,
             has_headers: false,
+            is_entry,
             request: Request { host, target, method, ..Request::default() },
         };
         for (count, header) in headers.enumerate() {
@@ -162,6 +169,11 @@ fn is_control(byte: u8) -> bool {
 /// Looks. Who does not name a scheme means the one of which something is stored, or else https where
 /// it is spoken.
 pub fn look<'s>(shared: &'s Shared, asked: &Asked) -> Result<(Request, Look<'s>), Unclear> {
+    if asked.is_entry {
+        return Err(Unclear::Wrong(
+            "no client asks for an entry, and no origin has it: larder show tells what is kept",
+        ));
+    }
     let by = |scheme| {
         let request = asked.by(scheme);
         let look = Look::of(shared, &request)?;

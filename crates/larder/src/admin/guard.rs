@@ -3,7 +3,7 @@
 use super::Admin;
 use super::origin::{check_host, check_site};
 use super::refusal::Refusal;
-use super::routes::{Needs, ROUTES, Route, allowed};
+use super::routes::{Needs, ROUTES, Route, Takes, allowed};
 use super::server::Connection;
 use crate::config::written::Scope;
 use axum::Extension;
@@ -50,7 +50,6 @@ async fn admit(
         return Ok(request);
     }
     let mut caller = None;
-    let needs = route.as_ref().ok().map(|route| route.needs);
     {
         let access = admin.access.borrow();
         let local = connection.local.ip();
@@ -64,12 +63,10 @@ async fn admit(
             caller = Some(checked?);
         }
     }
-    let mut request = match request.method().is_safe() {
-        true => request,
-        // A content system says of its payload what it likes.
-        false if needs == Some(Needs::Signature) => with_body(request, BODY_TIMEOUT).await?,
-        false if !is_json(request.headers()) => return Err(Refusal::NotJson),
-        false => with_body(request, BODY_TIMEOUT).await?,
+    let mut request = match route?.takes {
+        Takes::Nothing | Takes::Bytes => request,
+        Takes::Json if !is_json(request.headers()) => return Err(Refusal::NotJson),
+        Takes::Json | Takes::Payload => with_body(request, BODY_TIMEOUT).await?,
     };
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
@@ -117,7 +114,7 @@ fn is_json(fields: &HeaderMap) -> bool {
 }
 
 async fn refuse(admin: &Admin, connection: &Connection, refusal: Refusal) -> Response {
-    admin.refusals.count(refusal);
+    admin.counts.refusals.count(refusal);
     if refusal == Refusal::WrongToken {
         admin.failures.slow_down(connection.peer.ip(), "a wrong admin token").await;
     }

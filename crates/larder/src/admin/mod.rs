@@ -5,7 +5,9 @@
 //! door of `routes`. What walks the store does so on a thread beside (`walk`).
 
 mod access;
+mod counts;
 mod doors;
+mod entries;
 mod explain;
 mod guard;
 mod hooks;
@@ -21,13 +23,15 @@ mod refusal;
 mod routes;
 mod seats;
 mod server;
+mod site;
 mod status;
+mod tags;
 mod told;
 mod walk;
 
 pub use access::Access;
+pub use counts::Counts;
 pub use query::encode;
-pub use refusal::Refusals;
 
 use crate::failures::Failures;
 use crate::hooks::Hooks;
@@ -52,7 +56,7 @@ pub struct Admin {
     current: watch::Receiver<Arc<Shared>>,
     /// Who may do what now.
     access: watch::Receiver<Arc<Access>>,
-    refusals: Arc<Refusals>,
+    counts: Arc<Counts>,
     failures: Arc<Failures>,
     fingerprints: Arc<Fingerprints>,
     walks: Arc<Walks>,
@@ -73,18 +77,18 @@ pub struct Sources {
     pub hooks: Arc<Hooks>,
     /// Who may do what.
     pub access: watch::Receiver<Arc<Access>>,
-    /// Where refused requests are counted.
-    pub refusals: Arc<Refusals>,
+    /// Where it counts.
+    pub counts: Arc<Counts>,
 }
 
 impl Admin {
     fn new(sources: Sources) -> Admin {
-        let Sources { telemetry, current, verifying, hooks, access, refusals } = sources;
+        let Sources { telemetry, current, verifying, hooks, access, counts } = sources;
         Admin {
             telemetry,
             current,
             access,
-            refusals,
+            counts,
             failures: Arc::default(),
             fingerprints: Arc::default(),
             walks: Arc::default(),

@@ -41,7 +41,8 @@ pub async fn object(
 fn look(asked: &Asked, shared: &Shared, fingerprints: &Fingerprints) -> Option<Value> {
     let settings = &shared.settings;
     let site = settings.site_number(asked.host()).map(|number| &settings.sites[number]);
-    let stored = stored(shared, site, &asked.by(Scheme::Http));
+    let mut stored = stored(shared, site, &asked.by(Scheme::Http));
+    stored.retain(|listed| !asked.is_entry || listed.key.as_ref().is_entry());
     if stored.is_empty() {
         return None;
     }

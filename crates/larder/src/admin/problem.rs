@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::borrow::Cow;
+use store::purge_log::Refused;
 
 /// What went wrong, and how to mend it.
 #[derive(Clone, Debug)]
@@ -31,6 +32,19 @@ impl Problem {
     /// What was asked makes no sense.
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem::new(400, "bad-request", "The request makes no sense", detail)
+    }
+
+    /// Why a purge was not done.
+    pub fn of_purge(error: Refused) -> Problem {
+        match error {
+            Refused::TooLong => Problem::bad_request(error.to_string()),
+            _ => Problem::new(
+                503,
+                "purge-not-kept",
+                "Nothing was purged",
+                format!("the purge log cannot be written: {error}; mend the disk and purge again"),
+            ),
+        }
     }
 
     /// The same with a header field.

@@ -12,7 +12,6 @@ use proxy::core::Shared;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
-use store::purge_log::Refused;
 
 /// The longest reason that is kept, in bytes.
 const MAX_REASON_BYTES: usize = 1024;
@@ -57,15 +56,7 @@ pub async fn purge(
         true => Some(watch(&admin, urls, purge.clone()).await?),
         false => None,
     };
-    let seq = shared.store.purge(purge).await.map_err(|error| match error {
-        Refused::TooLong => Problem::bad_request(error.to_string()),
-        _ => Problem::new(
-            503,
-            "purge-not-kept",
-            "Nothing was purged",
-            format!("the purge log cannot be written: {error}; mend the disk and purge again"),
-        ),
-    })?;
+    let seq = shared.store.purge(purge).await.map_err(Problem::of_purge)?;
     let mut said = json!({ "success": true, "invalidated": named, "seq": seq });
     if let Some(watched) = watched {
         said["verified"] = watched.verify(&admin.shared(), &admin.verifying).await;

@@ -23,8 +23,8 @@ const HEAD_TIMEOUT: Duration =
 const MAX_LIFE: Duration = Duration::from_secs(120);
 /// The longest wait for such last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
-/// The longest head of a request, in bytes.
-const MAX_HEAD_BYTES: usize = 16 << 10;
+/// The longest head of a request, in bytes: room for the tags of an entry.
+const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Header fields of a request.
 const MAX_FIELDS: usize = 64;
 /// The pause after a connection that could not be taken, such as for want of file handles.

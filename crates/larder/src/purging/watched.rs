@@ -237,6 +237,9 @@ fn with_hosts(shared: &Shared, url: &str) -> Vec<String> {
 }
 
 fn request_for(listed: &Listed) -> Option<Request> {
+    if listed.key.as_ref().is_entry() {
+        return None;
+    }
     let parts = listed.key.as_ref().parts();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let scheme = if parts.scheme == b"https" { Scheme::Https } else { Scheme::Http };

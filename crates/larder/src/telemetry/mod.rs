@@ -5,7 +5,7 @@ mod data_path;
 mod hooks;
 mod process;
 
-use crate::admin::Refusals;
+use crate::admin::Counts;
 use crate::hooks::Hooks;
 use admin::AdminListener;
 use data_path::DataPath;
@@ -22,12 +22,11 @@ use std::sync::Arc;
 pub struct Telemetry(Registry);
 
 impl Telemetry {
-    /// Tells of this data path, this process, what its admin listener refused, and its
-    /// webhooks.
-    pub fn new(shared: Arc<Shared>, refusals: Arc<Refusals>, hooks: Arc<Hooks>) -> Arc<Telemetry> {
+    /// Tells of this data path, this process, what its admin listener counts, and its webhooks.
+    pub fn new(shared: Arc<Shared>, counts: Arc<Counts>, hooks: Arc<Hooks>) -> Arc<Telemetry> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(DataPath(shared)));
-        registry.register_collector(Box::new(AdminListener(refusals)));
+        registry.register_collector(Box::new(AdminListener(counts)));
         registry.register_collector(Box::new(Webhooks(hooks)));
         registry.register_collector(Box::new(Process));
         Arc::new(Telemetry(registry))
