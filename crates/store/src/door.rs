@@ -2,6 +2,7 @@
 
 use crate::body::Body;
 use crate::disk::{Disk, DiskBody, DiskStats, Found, LargeFile, Stored, place};
+use crate::entries::begun_at;
 use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::purge_log::{PurgeLog, PurgeStats, Refused};
@@ -416,7 +417,9 @@ impl Store {
             }
             return (Arc::new(Entry::new(parts, (departure.url(), departure.count()))), false);
         }
+        let mut is_placed = false;
         let placed = |entry: &Arc<Entry>, _: &mut dyn Iterator<Item = &Entry>| {
+            is_placed = true;
             let Some(disk) = &self.disk else { return };
             // What it takes the place of may be for other requests.
             let old = replaced.map(|old| &old.meta.variant);
@@ -430,7 +433,8 @@ impl Store {
             };
             disk.put(key, entry.meta.clone(), body, || departure.is_overtaken());
         };
-        (self.insert(key, parts, departure, replaced, placed), true)
+        let entry = self.insert(key, parts, departure, replaced, placed);
+        (entry, is_placed)
     }
 
     /// Whether nothing that came later stands where a response is to be stored, in whichever tier.
@@ -452,8 +456,8 @@ impl Store {
 
     fn latest(&self, key: &Key, meta: &Meta, body: u64) -> Latest {
         let identity = self.identity(key, &meta.variant);
-        let computed = if key.as_ref().is_entry() { meta.born.seq } else { 0 };
-        Latest { identity, computed, answered: meta.life.answered, body }
+        let begun = begun_at(key.as_ref(), meta);
+        Latest { identity, begun, answered: meta.life.answered, body }
     }
 
     /// Makes a response visible in memory. `placed` is called if it is, in one step with that, so

@@ -6,7 +6,7 @@ use crate::entry::{Entry, Heads};
 use crate::purge_log::{NextPurge, Tidings};
 use policy::fields::Fields;
 use policy::freshness::Life;
-use policy::key::Key;
+use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::purge::{Born, Subject};
 use policy::rule::SiteId;
@@ -71,3 +71,13 @@ impl Store {
         })
     }
 }
+
+/// The number of the newest purge when the value of an entry began to be worked out, by which entries
+/// of one key are in order; 0 of a response, which is in order by when it came.
+pub(crate) fn begun_at(key: KeyRef<'_>, meta: &Meta) -> u64 {
+    if key.is_entry() { meta.born.seq } else { 0 }
+}
+
+#[cfg(test)]
+#[path = "entries_tests.rs"]
+mod tests;

@@ -44,9 +44,9 @@ struct Slot {
 pub(crate) struct Latest {
     /// The hash of its key and variant.
     pub identity: u64,
-    /// Of an entry, the number of the newest purge when its value began to be worked out, which says
-    /// more than when it came; else 0.
-    pub computed: u64,
+    /// Of an entry of an app, at which purge its value began to be worked out, which says more than
+    /// when it came; else 0.
+    pub begun: u64,
     /// When it was answered.
     pub answered: Timestamp,
     /// The number of its body.
@@ -58,7 +58,7 @@ impl Latest {
     fn is_later(self, other: Latest, basis: Timestamp) -> bool {
         let since = if self.body == other.body { other.answered } else { basis };
         // Of two in one millisecond that is the later whose body began to come later.
-        (self.computed, self.answered, self.body) > (other.computed, since, other.body)
+        (self.begun, self.answered, self.body) > (other.begun, since, other.body)
     }
 }
 
@@ -300,7 +300,7 @@ mod tests {
             scopes.depart((1, a_key().as_ref()), SiteId(0), &purges()),
         );
         let response =
-            |identity, at, body| Latest { identity, computed: 0, answered: Timestamp(at), body };
+            |identity, at, body| Latest { identity, begun: 0, answered: Timestamp(at), body };
         assert!(quick.may_store(response(7, 20, 2), Timestamp(20)));
         assert!(!slow.may_store(response(7, 10, 1), Timestamp(10)), "an older body");
         assert!(!slow.may_store(response(7, 30, 1), Timestamp(5)), "an older body, confirmed late");

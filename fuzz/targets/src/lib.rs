@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod configuration;
+mod entry;
 mod fields;
 mod message;
 mod purge;

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{configuration, fields, message, purge};
+use crate::{configuration, entry, fields, message, purge};
 
 /// A target: takes any bytes and must come back.
 pub type Target = fn(&[u8]);
@@ -12,6 +12,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("configuration", configuration::file),
     ("conditional", fields::conditional),
     ("date", fields::date),
+    ("entry", entry::entry),
     ("location", fields::location),
     ("negotiate", fields::negotiate),
     ("path", fields::path),

@@ -8,6 +8,7 @@ mod residents;
 
 use crate::cost::block;
 use crate::door::{Limits, Lookup};
+use crate::entries::begun_at;
 use crate::entry::{Entry, Made};
 use crate::scopes::Scopes;
 use eviction::{Eviction, Slot};
@@ -15,6 +16,7 @@ use hashbrown::HashTable;
 use policy::coding::Coding;
 use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
+use policy::meta::Meta;
 pub(crate) use residents::Residents;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -142,7 +144,7 @@ impl Memory {
             return Vec::new();
         };
         let variants = &mut resident.get_mut().variants;
-        if variants.iter().any(|kept| superseded(kept) && is_later(kept, entry, replaced)) {
+        if variants.iter().any(|kept| superseded(kept) && is_later(key, kept, entry, replaced)) {
             return Vec::new();
         }
         placed(entry, &mut std::iter::empty());
@@ -257,7 +259,10 @@ impl Memory {
                 variants: Vec::with_capacity(1),
             })
             .into_mut();
-        if resident.variants.iter().any(|kept| superseded(kept) && is_later(kept, &entry, replaced))
+        if resident
+            .variants
+            .iter()
+            .any(|kept| superseded(kept) && is_later(key, kept, &entry, replaced))
         {
             return None;
         }
@@ -308,13 +313,14 @@ fn takes_place_of(entry: &Entry, replaced: Option<&Arc<Entry>>, kept: &Kept) -> 
         || replaced.is_some_and(|old| Arc::ptr_eq(old, &kept.entry))
 }
 
-/// Whether a kept one came later. One that was confirmed came when it did, and not when that was: to a
+/// Whether a kept one came later; of entries of apps, whether it began later. One that was confirmed came when it did, and not when that was: to a
 /// request that left with an older one in hand the newer may have been stored before it left.
-fn is_later(kept: &Kept, entry: &Entry, replaced: Option<&Arc<Entry>>) -> bool {
+fn is_later(key: &Key, kept: &Kept, entry: &Entry, replaced: Option<&Arc<Entry>>) -> bool {
     let (body, kept) = (entry.body.id(), &kept.entry);
     let confirmed = replaced.filter(|old| old.body.id() == body && kept.body.id() != body);
     let came = confirmed.map_or(entry, |old| old);
-    kept.meta.life.answered > came.meta.life.answered
+    let at = |meta: &Meta| (begun_at(key.as_ref(), meta), meta.life.answered);
+    at(&kept.meta) > at(&came.meta)
 }
 
 /// What an entry costs beside itself: its key, its places in the tables and their slack, its slot,
