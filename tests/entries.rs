@@ -451,6 +451,28 @@ fn requests_that_make_no_sense_are_told_so_and_nothing_is_kept() {
 }
 
 #[test]
+fn a_connection_stays_usable_whatever_was_refused_on_it() {
+    let (_origin, larder) = larder();
+    keep(&larder, "k", &[], "kept");
+    let mut client = Client::connect(larder.admin);
+    let token = format!("Bearer {}", larder.token());
+    let ask = |client: &mut Client, method: &str, fields: &[(&str, &str)], body: &[u8]| {
+        let length = body.len().to_string();
+        let own = [("Host", "localhost"), ("Authorization", &*token), ("Content-Length", &length)];
+        let head = crate::support::request(method, "/v1/entries/k", &[&own, fields].concat());
+        client.send([head.as_bytes(), body].concat());
+        client.read_to(method)
+    };
+    let body = large(500_000);
+    let other = ("Larder-Born", "0000000000000000.0");
+    for (fields, status) in [(vec![], 400), (vec![FRESH, other], 409), (vec![FRESH], 204)] {
+        assert_eq!(ask(&mut client, "PUT", &fields, &body).status, status, "{fields:?}");
+        let given = ask(&mut client, "GET", &[], b"");
+        assert_eq!((given.status, given.text() == "kept"), (200, status != 204));
+    }
+}
+
+#[test]
 fn each_door_wants_its_own_scope() {
     let origin = Origin::answering(|_| Reply::ok("x"));
     let token = |scope: &str| format!("a-secret-that-may-{scope}-only");

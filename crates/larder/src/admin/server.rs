@@ -21,8 +21,8 @@ const HEAD_TIMEOUT: Duration =
     if cfg!(feature = "turned-clock") { Duration::from_secs(3) } else { Duration::from_secs(15) };
 /// The longest life of a connection; then what is asked already is answered.
 const MAX_LIFE: Duration = Duration::from_secs(120);
-/// The longest wait for such last answers.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// The longest wait for such last answers; who waits for purges of tags is answered within it.
+const LAST_ANSWERS: Duration = Duration::from_secs(35);
 /// The longest head of a request, in bytes: room for the tags of an entry.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Header fields of a request.
