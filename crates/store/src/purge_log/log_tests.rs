@@ -84,6 +84,37 @@ fn purges_of_many_threads_are_in_force_when_answered_and_after_a_start() {
 }
 
 #[test]
+fn what_came_since_is_told_after_a_start_as_far_as_the_log_has_its_text() {
+    let device = device();
+    let mut keeper = open(device.clone(), settings(7)).unwrap();
+    let log = PurgeLog::by_hand(&keeper);
+    let start = log.born();
+    let append = |keeper: &mut super::Keeper, tag: &str| {
+        let appended = log.append(purge(tag, Force::Soft));
+        assert!(keeper.turn(Duration::ZERO));
+        appended.wait().unwrap()
+    };
+    append(&mut keeper, "a");
+    append(&mut keeper, "b");
+    let numbers = |log: &PurgeLog, seq: u64| {
+        let news = log.tidings(policy::purge::Born { seq, ..start }).news?;
+        Some(news.iter().map(|news| news.seq).collect::<Vec<_>>())
+    };
+    assert_eq!(numbers(&log, 0), Some(vec![1, 2]));
+    keeper.rewrite().unwrap();
+    append(&mut keeper, "c");
+    assert_eq!(numbers(&log, 0), Some(vec![1, 2, 3]), "it is remembered still");
+    drop(keeper);
+    let log = PurgeLog::open(device, settings(8)).unwrap();
+    assert_eq!(log.tidings(start).head, policy::purge::Born { seq: 3, ..start });
+    for (seq, found) in [(0, None), (1, None), (2, Some(vec![3])), (3, Some(vec![])), (4, None)] {
+        assert_eq!(numbers(&log, seq), found, "{seq}");
+    }
+    let other = policy::purge::Born { log_id: start.log_id + 1, seq: 3 };
+    assert!(log.tidings(other).news.is_none());
+}
+
+#[test]
 fn without_a_disk_purges_hold_until_the_process_ends() {
     let log = PurgeLog::in_memory(settings(7));
     for seq in 1..4 {
