@@ -80,6 +80,53 @@ fn next_payloads_for_scripts_are_never_mixed_with_pages() {
     assert_eq!(origin.count(), 3, "each is kept by itself, and `_rsc` reaches the origin");
 }
 
+/// Next's `_rsc` differs by the page that one comes from: the same payload was kept once for each.
+#[test]
+fn next_a_payload_is_kept_once_wherever_one_comes_from_and_goes_with_its_page() {
+    let origin = Origin::answering(|asked| {
+        let kind = if asked.field("rsc").is_some() { "payload" } else { "page" };
+        let from = asked.field("next-url").unwrap_or("-");
+        let vary = if asked.target.starts_with("/photos") { "rsc, next-url" } else { "rsc" };
+        Reply::cached(ISR, format!("{kind} {} {from} {}", asked.target, asked.number))
+            .with("Vary", vary)
+    });
+    let larder = preset("nextjs", &origin);
+    let ask = |target: &str, from: &str| {
+        larder.fill_with(target, &[("RSC", "1"), ("Next-Url", from)]).text()
+    };
+    assert_eq!(larder.fill("/p").text(), "page /p - 0");
+    assert_eq!(ask("/p?_rsc=a", "/a"), "payload /p?_rsc=a /a 1");
+    assert_eq!(ask("/p?_rsc=b", "/b"), "payload /p?_rsc=a /a 1");
+    assert_eq!(ask("/p?x=1&_rsc=b", "/b"), "payload /p?x=1&_rsc=b /b 2");
+    // Where the page that one comes from matters, Next says so.
+    assert_eq!(ask("/photos?_rsc=a", "/a"), "payload /photos?_rsc=a /a 3");
+    assert_eq!(ask("/photos?_rsc=b", "/b"), "payload /photos?_rsc=b /b 4");
+    let purged = larder.admin_post("/v1/purge", "{\"urls\": [\"/p\"]}");
+    assert_eq!(purged.status, 200, "{}", purged.text());
+    assert_eq!(larder.fill("/p").text(), "page /p - 5");
+    assert_eq!(ask("/p?_rsc=b", "/b"), "payload /p?_rsc=b /b 6");
+    assert_eq!(ask("/p?x=1&_rsc=a", "/a"), "payload /p?x=1&_rsc=b /b 2");
+}
+
+/// The refresh that such a request began made what is stored invalid.
+#[test]
+fn next_a_payload_under_a_wrong_name_is_asked_for_under_the_right_one() {
+    let origin = Origin::answering(|asked| match asked.target.as_str() {
+        "/p?_rsc=right" => Reply::cached(ISR, format!("payload {}", asked.number)),
+        _ => Reply::status(307, "").with("Location", "/p?_rsc=right"),
+    });
+    let larder = preset("nextjs", &origin);
+    let rsc = [("RSC", "1")];
+    assert_eq!(larder.fill_with("/p?_rsc=wrong", &rsc).text(), "payload 1");
+    assert_eq!(larder.fill_with("/p?_rsc=right", &rsc).text(), "payload 1");
+    larder.turn_clock(11);
+    assert_eq!(larder.fill_with("/p?_rsc=other", &rsc).text(), "payload 1", "stale");
+    let fresh = larder.get_with("/p", &rsc);
+    assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("payload 3", true), "{}", fresh.cache());
+    let page = larder.get("/p?_rsc=wrong");
+    assert_eq!((page.status, page.field("location")), (307, Some("/p?_rsc=right")));
+}
+
 #[test]
 fn next_drafts_and_previews_pass_by() {
     let origin = Origin::answering(|asked| Reply::cached(ISR, asked.number.to_string()));

@@ -68,7 +68,7 @@ impl<'a> KeyRef<'a> {
         buffer.extend_from_slice(request.scheme.as_str().as_bytes());
         buffer.extend_from_slice(&request.host.as_bytes()[name.len()..]);
         buffer.push(END);
-        push_url(buffer, name, &keyed_target(&rule.key.query, &request.target));
+        push_url(buffer, name, &keyed_target(&rule.key.query, request));
         push_parts(buffer, &rule.key, request);
         KeyRef(buffer)
     }
@@ -118,7 +118,7 @@ impl<'a> KeyRef<'a> {
 /// The URL scope of a host (without port) and target, equal to [`KeyRef::url`] of its keys.
 pub fn url_scope(hostname: &str, target: &str, rule: &Rule) -> Vec<u8> {
     let mut scope = Vec::with_capacity(hostname.len() + target.len() + 1);
-    push_url(&mut scope, hostname, &keyed_target(&rule.key.query, target));
+    push_url(&mut scope, hostname, &keyed_url(&rule.key.query, target));
     scope.pop();
     scope
 }
@@ -184,33 +184,53 @@ pub fn each_part<'r>(
     }
 }
 
-/// The target as it counts in the key.
-pub fn keyed_target<'t>(rule: &QueryRule, target: &'t str) -> Cow<'t, str> {
-    normalised(rule, target, |_| false)
+/// The target of a request as it counts in the key.
+pub fn keyed_target<'t>(rule: &QueryRule, request: &'t Request) -> Cow<'t, str> {
+    let echo = rule.echo.filter(|echo| request.fields.all_named(echo.header).next().is_some());
+    normalised(rule, &request.target, |name| match echo {
+        Some(echo) if echo.parameter.as_bytes() == name => Some(false),
+        _ => None,
+    })
+}
+
+/// The target of a URL as it counts in the key, where no request says more.
+pub fn keyed_url<'t>(rule: &QueryRule, target: &'t str) -> Cow<'t, str> {
+    normalised(rule, target, |_| None)
 }
 
 /// The target as the origin is asked: as it counts in the key, and what the rule forwards.
 pub fn forwarded_target<'t>(rule: &QueryRule, target: &'t str) -> Cow<'t, str> {
-    normalised(rule, target, |name| rule.forward.iter().any(|glob| glob.matches(name)))
+    let is_forwarded = |name: &[u8]| {
+        rule.echo.is_some_and(|echo| echo.parameter.as_bytes() == name)
+            || rule.forward.iter().any(|glob| glob.matches(name))
+    };
+    normalised(rule, target, |name| is_forwarded(name).then_some(true))
 }
 
+/// A target as a rule says, but for parameters of which `anyway` says whether they stay.
 fn normalised<'t>(
     rule: &QueryRule,
     target: &'t str,
-    kept_anyway: impl Fn(&[u8]) -> bool,
+    anyway: impl Fn(&[u8]) -> Option<bool>,
 ) -> Cow<'t, str> {
     let (path, Some(query)) = split_target(target) else { return Cow::Borrowed(target) };
-    if *rule == QueryRule::default() {
+    let QueryRule { drop, only, sort, forward, echo } = rule;
+    let names_none = drop.is_empty() && only.is_none() && forward.is_empty();
+    if names_none && !sort && echo.is_none() {
         return Cow::Borrowed(target);
     }
-    let counts = |parameter: &&str| {
+    let stays = |parameter: &&str| {
         let name = parameter.split('=').next().unwrap_or_default().as_bytes();
         let fits = |globs: &[crate::glob::Glob]| globs.iter().any(|glob| glob.matches(name));
-        let named = rule.only.as_ref().is_none_or(|only| fits(only));
-        (named && !fits(&rule.drop) && !fits(&rule.forward)) || kept_anyway(name)
+        anyway(name).unwrap_or_else(|| {
+            only.as_ref().is_none_or(|only| fits(only)) && !fits(drop) && !fits(forward)
+        })
     };
-    let mut parameters: Vec<&str> = query.split('&').filter(counts).collect();
-    if rule.sort {
+    if names_none && !sort && query.split('&').all(|parameter| stays(&parameter)) {
+        return Cow::Borrowed(target);
+    }
+    let mut parameters: Vec<&str> = query.split('&').filter(stays).collect();
+    if *sort {
         // Stable, so that repeated parameters keep their order.
         parameters.sort_by_key(|parameter| parameter.split('=').next());
     }
@@ -225,7 +245,7 @@ mod tests {
     use super::*;
     use crate::glob::Glob;
     use crate::rule::tests::plain_site;
-    use crate::rule::{Match, Site, tell_apart};
+    use crate::rule::{Echo, Match, Site, tell_apart};
 
     fn request(host: &str, target: &str, fields: &[(&str, &str)]) -> Request {
         Request {
@@ -285,6 +305,7 @@ mod tests {
             only: None,
             sort: true,
             forward: globs(&["_rsc"]),
+            ..QueryRule::default()
         };
         for (target, keyed, forwarded) in [
             ("/p", "/p", "/p"),
@@ -293,11 +314,37 @@ mod tests {
             ("/p?_rsc=q&a=1", "/p?a=1", "/p?_rsc=q&a=1"),
             ("/p?a=2&a=1", "/p?a=2&a=1", "/p?a=2&a=1"),
         ] {
-            assert_eq!(keyed_target(&rule, target), keyed, "{target}");
+            assert_eq!(keyed_target(&rule, &request("h", target, &[])), keyed, "{target}");
             assert_eq!(forwarded_target(&rule, target), forwarded, "{target}");
         }
         let only = QueryRule { only: Some(globs(&["page"])), ..QueryRule::default() };
-        assert_eq!(keyed_target(&only, "/p?x=1&page=2"), "/p?page=2");
+        assert_eq!(keyed_url(&only, "/p?x=1&page=2"), "/p?page=2");
+    }
+
+    #[test]
+    fn what_fields_say_already_does_not_count_and_reaches_the_origin() {
+        let echo = Some(Echo { parameter: "_rsc", header: "rsc" });
+        let plain = QueryRule { echo, ..QueryRule::default() };
+        let only = QueryRule { only: Some(globs(&["a"])), ..plain.clone() };
+        let rsc = [("RSC", "1")];
+        for (rule, target, fields, keyed, forwarded) in [
+            (&plain, "/p?_rsc=q", &rsc[..], "/p", "/p?_rsc=q"),
+            (&plain, "/p?_rsc", &rsc, "/p", "/p?_rsc"),
+            (&plain, "/p?b=2&_rsc=q&a=1", &rsc, "/p?b=2&a=1", "/p?b=2&_rsc=q&a=1"),
+            (&plain, "/p?a=_rsc&x_rsc=1&", &rsc, "/p?a=_rsc&x_rsc=1&", "/p?a=_rsc&x_rsc=1&"),
+            (&plain, "/p?_rsc=q&a=1", &[], "/p?_rsc=q&a=1", "/p?_rsc=q&a=1"),
+            (&only, "/p?_rsc=q&a=1&b=2", &rsc, "/p?a=1", "/p?_rsc=q&a=1"),
+            // A rule that leaves it out must not have Next send it back for ever.
+            (&only, "/p?_rsc=q&a=1&b=2", &[], "/p?a=1", "/p?_rsc=q&a=1"),
+        ] {
+            let asked = request("h", target, fields);
+            assert_eq!(keyed_target(rule, &asked), keyed, "{target} {fields:?}");
+            assert_eq!(forwarded_target(rule, target), forwarded, "{target}");
+        }
+        let rule =
+            Rule { key: KeyParts { query: plain, ..KeyParts::default() }, ..Rule::default() };
+        let payload = key(&request("h", "/p?_rsc=q", &rsc), &rule);
+        assert_eq!(payload.as_ref().url(), url_scope("h", "/p", &rule), "purged with its page");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::glob::Glob;
 use crate::kept::is_immutable;
 use crate::name::Name;
 use crate::path_pattern::PathPattern;
-use crate::rule::{CacheMode, Match, Rule, Site};
+use crate::request::{Request, split_target};
+use crate::rule::{CacheMode, Echo, Match, Rule, Site};
 use crate::time::Seconds;
 
 /// The framework that a site is made with.
@@ -31,6 +32,10 @@ const NEXT_KEYED: [&str; 5] = [
     "rsc",
     "x-nextjs-data",
 ];
+/// In `_rsc`, Next's scripts repeat what those fields say, as a hash, for caches that do not know
+/// them: with `Next-Url`, the page that one comes from, so that what is the same would be kept once
+/// for each page that links to it. Next says in `Vary` where that matters.
+const NEXT_ECHO: Echo = Echo { parameter: "_rsc", header: "rsc" };
 /// Cookies of those who preview drafts.
 const NEXT_PREVIEW: [&str; 2] = ["__prerender_bypass", "__next_preview_data"];
 /// The cookie of Astro's sessions.
@@ -79,6 +84,7 @@ impl Preset {
                         .filter(|name| !rule.key.headers.iter().any(|known| known == *name));
                     let missing: Vec<String> = missing.map(|name| (*name).to_owned()).collect();
                     rule.key.headers.extend(missing);
+                    rule.key.query.echo = Some(NEXT_ECHO);
                 }
             }
             Preset::Astro => site.session_cookies.push(Glob::new(ASTRO_SESSION)),
@@ -100,6 +106,24 @@ impl Preset {
     /// before with the whole lifetime of the one to come.
     pub fn calls_stale(self, fields: &Fields) -> bool {
         self == Preset::NextJs && fields.all_named("x-nextjs-cache").any(|state| state == b"STALE")
+    }
+
+    /// Where the framework wants asked again what it was asked under the wrong name: Next sends who
+    /// asks for a payload to the `_rsc` that belongs to the other fields, and `_rsc` does not count.
+    pub fn asks_again(
+        self,
+        request: &Request,
+        target: &str,
+        status: u16,
+        fields: &Fields,
+    ) -> Option<String> {
+        let is_payload = request.fields.all_named(NEXT_ECHO.header).next().is_some();
+        if self != Preset::NextJs || status != 307 || !is_payload {
+            return None;
+        }
+        let again = fields.text(Name::Location)?;
+        let is_same = again != target && without_echo(again) == without_echo(target);
+        is_same.then(|| again.to_owned())
     }
 
     /// Whether the framework takes a request field for its own word, which nobody outside may say.
@@ -125,10 +149,18 @@ impl Preset {
     }
 }
 
+/// The path and those parameters of a target that say something by themselves.
+fn without_echo(target: &str) -> (&str, Vec<&str>) {
+    let (path, query) = split_target(target);
+    let parameters = query.unwrap_or_default().split('&');
+    let says = |parameter: &&str| parameter.split('=').next() != Some(NEXT_ECHO.parameter);
+    (path, parameters.filter(|parameter| !parameter.is_empty()).filter(says).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Method, Request};
+    use crate::request::Method;
     use crate::route::{Route, route};
     use crate::rule::tests::plain_site;
 
@@ -175,9 +207,9 @@ mod tests {
             assert!(passes(&site, "/", &[("Cookie", cookie)]));
         }
         assert!(!passes(&site, "/", &[("Cookie", "other=1")]));
-        let key = |fields: &[(&str, &str)]| {
+        let key = |target: &str, fields: &[(&str, &str)]| {
             let request = Request {
-                target: "/p?_rsc=abc".to_owned(),
+                target: target.to_owned(),
                 fields: fields.iter().copied().collect(),
                 ..Request::default()
             };
@@ -187,10 +219,43 @@ mod tests {
                 Route::Pass(why) => panic!("{why:?}"),
             }
         };
-        let page = key(&[]);
-        assert_ne!(page, key(&[("RSC", "1")]));
-        assert_ne!(key(&[("RSC", "1")]), key(&[("RSC", "1"), ("Next-Router-Prefetch", "1")]));
-        assert_eq!(page, key(&[("Accept", "x")]));
+        let page = key("/p?_rsc=abc", &[]);
+        let rsc = [("RSC", "1")];
+        assert_ne!(page, key("/p?_rsc=abc", &rsc));
+        assert_ne!(page, key("/p", &[]));
+        assert_ne!(key("/p", &[]), key("/p?_rsc=abc", &rsc));
+        assert_eq!(key("/p?_rsc=abc", &rsc), key("/p?_rsc=xyz", &rsc));
+        assert_ne!(key("/p?a=1&_rsc=abc", &rsc), key("/p?a=2&_rsc=abc", &rsc));
+        let prefetch = [("RSC", "1"), ("Next-Router-Prefetch", "1")];
+        assert_ne!(key("/p?_rsc=abc", &rsc), key("/p?_rsc=abc", &prefetch));
+        assert_eq!(page, key("/p?_rsc=abc", &[("Accept", "x")]));
+    }
+
+    #[test]
+    fn who_asks_for_a_payload_under_the_wrong_name_is_sent_to_the_right_one() {
+        let asked = |fields: &[(&str, &str)]| Request {
+            fields: fields.iter().copied().collect(),
+            ..Request::default()
+        };
+        let rsc = asked(&[("RSC", "1")]);
+        let next = Preset::NextJs;
+        for (preset, request, target, status, location, again) in [
+            (next, &rsc, "/p?_rsc=x", 307, "/p?_rsc=abc", true),
+            (next, &rsc, "/p", 307, "/p?_rsc", true),
+            (next, &rsc, "/p?a=1&_rsc=x&b=2", 307, "/p?a=1&b=2&_rsc=abc", true),
+            (next, &rsc, "/p?_rsc=abc", 307, "/p?_rsc=abc", false),
+            (next, &rsc, "/p?_rsc=x", 307, "/q?_rsc=abc", false),
+            (next, &rsc, "/p?a=1&_rsc=x", 307, "/p?a=2&_rsc=abc", false),
+            (next, &rsc, "/p?_rsc=x", 307, "http://a.b/p?_rsc=abc", false),
+            (next, &rsc, "/p?_rsc=x", 308, "/p?_rsc=abc", false),
+            (next, &asked(&[]), "/p?_rsc=x", 307, "/p?_rsc=abc", false),
+            (Preset::None, &rsc, "/p?_rsc=x", 307, "/p?_rsc=abc", false),
+        ] {
+            let fields: Fields = [("Location", location)].into_iter().collect();
+            let found = preset.asks_again(request, target, status, &fields);
+            assert_eq!(found.as_deref(), again.then_some(location), "{target} to {location}");
+        }
+        assert_eq!(next.asks_again(&rsc, "/p", 307, &Fields::new()), None);
     }
 
     #[test]

@@ -204,6 +204,18 @@ pub struct QueryRule {
     pub sort: bool,
     /// Parameters that do not count and reach the origin nevertheless.
     pub forward: Vec<Glob>,
+    /// What a framework's scripts say twice; only a preset knows.
+    pub echo: Option<Echo>,
+}
+
+/// A parameter in which requests repeat what they say in header fields that count. It reaches the
+/// origin, and does not count where the request bears `header`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// The name of the parameter.
+    pub parameter: &'static str,
+    /// The name of the field by which such requests are known, in lower case.
+    pub header: &'static str,
 }
 
 /// Changes to header fields, done in the order remove, set, add.

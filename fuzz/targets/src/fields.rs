@@ -4,7 +4,7 @@ use policy::cache_control::{RequestDirectives, ResponseDirectives};
 use policy::conditional::{client_has_it, make_conditional, range_is_of, updated};
 use policy::fields::Fields;
 use policy::glob::Glob;
-use policy::key::{forwarded_target, keyed_target};
+use policy::key::{forwarded_target, keyed_target, keyed_url};
 use policy::name::Name;
 use policy::negotiate as wishes;
 use policy::partial::{ContentRange, first_ask};
@@ -12,7 +12,7 @@ use policy::path::match_path;
 use policy::purge::invalidated;
 use policy::range::{MAX_RANGES, Ranges, first_spec, parse};
 use policy::request::{Method, Request};
-use policy::rule::{QueryRule, Rule};
+use policy::rule::{Echo, QueryRule, Rule};
 use policy::targeted::winner;
 use policy::time::{Seconds, Timestamp};
 use policy::vary::{MAX_NOMINATED, Variant};
@@ -110,11 +110,21 @@ pub fn query(data: &[u8]) {
         drop: globs(&["utm_*", "a"]),
         only: None,
         sort: true,
-        forward: globs(&["_rsc"]),
+        forward: globs(&["b"]),
+        echo: Some(Echo { parameter: "_rsc", header: "rsc" }),
     };
-    let keyed = keyed_target(&rule, &target);
-    assert_eq!(keyed_target(&rule, &keyed), keyed);
-    assert_eq!(keyed_target(&rule, &forwarded_target(&rule, &target)), keyed);
+    let keyed = keyed_url(&rule, &target);
+    assert_eq!(keyed_url(&rule, &keyed), keyed);
+    assert_eq!(keyed_url(&rule, &forwarded_target(&rule, &target)), keyed);
+    let asked = |target: &str| Request {
+        target: target.to_owned(),
+        fields: [("rsc", "1")].into_iter().collect(),
+        ..Request::default()
+    };
+    let request = asked(&target);
+    let keyed = keyed_target(&rule, &request);
+    assert_eq!(keyed_target(&rule, &asked(&keyed)), keyed);
+    assert_eq!(keyed_target(&rule, &asked(&forwarded_target(&rule, &target))), keyed);
 }
 
 /// Parts lie within the body and are not too many.

@@ -69,6 +69,11 @@ fn stored(shared: &Shared, site: Option<&SiteSettings>, request: &Request) -> Ve
         rules.map(|rule| url_scope(request.hostname(), &request.target, rule)).collect();
     // What a site stored that is no longer there.
     scopes.push([request.hostname().as_bytes(), b"\0", request.target.as_bytes()].concat());
+    if let Some(site) = site {
+        // With its fields, of which some make parts of the query count no more.
+        let rule = site.site.rule_for(request);
+        scopes.push(KeyRef::build(request, rule, &mut Vec::new()).url().to_vec());
+    }
     scopes.sort();
     scopes.dedup();
     scopes.iter().flat_map(|scope| shared.store.objects_of(scope)).collect()

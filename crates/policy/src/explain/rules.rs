@@ -3,7 +3,7 @@
 
 use crate::glob::Glob;
 use crate::path_pattern::PathPattern;
-use crate::rule::{CacheMode, Compress, FieldEdits, KeyParts, Match, QueryRule, Rule, Site};
+use crate::rule::{CacheMode, Compress, Echo, FieldEdits, KeyParts, Match, QueryRule, Rule, Site};
 use crate::time::Seconds;
 
 /// Where a rule stands.
@@ -121,7 +121,7 @@ pub fn sets(rule: &Rule) -> Vec<String> {
 fn sets_of_key(parts: &KeyParts) -> Vec<String> {
     let KeyParts { query, headers, cookies, device, languages, version, rule: _ } = parts;
     let mut told = Vec::new();
-    let QueryRule { drop, only, sort, forward } = query;
+    let QueryRule { drop, only, sort, forward, echo } = query;
     for (name, globs) in [("drop", drop), ("forward", forward)] {
         if !globs.is_empty() {
             told.push(format!("key.query {name} {}", all(globs, ", ")));
@@ -131,6 +131,9 @@ fn sets_of_key(parts: &KeyParts) -> Vec<String> {
     if *sort {
         told.push("key.query sort".to_owned());
     }
+    told.extend(echo.map(|Echo { parameter, header }| {
+        format!("key.query forward {parameter} beside header {header}")
+    }));
     for (name, values) in [("headers", headers), ("cookies", cookies), ("languages", languages)] {
         if !values.is_empty() {
             told.push(format!("key.{name} {}", values.join(", ")));

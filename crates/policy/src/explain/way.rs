@@ -105,7 +105,7 @@ fn cookies_of(site: &Site, rule: &Rule, request: &Request) -> Vec<(String, Cooki
 
 impl KeyTold {
     fn of(key: Key, rule: &Rule, request: &Request) -> KeyTold {
-        let keyed = keyed_target(&rule.key.query, &request.target);
+        let keyed = keyed_target(&rule.key.query, request);
         let forwarded = forwarded_target(&rule.key.query, &request.target);
         let (path, query) = split_target(&keyed);
         let mut parts = Vec::new();

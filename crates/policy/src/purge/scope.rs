@@ -2,7 +2,7 @@
 
 use super::Pattern;
 use super::identity::{Identity, Part};
-use crate::key::keyed_target;
+use crate::key::keyed_url;
 use crate::prefix::Prefix;
 use crate::request::hostname;
 use crate::rule::{Rule, SiteId};
@@ -135,7 +135,7 @@ impl Scope {
         let Scope::Url(Url { host, target }) = &self else { return vec![self] };
         let mut targets: Vec<Box<str>> = Vec::new();
         for rule in rules {
-            let keyed = keyed_target(&rule.key.query, target);
+            let keyed = keyed_url(&rule.key.query, target);
             if !targets.iter().any(|known| **known == *keyed) {
                 targets.push(keyed.into());
             }

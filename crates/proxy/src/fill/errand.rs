@@ -241,9 +241,23 @@ impl Errand {
     }
 
     async fn send(&self, out: &Outgoing, early: Option<Early>) -> Result<Response, Error> {
-        let shared = &self.core.shared;
-        let counters = &self.site.counters;
-        self.site.upstream.exchange(out, RequestBody::Empty, early, &shared.clock, counters).await
+        let clock = &self.core.shared.clock;
+        let (upstream, counters) = (&self.site.upstream, &self.site.counters);
+        let response =
+            upstream.exchange(out, RequestBody::Empty, early.clone(), clock, counters).await?;
+        let (preset, status) = (self.site.settings.site.preset, response.status);
+        match preset.asks_again(&self.request, &out.target, status, &response.fields) {
+            None => Ok(response),
+            // The answer is kept for all who ask so, under whichever name.
+            Some(target) => {
+                let mut response = response;
+                response.body.finish();
+                let again = Outgoing { target, ..out.clone() };
+                // Boxed: what is rare must not make what is common larger.
+                Box::pin(upstream.exchange(&again, RequestBody::Empty, early, clock, counters))
+                    .await
+            }
+        }
     }
 
     /// Decides whether a response is stored, and begins to store it.

@@ -78,6 +78,7 @@ fn key(written: &written::Key) -> KeyParts {
             only: query.only.as_deref().map(globs),
             sort: query.sort,
             forward: globs(&query.forward),
+            echo: None,
         },
         headers: written.headers.iter().map(|name| name.0.clone()).collect(),
         cookies: written.cookies.iter().map(|name| name.0.clone()).collect(),
