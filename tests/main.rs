@@ -26,6 +26,7 @@ mod groups;
 mod hooks;
 mod http2;
 mod keys;
+mod next;
 mod origins;
 mod paced;
 mod packages;

@@ -3,7 +3,7 @@
 
 import { chromium } from 'playwright-core';
 
-const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_MS = 120_000;
 
 /** Opens a browser with further flags. The process ends with an error when it takes too long. */
 export function open(...flags) {
@@ -16,4 +16,26 @@ export function open(...flags) {
     headless: true,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync', ...flags],
   });
+}
+
+/** What the caches say of an answer. */
+export function cacheStatus(answer) {
+  return answer.headers()['cache-status'] ?? 'no Cache-Status';
+}
+
+/** Whether Larder had it. */
+export function isHit(answer) {
+  return cacheStatus(answer).includes('larder; hit');
+}
+
+/**
+ * Waits until a count stands still for half a second: scripts ask for more when a page is there. To
+ * take a pause for a standstill makes what follows easier to pass, never wrong.
+ */
+export async function standstill(count) {
+  for (let [last, same] = [count(), 0]; same < 10; ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    same = last === count() ? same + 1 : 0;
+    last = count();
+  }
 }

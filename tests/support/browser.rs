@@ -21,7 +21,7 @@ pub fn visit(script: &str, larder: &Larder, more: &[&str]) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .expect("node is there");
-    // It ends by itself, after a minute at the latest.
+    // It ends by itself, after two minutes at the latest.
     let mut said = String::new();
     visit.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(visit.wait().unwrap().success(), "{said}");

@@ -1,0 +1,159 @@
+//! The site of `tests/sites/next` as `next start` serves it, and the content server behind it.
+
+use super::browser::tests;
+use super::client::request;
+use super::{Client, Origin, Reply, until};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Articles and other texts, and their server.
+pub struct Content {
+    server: Origin,
+    texts: Arc<Mutex<Texts>>,
+}
+
+#[derive(Default)]
+struct Texts {
+    /// By their slugs.
+    articles: BTreeMap<String, Value>,
+    /// By the paths that they are asked for at.
+    others: BTreeMap<String, String>,
+}
+
+impl Content {
+    /// The articles of the site's own file.
+    pub fn new() -> Content {
+        let file = std::fs::read_to_string(tests().join("sites/next/lib/articles.json")).unwrap();
+        let articles: Vec<Value> = serde_json::from_str(&file).unwrap();
+        let slug = |article: &Value| article["slug"].as_str().unwrap().to_owned();
+        let articles = articles.into_iter().map(|article| (slug(&article), article)).collect();
+        let texts = Arc::new(Mutex::new(Texts { articles, ..Texts::default() }));
+        let known = texts.clone();
+        let server =
+            Origin::answering(move |asked| match known.lock().unwrap().at(&asked.target) {
+                Some(found) => {
+                    Reply::ok(found.to_string()).with("Content-Type", "application/json")
+                }
+                None => Reply::status(404, ""),
+            });
+        Content { server, texts }
+    }
+
+    /// Gives an article a title, or makes a new one.
+    pub fn call(&self, slug: &str, title: &str) {
+        let mut texts = self.texts.lock().unwrap();
+        let article = texts.articles.entry(slug.to_owned());
+        article.or_insert_with(|| json!({ "slug": slug, "body": "New." }))["title"] = title.into();
+    }
+
+    /// What is to be said at `/note` or `/news`.
+    pub fn say(&self, path: &str, text: &str) {
+        self.texts.lock().unwrap().others.insert(path.to_owned(), text.to_owned());
+    }
+}
+
+impl Texts {
+    fn at(&self, path: &str) -> Option<Value> {
+        if path == "/articles" {
+            return Some(self.articles.values().cloned().collect());
+        }
+        if let Some(slug) = path.strip_prefix("/drafts/") {
+            let article = self.articles.get(slug)?;
+            let body = format!("{} A draft of it.", article["body"].as_str()?);
+            return Some(json!({ "slug": slug, "title": article["title"], "body": body }));
+        }
+        match path.strip_prefix("/articles/") {
+            Some(slug) => self.articles.get(slug).cloned(),
+            None => self.others.get(path).map(|text| json!({ "text": text })),
+        }
+    }
+}
+
+/// The site's server, on a copy of what was built; killed when dropped.
+pub struct NextSite {
+    process: Child,
+    address: SocketAddr,
+    folder: PathBuf,
+}
+
+impl NextSite {
+    /// Starts it and waits until it answers.
+    pub fn start(content: &Content) -> NextSite {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("next-{}-{number}", std::process::id()));
+        let built = tests().join("sites/next");
+        assert!(built.join(".next/BUILD_ID").exists(), "not built: run scripts/setup test");
+        // Next writes what it renders and fetches into its folder.
+        copy(&built.join(".next"), &folder.join(".next"));
+        for name in ["node_modules", "public", "package.json", "next.config.mjs"] {
+            let target = built.join(name).canonicalize().unwrap();
+            std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+        }
+        // Free now; whoever takes it meanwhile shows as a server that does not come up.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let process = Command::new("node")
+            .args(["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1"])
+            .args(["--port", &address.port().to_string()])
+            .env("CONTENT_URL", format!("http://{}", content.server.address()))
+            .env("NEXT_TELEMETRY_DISABLED", "1")
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("node is there");
+        let site = NextSite { process, address, folder };
+        // It listens before it answers.
+        until("the site answers", || {
+            TcpStream::connect(address).ok()?;
+            let mut client = Client::connect(address);
+            client.try_send(request("GET", "/about", &[])).ok()?;
+            client.try_read().filter(|received| received.status == 200)
+        });
+        site
+    }
+
+    /// Its settings for Larder.
+    pub fn toml(&self, preset: &str) -> String {
+        format!("[[site]]\norigin = \"http://{}\"\npreset = {preset:?}\n", self.address)
+    }
+
+    /// What a content system calls when something changed: `{"tag"}`, `{"tag", "now"}`, `{"path"}`.
+    pub fn publish(&self, what: &Value) {
+        let body = what.to_string();
+        let length = body.len().to_string();
+        let mut client = Client::connect(self.address);
+        client.send(request("POST", "/api/publish", &[("Content-Length", &length)]) + &body);
+        let received = client.read_to("POST");
+        assert_eq!(received.status, 200, "{}", received.text());
+    }
+}
+
+impl Drop for NextSite {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Copies a folder, but for what the build keeps for the next one.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, name) = (entry.path(), entry.file_name());
+        if !path.is_dir() {
+            std::fs::copy(path, to.join(name)).unwrap();
+        } else if name != "cache" {
+            copy(&path, &to.join(name));
+        }
+    }
+}
