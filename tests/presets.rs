@@ -27,6 +27,27 @@ fn next_an_answer_called_stale_is_refreshed_at_the_next_request() {
     assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("1", true));
 }
 
+/// Next makes no page anew for who asks for parts of it in advance: each such request was passed on.
+#[test]
+fn next_what_goes_on_being_called_stale_is_not_asked_for_with_every_request() {
+    let origin = Origin::answering(|asked| {
+        let state = if asked.field("x-new").is_some() { "HIT" } else { "STALE" };
+        Reply::cached("s-maxage=3600, stale-while-revalidate=60", state)
+            .with("x-nextjs-cache", state)
+    });
+    let larder = preset("nextjs", &origin);
+    for _ in 0..40 {
+        larder.fill("/");
+    }
+    // At once, then after a second, two, four, eight and ten.
+    assert!(origin.count() < 9, "{}", origin.count());
+    larder.turn_clock(10);
+    let old = larder.fill_with("/", &[("X-New", "1")]);
+    assert_eq!((old.text().as_str(), old.is_hit()), ("STALE", true), "{}", old.cache());
+    let fresh = larder.get("/");
+    assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("HIT", true), "{}", fresh.cache());
+}
+
 /// Under a rule's `ttl` the old page was taken for a new one.
 #[test]
 fn next_an_answer_called_stale_is_not_fresh_under_a_ttl_either() {

@@ -16,6 +16,7 @@ use policy::reason::{WhyFetch, WhySkip};
 use policy::request::Method;
 use policy::reuse::{Failure, Found, Reuse, reuse, stands_in};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Entry, Lookup};
 
 /// The detail of an asset that is served although its deploy is over.
@@ -266,7 +267,7 @@ impl Miss {
             return self.stand_in(Failure::Status(status), "stale-if-error");
         }
         let answer = self.stand_in(Failure::TookAway, KEPT_ASSET)?;
-        self.errand.pause();
+        self.errand.pause(Duration::MAX);
         Some(answer)
     }
 

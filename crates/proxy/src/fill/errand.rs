@@ -26,6 +26,7 @@ use policy::time::Seconds;
 use policy::vary::Variant;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Departure, Entry, Lookup, Renewed, Writer};
 
 /// All that is needed to ask an origin for one thing and to keep the answer.
@@ -311,10 +312,19 @@ impl Errand {
         shared.pauses.holds(self.key.as_ref().bytes(), shared.clock.now())
     }
 
-    /// Notes that the origin could not give it anew: for a while it is not asked again.
-    pub fn pause(&self) {
+    /// Whether what came is called old by its framework, as what is stored was.
+    pub(super) fn is_old_again(&self, came: &Flowing) -> bool {
+        let preset = self.site.settings.site.preset;
+        let is_old = |meta: &Meta| preset.calls_stale(&meta.fields);
+        came.admission.as_ref().is_ok_and(|meta| is_old(meta))
+            && self.stored.as_ref().is_some_and(|entry| is_old(&entry.meta))
+    }
+
+    /// Notes that the origin could not give it anew: for a while, at most `longest`, it is not asked
+    /// again.
+    pub fn pause(&self, longest: Duration) {
         let shared = &self.core.shared;
-        let longest = shared.settings.fill.refresh_pause;
+        let longest = longest.min(shared.settings.fill.refresh_pause);
         shared.pauses.failed(self.key.as_ref().bytes(), shared.clock.now(), longest);
     }
 

@@ -22,6 +22,9 @@ use tokio::sync::mpsc::Sender;
 
 /// How long a body of unknown length that nobody reads any more may be silent before it is given up.
 pub const UNREAD: Duration = Duration::from_secs(5);
+/// The longest pause before the next refresh of what its framework goes on calling old. Next does not
+/// make a page anew for those who ask for parts of it in advance.
+const OLD_PAUSE: Duration = Duration::from_secs(10);
 
 /// Leads a fill: runs it beside the request that began it. Interim responses go to `early`, which
 /// is that request's: they may be as private as the final one turns out to be.
@@ -62,11 +65,12 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
     let shared = &errand.core.shared;
     match brought {
         Brought::Something => shared.pauses.went_well(errand.key.as_ref().bytes()),
+        Brought::TheOldAgain => errand.pause(OLD_PAUSE),
         // Nobody in particular asked, so it is so for everybody: the old page is not true any more.
         Brought::NothingToKeep => {
             shared.store.invalidate(errand.key.as_ref().url());
         }
-        Brought::Failure => errand.pause(),
+        Brought::Failure => errand.pause(Duration::MAX),
     }
 }
 
@@ -75,6 +79,9 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
 enum Brought {
     /// A response that is kept, or the word that the stored one is good.
     Something,
+    /// A response that is kept and that its framework calls old, as it did the one before: it does
+    /// not become new by being asked for.
+    TheOldAgain,
     /// A response that may not be kept, nor will the next.
     NothingToKeep,
     /// Nothing, or what the origin sends when it is in trouble: what is stored stays.
@@ -183,6 +190,7 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) -> Brought 
     fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
     let kept = body(errand, fill, response, &flowing, writer).await;
     match flowing.admission.as_ref().err().copied().or(kept.err()) {
+        None if errand.is_old_again(&flowing) => Brought::TheOldAgain,
         None => Brought::Something,
         Some(why) => unkept(why, flowing.status),
     }
