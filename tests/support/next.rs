@@ -5,6 +5,7 @@ use super::client::request;
 use super::{Client, Origin, Reply, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -106,6 +107,7 @@ impl NextSite {
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(File::create(folder.join("errors")).unwrap())
             .spawn()
             .expect("node is there");
         let site = NextSite { process, address, folder };
@@ -136,10 +138,15 @@ impl NextSite {
 }
 
 impl Drop for NextSite {
+    #[expect(clippy::print_stderr, reason = "the test runner shows it with the failure")]
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            let errors = std::fs::read_to_string(self.folder.join("errors"));
+            eprintln!("The site said:\n{}", errors.unwrap_or_default());
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
