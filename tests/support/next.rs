@@ -126,6 +126,12 @@ impl NextSite {
         format!("[[site]]\norigin = \"http://{}\"\npreset = {preset:?}\n", self.address)
     }
 
+    /// Where its scripts ask for a payload: with the `_rsc` that belongs to the other fields.
+    pub fn payload(&self, target: &str, fields: &[(&str, &str)]) -> String {
+        let answer = Client::connect(self.address).ask("GET", target, fields);
+        answer.field("location").expect("Next sends who asks without `_rsc` there").to_owned()
+    }
+
     /// What a content system calls when something changed: `{"tag"}`, `{"tag", "now"}`, `{"path"}`.
     pub fn publish(&self, what: &Value) {
         let body = what.to_string();
