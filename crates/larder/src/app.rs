@@ -60,7 +60,8 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let tls = certificates.as_ref().map(Followed::server_config).transpose().context("TLS")?;
     let (stop, stopping) = watch::channel(false);
     let verifying = Verifying::new(stopping.clone());
-    let hooks = Hooks::open(&meant.data, meant.hooks.clone(), verifying.clone());
+    let folder = token.is_some().then_some(&*meant.data);
+    let hooks = Hooks::open(folder, meant.hooks.clone(), verifying.clone());
     open_hooks(&mut meant.settings.sites, &meant.hooks, &hooks);
     let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (settings, current) = watch::channel(shared.clone());

@@ -169,12 +169,14 @@ struct State {
 }
 
 impl Deliveries {
-    /// What is remembered in a folder. Where that cannot be used it is said, and what comes is
-    /// remembered as long as the process runs.
-    pub fn open(folder: &Path) -> Deliveries {
+    /// What is remembered in a folder, if there is one. Where that cannot be used it is said, and what
+    /// comes is remembered as long as the process runs.
+    pub fn open(folder: Option<&Path>) -> Deliveries {
         let mut state = State::default();
-        let records = match Records::open(&folder.join(FILE)) {
-            Ok((records, known, deliveries)) => {
+        let file = folder.map(|folder| folder.join(FILE));
+        let records = match file.as_deref().map(Records::open).transpose() {
+            Ok(None) => None,
+            Ok(Some((records, known, deliveries))) => {
                 known.into_iter().for_each(|known| state.know(known));
                 deliveries.into_iter().for_each(|delivery| state.show(delivery));
                 Some(records)
@@ -182,7 +184,7 @@ impl Deliveries {
             Err(error) => {
                 tracing::warn!(
                     "which webhooks came is forgotten at the next start: {} cannot be used ({error})",
-                    folder.join(FILE).display()
+                    file.unwrap_or_default().display()
                 );
                 None
             }
@@ -347,7 +349,7 @@ mod tests {
     #[test]
     fn what_was_done_is_known_after_a_restart_and_what_failed_is_not() {
         let folder = folder();
-        let first = Deliveries::open(&folder);
+        let first = Deliveries::open(Some(&folder));
         for (number, outcome) in [
             (1, Outcome::Purged),
             (2, Outcome::Ignored),
@@ -363,7 +365,7 @@ mod tests {
         let mut text = std::fs::read_to_string(folder.join(FILE)).expect("the file");
         text.push_str("{\"number\":9,\"hoo");
         std::fs::write(folder.join(FILE), text).expect("the file");
-        let second = Deliveries::open(&folder);
+        let second = Deliveries::open(Some(&folder));
         for deliveries in [&first, &second] {
             let known: Vec<usize> =
                 (0..9).filter(|number| deliveries.knows("cms", fingerprint(*number))).collect();
@@ -382,7 +384,7 @@ mod tests {
     #[test]
     fn the_memory_and_the_file_stay_bounded() {
         let folder = folder();
-        let deliveries = Deliveries::open(&folder);
+        let deliveries = Deliveries::open(Some(&folder));
         for number in 0..MAX_KNOWN + 5 {
             deliveries.state().know(("cms".into(), fingerprint(number)));
         }
@@ -390,7 +392,7 @@ mod tests {
             !deliveries.knows("cms", fingerprint(4)) && deliveries.knows("cms", fingerprint(5))
         );
         deliveries.rewrite();
-        let again = Deliveries::open(&folder);
+        let again = Deliveries::open(Some(&folder));
         assert!(!again.knows("cms", fingerprint(4)) && again.knows("cms", fingerprint(5)));
         let long = Delivery {
             tags: vec!["x".repeat(1000); 1000],
@@ -412,7 +414,7 @@ mod tests {
 
     #[test]
     fn without_a_folder_it_remembers_while_it_runs() {
-        let deliveries = Deliveries::open(Path::new("/proc/self/larder"));
+        let deliveries = Deliveries::open(Some(Path::new("/proc/self/larder")));
         deliveries.note(delivery("cms", 1, Outcome::Purged));
         assert!(deliveries.knows("cms", fingerprint(1)));
     }

@@ -93,8 +93,8 @@ impl Reply {
 }
 
 impl Hooks {
-    /// These hooks, with the memory of the data folder.
-    pub fn open(folder: &Path, all: Arc<[Arc<Hook>]>, verifying: Verifying) -> Arc<Hooks> {
+    /// These hooks, with the memory of the data folder, if there is one.
+    pub fn open(folder: Option<&Path>, all: Arc<[Arc<Hook>]>, verifying: Verifying) -> Arc<Hooks> {
         Arc::new(Hooks {
             all: RwLock::new(all),
             deliveries: Deliveries::open(folder),
