@@ -57,7 +57,7 @@ const NEXTJS: &str = "\
 # The site is a Next.js app (`next start`). Pages are kept as its own headers say, and served stale
 # while it makes new ones. What a page's script asks for (RSC, prefetches) is never mixed with the
 # page; visitors in draft or preview mode pass by; server actions are POSTs and always pass. Give
-# next.config.js no `compress: false`: nothing is compressed here in this version.
+# next.config.js `compress: false`: Larder compresses, each page once.
 ";
 const ASTRO: &str = "\
 # The site is an Astro app (its Node adapter's server). Pages are kept as they say by route caching
@@ -82,13 +82,15 @@ mod tests {
 
     #[test]
     fn the_starter_is_without_fault_as_it_is_and_with_all_its_offers_taken() {
+        // Secrets are kept there.
+        let secret = |_: &str| Some("0123456789abcdef01234567".to_owned());
         for preset in [Preset::None, Preset::NextJs, Preset::Astro] {
             let text = starter("http://app:3000", preset);
             assert!(text.contains("origin = \"http://app:3000\"") && !text.contains(ORIGIN));
             assert_eq!(text.contains("preset = "), preset != Preset::None);
             for text in [unmark(&text), text] {
                 let file = File { name: FILE, text: &text };
-                let (meant, report) = understand(file, &Flags::default(), &|_| None);
+                let (meant, report) = understand(file, &Flags::default(), &secret);
                 assert!(meant.is_some() && report.is_empty(), "{report}");
             }
         }
