@@ -9,19 +9,22 @@ use crate::failures::Failures;
 use crate::purging::{NotWatched, Verifying, Watched};
 use bytes::Bytes;
 use policy::fields::Fields;
+use policy::purge::Purge;
 use policy::time::Timestamp;
 use proxy::core::Shared;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 /// The longest body of a delivery, in bytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// Deliveries that are verified at once; more are purged and not verified, which is said.
 const MAX_VERIFYING: usize = 32;
+/// Payloads that are read at once: one takes up to a hundred times the memory of its body.
+const MAX_PAYLOADS: usize = 4;
 
 /// A request to a hook.
 #[derive(Debug)]
@@ -55,8 +58,16 @@ pub struct Hooks {
     failures: Failures,
     verifying: Verifying,
     places: Arc<Semaphore>,
-    /// One delivery is looked at after the other, so that none is new twice.
+    payloads: Semaphore,
+    /// Held from the last look whether a delivery came before until it is noted that it did, so that
+    /// none is new twice.
     turn: Mutex<()>,
+}
+
+/// What was stored before a purge, and a place among those that are verified.
+struct Watching {
+    watched: Watched,
+    place: OwnedSemaphorePermit,
 }
 
 /// What a payload means to a hook.
@@ -101,6 +112,7 @@ impl Hooks {
             failures: Failures::default(),
             verifying,
             places: Arc::new(Semaphore::new(MAX_VERIFYING)),
+            payloads: Semaphore::new(MAX_PAYLOADS),
             turn: Mutex::new(()),
         })
     }
@@ -177,46 +189,65 @@ impl Hooks {
         arrived: Arrived,
         genuine: Genuine,
     ) -> Reply {
-        let _turn = self.turn.lock().await;
-        let now = shared.clock.now();
-        let mut delivery = Delivery::new(&hook.name, now, Outcome::Repeated);
-        delivery.id = genuine.id;
-        if genuine.fingerprint.is_some_and(|it| self.deliveries.knows(&hook.name, it)) {
-            self.deliveries.note(delivery);
-            return Reply::done(Outcome::Repeated, &json!({}));
+        let Genuine { fingerprint, id } = genuine;
+        let mut delivery = Delivery::new(&hook.name, shared.clock.now(), Outcome::Repeated);
+        (delivery.id, delivery.fingerprint) = (id, fingerprint.map(|it| it.to_string()));
+        let is_known = || fingerprint.is_some_and(|it| self.deliveries.knows(&hook.name, it));
+        if is_known() {
+            return self.repeat(delivery);
         }
-        delivery.fingerprint = genuine.fingerprint.map(|it| it.to_string());
-        let (event, meaning) = understood(&hook, &shared, arrived).await;
+        let (event, meaning) = {
+            // Nobody closes it.
+            let _place = self.payloads.acquire().await;
+            understood(&hook, &shared, arrived).await
+        };
         delivery.event = event;
-        match meaning {
-            Meaning::Bad(error) => self.fail(delivery, Outcome::BadPayload, error),
-            Meaning::Ignored => self.settle(delivery, Outcome::Ignored).await,
-            Meaning::Nothing => self.settle(delivery, Outcome::Nothing).await,
-            Meaning::Purges(plan) => self.purge(&hook, &shared, delivery, plan).await,
+        let plan = match meaning {
+            Meaning::Bad(error) => return self.fail(delivery, Outcome::BadPayload, error),
+            Meaning::Ignored => return self.settle(delivery, Outcome::Ignored).await,
+            Meaning::Nothing => return self.settle(delivery, Outcome::Nothing).await,
+            Meaning::Purges(plan) => plan,
+        };
+        let why = delivery.event.as_deref().unwrap_or_default();
+        let purge = plan.purge(&hook, shared.clock.now(), why);
+        let watched = self.watch(&hook, &shared, &plan, &purge).await;
+        let _turn = self.turn.lock().await;
+        if is_known() {
+            return self.repeat(delivery);
         }
+        self.purge(&hook, &shared, (delivery, plan), purge, watched).await
+    }
+
+    /// Takes note of what is stored, where the purge is to be verified: or why it is not.
+    async fn watch(
+        &self,
+        hook: &Hook,
+        shared: &Arc<Shared>,
+        plan: &Plan,
+        purge: &Purge,
+    ) -> Option<Result<Watching, String>> {
+        if !hook.is_verified {
+            return None;
+        }
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return Some(Err("too many are verified at the same time".to_owned()));
+        };
+        let urls = plan.urls.clone();
+        let watched = self.verifying.watch(shared.clone(), urls, purge.clone()).await;
+        Some(watched.map(|watched| Watching { watched, place }).map_err(|error| match error {
+            NotWatched::Unclear(unclear) => unclear.to_string(),
+            NotWatched::Failed => "looking failed; see the log".to_owned(),
+        }))
     }
 
     async fn purge(
         self: &Arc<Self>,
         hook: &Arc<Hook>,
         shared: &Arc<Shared>,
-        mut delivery: Delivery,
-        plan: Plan,
+        (delivery, plan): (Delivery, Plan),
+        purge: Purge,
+        watched: Option<Result<Watching, String>>,
     ) -> Reply {
-        let why = delivery.event.as_deref().unwrap_or_default();
-        let purge = plan.purge(hook, shared.clock.now(), why);
-        let watched = match hook.is_verified.then(|| self.places.clone().try_acquire_owned()) {
-            None => None,
-            Some(Err(_)) => Some(Err("too many are verified at the same time".to_owned())),
-            Some(Ok(place)) => {
-                let urls = plan.urls.clone();
-                let watched = self.verifying.watch(shared.clone(), urls, purge.clone()).await;
-                Some(watched.map(|watched| (watched, place)).map_err(|error| match error {
-                    NotWatched::Unclear(unclear) => unclear.to_string(),
-                    NotWatched::Failed => "looking failed; see the log".to_owned(),
-                }))
-            }
-        };
         let seq = match shared.store.purge(purge).await {
             Ok(seq) => seq,
             Err(error) => {
@@ -227,37 +258,38 @@ impl Hooks {
         };
         let named = plan.named();
         let Plan { tags, urls, prefixes, .. } = plan;
+        let (force, is_verified) = (hook.force_word(), matches!(watched, Some(Ok(_))));
         let more = json!({
-            "invalidated": named, "seq": seq, "force": hook.force_word(), "verify": hook.is_verified,
+            "invalidated": named, "seq": seq, "force": force, "verify": is_verified,
             "tags": tags, "urls": urls, "prefixes": prefixes,
         });
-        tracing::info!(
-            "hook {}: {} purge {seq} of {named} tags and URLs",
-            hook.name,
-            hook.force_word()
-        );
-        delivery = Delivery { named, tags, urls, prefixes, seq: Some(seq), ..delivery };
+        tracing::info!("hook {}: {force} purge {seq} of {named} tags and URLs", hook.name);
+        let mut delivery = Delivery { named, tags, urls, prefixes, seq: Some(seq), ..delivery };
         delivery.outcome = Outcome::Purged;
         if let Some(Err(error)) = &watched {
             delivery.verified = Some(json!({ "error": error }));
         }
         let number = self.note(delivery).await;
-        if let Some(Ok((watched, place))) = watched {
-            let (hooks, shared) = (self.clone(), shared.clone());
-            tokio::spawn(async move {
-                hooks.verify(&shared, watched, number).await;
-                drop(place);
-            });
+        if let Some(Ok(watching)) = watched {
+            tokio::spawn(self.clone().verify(shared.clone(), watching, number));
         }
         Reply::done(Outcome::Purged, &more)
     }
 
-    async fn verify(self: Arc<Self>, shared: &Arc<Shared>, watched: Watched, number: u64) {
-        let verified = watched.verify(shared, &self.verifying).await;
+    async fn verify(self: Arc<Self>, shared: Arc<Shared>, watching: Watching, number: u64) {
+        let Watching { watched, place } = watching;
+        let verified = watched.verify(&shared, &self.verifying).await;
+        drop(place);
         let noting = spawn_blocking(move || self.deliveries.note_verified(number, verified));
         if noting.await.is_err() {
             tracing::error!("what came of verifying a webhook was not noted");
         }
+    }
+
+    /// It came before: nothing is done.
+    fn repeat(&self, delivery: Delivery) -> Reply {
+        self.deliveries.note(Delivery { outcome: Outcome::Repeated, ..delivery });
+        Reply::done(Outcome::Repeated, &json!({}))
     }
 
     /// Notes that nothing had to be done.
