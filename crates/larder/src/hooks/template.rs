@@ -6,6 +6,10 @@ use std::fmt;
 
 /// The most texts that one template makes of a payload.
 pub const MAX_TEXTS: usize = 4096;
+/// The most bytes of them together: as many as a purge by hand may name.
+const MAX_TEXT_BYTES: usize = policy::purge::MAX_REQUEST_BYTES;
+/// Times that a path may look everywhere below a place (`..`): each multiplies what it visits.
+const MAX_DESCENTS: usize = 1;
 
 /// Text with JSONPath in braces.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub enum BadTemplate {
     NoPath(String),
     /// What stands in braces is no JSONPath.
     BadPath(String),
+    /// A path looks everywhere more than [`MAX_DESCENTS`] times.
+    TooManyDescents(String),
 }
 
 /// What the texts are for, which says how values are written into them.
@@ -42,7 +48,7 @@ pub enum For {
     Url,
 }
 
-/// More than [`MAX_TEXTS`].
+/// More than [`MAX_TEXTS`], or more than [`MAX_TEXT_BYTES`] of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -85,11 +91,16 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => texts.iter_mut().for_each(|made| made.push_str(text)),
+                Piece::Path(_) if texts.is_empty() => {}
                 Piece::Path(path) => {
-                    let selected = path.query(payload).all();
-                    let values: Vec<String> =
-                        selected.into_iter().filter_map(|value| written(value, what)).collect();
-                    if values.len().saturating_mul(texts.len()) > MAX_TEXTS {
+                    let values = values(path, payload, what)?;
+                    // Looked at before they are made: a long one beside many is long many times.
+                    let bytes = |all: &[String]| all.iter().map(String::len).sum::<usize>();
+                    let made = bytes(&texts).saturating_mul(values.len());
+                    let more = bytes(&values).saturating_mul(texts.len());
+                    if values.len().saturating_mul(texts.len()) > MAX_TEXTS
+                        || made.saturating_add(more) > MAX_TEXT_BYTES
+                    {
                         return Err(TooMany);
                     }
                     let with = |made: &String| -> Vec<String> {
@@ -101,6 +112,20 @@ impl Template {
         }
         Ok(texts)
     }
+}
+
+/// The values that a path selects, as they stand in texts.
+fn values(path: &JsonPath, payload: &Value, what: For) -> Result<Vec<String>, TooMany> {
+    let (mut values, mut bytes) = (Vec::new(), 0);
+    for value in path.query(payload).all() {
+        let Some(text) = written(value, what) else { continue };
+        bytes += text.len();
+        values.push(text);
+        if values.len() > MAX_TEXTS || bytes > MAX_TEXT_BYTES {
+            return Err(TooMany);
+        }
+    }
+    Ok(values)
 }
 
 /// As it was written.
@@ -117,6 +142,9 @@ impl fmt::Display for BadTemplate {
             BadTemplate::Unbalanced => f.write_str("a brace stands without the other one"),
             BadTemplate::NoPath(text) => write!(f, "{{{text}}} does not begin with $"),
             BadTemplate::BadPath(why) => f.write_str(why),
+            BadTemplate::TooManyDescents(text) => {
+                write!(f, "{text} has .. more than once: name the members between")
+            }
         }
     }
 }
@@ -144,8 +172,29 @@ fn read_path(text: &str) -> Result<JsonPath, BadTemplate> {
     if !text.starts_with('$') {
         return Err(BadTemplate::NoPath(text.to_owned()));
     }
+    if descents(text) > MAX_DESCENTS {
+        return Err(BadTemplate::TooManyDescents(text.to_owned()));
+    }
     JsonPath::parse(text)
         .map_err(|error| BadTemplate::BadPath(format!("{text} is no JSONPath: {error}")))
+}
+
+/// How often `..` stands in a path outside of quotes.
+fn descents(path: &str) -> usize {
+    let (mut quote, mut is_escaped, mut before, mut count) = (None, false, ' ', 0);
+    for c in path.chars() {
+        match (quote, c) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '.') if before == '.' => count += 1,
+            (None, _) => {}
+        }
+        before = c;
+    }
+    count
 }
 
 /// A value as it stands in a text; nothing for what has no text.
@@ -208,6 +257,7 @@ mod tests {
             ("{$.sys.contentType.sys.id}", For::Tag, &["post"]),
             ("{$['a}b']}", For::Tag, &["brace"]),
             ("{$..slug}", For::Tag, &["a-1"]),
+            ("{$['..']}{$..['a..b..']}", For::Tag, &[]),
         ] {
             let read = Template::parse(template).expect(template);
             assert_eq!(read.fill(&payload, what).expect(template), texts, "{template}");
@@ -229,6 +279,8 @@ mod tests {
             ("{}", "does not begin with $"),
             ("{$.}", "no JSONPath"),
             ("{$[}", "no JSONPath"),
+            ("{$..*..*}", ".. more than once"),
+            ("{$..[?@..x]}", ".. more than once"),
         ] {
             let error = Template::parse(template).expect_err(template).to_string();
             assert!(error.contains(why), "{template}: {error}");
@@ -240,6 +292,11 @@ mod tests {
         let payload = json!({ "a": vec!["x"; 65] });
         let squared = Template::parse("{$.a[*]}{$.a[*]}").expect("a template");
         assert_eq!(squared.fill(&payload, For::Tag), Err(TooMany));
+        let long = json!({ "a": "x".repeat(300_000), "b": vec!["y"; 4] });
+        let spread = Template::parse("{$.a}{$.b[*]}").expect("a template");
+        assert_eq!(spread.fill(&long, For::Tag), Err(TooMany), "1.2 MB of a payload of 0.3 MB");
+        let every = Template::parse("{$..*}").expect("a template");
+        assert_eq!(every.fill(&json!(vec![1; MAX_TEXTS + 1]), For::Tag), Err(TooMany));
         let once = Template::parse("{$.a[*]}").expect("a template");
         assert_eq!(once.fill(&payload, For::Tag).map(|texts| texts.len()), Ok(65));
     }
