@@ -110,7 +110,16 @@ impl Template {
                 }
             }
         }
+        // What is written as a path stays one, though a value begins with a slash too: two of them
+        // would begin a host.
+        if what == For::Url && self.begins_a_path() {
+            texts.iter_mut().for_each(|text| *text = format!("/{}", text.trim_start_matches('/')));
+        }
         Ok(texts)
+    }
+
+    fn begins_a_path(&self) -> bool {
+        self.written.starts_with('/') && !self.written.starts_with("//")
     }
 }
 
@@ -237,7 +246,7 @@ mod tests {
     fn parts_of_payloads_stand_in_texts() {
         let payload = json!({
             "slug": "a-1", "n": 7, "is": true, "none": null, "empty": "", "tags": ["x", "y, z"],
-            "odd": "m\u{e4}rz #1/2%20", "fields": { "slug": { "en-US": "hi", "de": "hallo" } },
+            "odd": "m\u{e4}rz #1/2%20", "path": "/b.example/x", "fields": { "slug": { "en-US": "hi", "de": "hallo" } },
             "sys": { "contentType": { "sys": { "id": "post" } } }, "a}b": "brace",
         });
         for (template, what, texts) in [
@@ -258,6 +267,9 @@ mod tests {
             ("{$['a}b']}", For::Tag, &["brace"]),
             ("{$..slug}", For::Tag, &["a-1"]),
             ("{$['..']}{$..['a..b..']}", For::Tag, &[]),
+            ("/{$.path}/{$.slug}", For::Url, &["/b.example/x/a-1"]),
+            ("{$.path}", For::Url, &["/b.example/x"]),
+            ("{$.path}", For::Tag, &["/b.example/x"]),
         ] {
             let read = Template::parse(template).expect(template);
             assert_eq!(read.fill(&payload, what).expect(template), texts, "{template}");
