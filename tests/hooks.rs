@@ -312,6 +312,29 @@ fn a_verified_hook_answers_at_once_and_asks_until_something_new_came() {
 }
 
 #[test]
+fn no_word_of_a_payload_makes_the_purge_log_long() {
+    let origin = origin();
+    let larder = configured(&hook("cms", "header", "tags = [\"a\"]"), &origin);
+    let payload = json!({ "event": "e".repeat(20_000) });
+    let delivery = Delivery::signed("header", &path("cms"), &payload, &json!({}));
+    assert_eq!(outcome(&delivery.send(larder.address, "site.test")), is(200, "purged"));
+    larder.settle();
+    let mut logs = Vec::new();
+    let mut folders = vec![larder.data()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => logs.push(std::fs::read(entry.path()).unwrap()),
+            }
+        }
+    }
+    let long = "e".repeat(1000);
+    let is_long = |log: &Vec<u8>| log.windows(1000).any(|bytes| bytes == long.as_bytes());
+    assert!(!logs.is_empty() && !logs.iter().any(is_long));
+}
+
+#[test]
 fn what_a_payload_would_purge_is_told_before_it_does() {
     let origin = origin();
     let lines = "tags = [\"post:{$.slug}\", \"{$.none}\"]\nurls = [\"/list\"]\nsoft = true\n\

@@ -133,7 +133,6 @@ impl Delivery {
 
     /// The same, small enough to be kept.
     fn cut(mut self) -> Delivery {
-        let short = |text: &str| text.chars().take(MAX_CHARS).collect::<String>();
         for list in [&mut self.tags, &mut self.urls, &mut self.prefixes] {
             *list = list.iter().take(MAX_NAMED).map(|text| short(text)).collect();
         }
@@ -141,6 +140,11 @@ impl Delivery {
         self.event = self.event.map(|event| short(&event).into());
         self
     }
+}
+
+/// A text as far as it is told of.
+pub fn short(text: &str) -> String {
+    text.chars().take(MAX_CHARS).collect()
 }
 
 /// By what a delivery of a hook is known.

@@ -1,7 +1,7 @@
 //! The way of a delivery: is it believed, has it come before, what does it name; then it is purged,
 //! noted and answered, and verified after that.
 
-use super::deliveries::{Deliveries, Delivery, Outcome};
+use super::deliveries::{Deliveries, Delivery, Outcome, short};
 use super::hook::Hook;
 use super::plan::{Plan, plan};
 use super::verifier::{Forged, Genuine, Signed};
@@ -331,7 +331,7 @@ async fn understood(
             Ok(payload) => payload,
             Err(_) if !hook.reads_payload() => Value::Null,
             Err(error) => {
-                let event = hook.kind.event(&arrived.fields, None).map(Into::into);
+                let event = hook.kind.event(&arrived.fields, None).map(|event| short(event).into());
                 return (event, Meaning::Bad(format!("the body is no JSON: {error}")));
             }
         };
@@ -342,7 +342,8 @@ async fn understood(
             Ok(plan) if plan.is_empty() => Meaning::Nothing,
             Ok(plan) => Meaning::Purges(plan),
         };
-        (event.map(Into::into), meaning)
+        // It may be as long as the payload, and stands in the purge log.
+        (event.map(|event| short(event).into()), meaning)
     });
     let failed = |_| (None, Meaning::Bad("reading failed; see the log".to_owned()));
     reading.await.unwrap_or_else(failed)
