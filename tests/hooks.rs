@@ -312,6 +312,31 @@ fn a_verified_hook_answers_at_once_and_asks_until_something_new_came() {
 }
 
 #[test]
+fn a_verified_hook_of_one_site_asks_no_other() {
+    let (origin, other) = (origin(), origin());
+    let sites = format!(
+        "[[site]]\nhosts = [\"a.test\"]\norigin = \"{{origin}}\"\n\
+         [[site]]\nhosts = [\"b.test\"]\norigin = \"http://{}\"\n",
+        other.address()
+    );
+    let lines = "site = \"a.test\"\nurls = [\"/{$.slug}\"]\nverify = true";
+    let larder = Larder::configured(&format!("{sites}{}", hook("cms", "header", lines)), &origin);
+    for host in ["a.test", "b.test"] {
+        larder.fill_with("/a", &[("Host", host)]);
+    }
+    // A slug that begins with a slash is a path all the same, and no host.
+    let delivery = Delivery::signed("header", &path("cms"), &json!({ "slug": "/a" }), &json!({}));
+    let (status, body) = said(&delivery.send(larder.address, "a.test"));
+    assert_eq!((status, &body["urls"]), (200, &json!(["/a"])), "{body}");
+    let verified = until("it is verified", || {
+        let told = larder.admin_json("/v1/hooks")["hooks"][0]["deliveries"][0].clone();
+        told["verified"].is_object().then(|| told["verified"]["urls"].clone())
+    });
+    assert_eq!((verified.as_array().unwrap().len(), other.count()), (1, 1), "{verified}");
+    assert_eq!(verified[0]["outcome"], json!("changed"), "{verified}");
+}
+
+#[test]
 fn no_word_of_a_payload_makes_the_purge_log_long() {
     let origin = origin();
     let larder = configured(&hook("cms", "header", "tags = [\"a\"]"), &origin);

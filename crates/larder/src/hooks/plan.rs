@@ -64,6 +64,18 @@ impl Plan {
         self.tags.len() + self.urls.len() + self.prefixes.len()
     }
 
+    /// The URLs that an origin is asked for to verify it: those of a hook of one site on its hosts only.
+    pub fn urls_to_ask(&self, hook: &Hook) -> Vec<String> {
+        let Some(site) = &hook.site else { return self.urls.clone() };
+        let on_its_hosts = |url: &String| -> Vec<String> {
+            match url.starts_with('/') && !url.starts_with("//") {
+                true => site.hosts.iter().map(|host| format!("{host}{url}")).collect(),
+                false => vec![url.clone()],
+            }
+        };
+        self.urls.iter().flat_map(on_its_hosts).collect()
+    }
+
     /// The purge.
     pub fn purge(&self, hook: &Hook, at: Timestamp, why: &str) -> Purge {
         let by = format!("hook {}", hook.name).into();

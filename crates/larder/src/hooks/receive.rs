@@ -232,7 +232,7 @@ impl Hooks {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             return Some(Err("too many are verified at the same time".to_owned()));
         };
-        let urls = plan.urls.clone();
+        let urls = plan.urls_to_ask(hook);
         let watched = self.verifying.watch(shared.clone(), urls, purge.clone()).await;
         Some(watched.map(|watched| Watching { watched, place }).map_err(|error| match error {
             NotWatched::Unclear(unclear) => unclear.to_string(),
