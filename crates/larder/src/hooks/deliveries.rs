@@ -278,11 +278,12 @@ impl Deliveries {
 
     /// Writes what is remembered anew, so that the file stays short.
     fn rewrite(&self) {
+        // First of all: what is appended meanwhile would be in neither.
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, shown) = {
             let state = self.state();
             (state.order.clone(), state.shown.clone())
         };
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(error)) = records.as_mut().map(|file| file.rewrite(&known, &shown)) {
             tracing::warn!("the memory of webhooks cannot be written anew: {error}");
         }
