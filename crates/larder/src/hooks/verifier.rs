@@ -8,7 +8,11 @@ use crate::config::secret::Secret;
 use aws_lc_rs::digest;
 use aws_lc_rs::hmac;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64_URL};
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{
+    GeneralPurpose, GeneralPurposeConfig, STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64_URL,
+};
 use policy::fields::Fields;
 use policy::time::Timestamp;
 use serde_json::Value;
@@ -19,6 +23,13 @@ use subtle::ConstantTimeEq;
 const MAX_SKEW_MILLIS: u64 = 5 * 60 * 1000;
 /// What begins the secrets of Standard Webhooks; the rest is base64.
 const STANDARD_PREFIX: &str = "whsec_";
+/// What stands before that where a sender shows the version too, as Supabase does.
+const STANDARD_VERSION: &str = "v1,";
+/// As people copy it: with the padding or without.
+const BASE64_OF_SECRETS: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// Characters of the id of a delivery that are told of.
 const MAX_ID_CHARS: usize = 256;
 /// Signatures of one delivery that are looked at: each is made over the whole body.
@@ -201,12 +212,22 @@ fn check(kind: &Kind, secrets: &[Secret], tag: &[u8], parts: &[&[u8]]) -> Result
 }
 
 fn key(kind: &Kind, secret: &Secret) -> hmac::Key {
-    let text = secret.reveal();
-    let encoded = text.strip_prefix(STANDARD_PREFIX).filter(|_| *kind == Kind::Standard);
-    match encoded.and_then(|encoded| BASE64.decode(encoded).ok()) {
+    let encoded = encoded_key(secret).filter(|_| *kind == Kind::Standard);
+    match encoded.and_then(|encoded| BASE64_OF_SECRETS.decode(encoded).ok()) {
         Some(bytes) => hmac::Key::new(hmac::HMAC_SHA256, &bytes),
-        None => hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()),
+        None => hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()),
     }
+}
+
+/// The base64 in a secret of Standard Webhooks; nothing if it is not written like one.
+fn encoded_key(secret: &Secret) -> Option<&str> {
+    let text = secret.reveal();
+    text.strip_prefix(STANDARD_VERSION).unwrap_or(text).strip_prefix(STANDARD_PREFIX)
+}
+
+/// Whether a secret of Standard Webhooks can be read; nothing if it is not written like one.
+pub fn standard_key_is_whole(secret: &Secret) -> Option<bool> {
+    encoded_key(secret).map(|encoded| BASE64_OF_SECRETS.decode(encoded).is_ok())
 }
 
 /// Checks a signature of Contentful; gives it, and its time.

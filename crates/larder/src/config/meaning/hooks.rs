@@ -5,7 +5,7 @@ use super::admin::warn_of_short;
 use crate::config::place::Place;
 use crate::config::words::HookTemplate;
 use crate::config::written::{self, HookKind, Written};
-use crate::hooks::{Force, Hook, Kind, SiteOfHook, Template};
+use crate::hooks::{Force, Hook, Kind, SiteOfHook, Template, standard_key_is_whole};
 use crate::purging::site_called;
 use proxy::settings::SiteSettings;
 use std::sync::Arc;
@@ -130,14 +130,26 @@ fn kind(written: &written::Hook, place: &Place, notes: &mut Notes<'_, '_>) -> Op
         let mend = "leave it out: the signature has a header of its own";
         notes.warn(&place.key("header"), "only kind = \"header\" has use for it", mend);
     }
-    let is_encoded = |secret: &crate::config::secret::Secret| secret.reveal().starts_with("whsec_");
-    let secrets = written.secret.as_ref().map(|all| all.0.as_slice()).unwrap_or_default();
-    if kind == Kind::Standard && !secrets.iter().all(is_encoded) {
-        let what =
-            "a secret of Standard Webhooks begins with whsec_: this one is taken as it stands";
-        notes.warn(&place.key("secret"), what, "write it as the sender shows it");
+    if kind == Kind::Standard {
+        check_encoded(written, place, notes);
     }
     Some(kind)
+}
+
+/// A secret that is read in another way than its sender reads it makes each signature wrong.
+fn check_encoded(written: &written::Hook, place: &Place, notes: &mut Notes<'_, '_>) {
+    let secrets = written.secret.as_ref().map(|all| all.0.as_slice()).unwrap_or_default();
+    let whole: Vec<Option<bool>> = secrets.iter().map(standard_key_is_whole).collect();
+    let mend = "write it as the sender shows it";
+    if whole.contains(&Some(false)) {
+        let what = "what stands behind whsec_ is no base64: a part of the secret is missing";
+        notes.error(&place.key("secret"), what, mend);
+    }
+    if whole.contains(&None) {
+        let what =
+            "a secret of Standard Webhooks begins with whsec_: this one is taken as it stands";
+        notes.warn(&place.key("secret"), what, mend);
+    }
 }
 
 /// The site that is meant, if one is; nothing if it is none.
@@ -195,6 +207,9 @@ mod tests {
         let hook = |lines: &str| format!("[[hook]]\n{lines}");
         let and = |line: &str| hook(&format!("{WHOLE}{line}\n"));
         let of = |from: &str, to: &str| hook(&WHOLE.replace(from, to));
+        let standard = |secret: &str| {
+            of("\"sanity\"", "\"standard\"").replace("0123456789abcdef01234567", secret)
+        };
         for (text, errors, warnings, words) in [
             (and(""), 0, 0, ""),
             (and("site = \"a.example\""), 0, 0, ""),
@@ -211,6 +226,8 @@ mod tests {
             (of("\"cms\"", "\"a/b\""), 1, 0, "no name of a hook"),
             (of("\"sanity\"", "\"sanitly\""), 1, 0, "sanity"),
             (of("\"sanity\"", "\"standard\""), 0, 1, "whsec_"),
+            (standard("v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"), 0, 0, ""),
+            (standard("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY==="), 1, 0, "no base64"),
             (of("\"sanity\"", "\"ghost\"\nevents = [\"x\"]"), 1, 0, "Ghost does not say"),
             (of("0123456789abcdef01234567", "0123456789"), 0, 1, "guessed"),
             (of("0123456789abcdef01234567", "01234"), 1, 0, "at least 8"),
