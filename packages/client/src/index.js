@@ -1,6 +1,6 @@
 // A client of Larder's admin API.
 
-import { connection, LarderError, post, send } from './admin.js';
+import { connection, LarderError, post, read, send } from './admin.js';
 
 export { LarderError };
 
@@ -58,7 +58,7 @@ export class Larder {
       for (const value of [values].flat()) if (value !== undefined) search.append(name, value);
     }
     const response = await send(this.#to, 'GET', search.size ? `${path}?${search}` : path);
-    return response.json();
+    return read(response);
   }
 
   #slow() {

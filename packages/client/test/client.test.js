@@ -82,7 +82,20 @@ test('says what is wrong', async () => {
   await refused(larder.purge({}), 400, 'bad-request', /nothing is named/);
   await refused(new Larder({ token: 'wrong-token-wrong-token' }).status(), 401, 'wrong-token', /token/);
   await refused(larder.explain('http://'), 400, 'bad-request', /write url/);
-  assert.throws(() => new Larder({ url: 'localhost' }), LarderError);
+  for (const url of ['localhost', 'localhost:9090']) assert.throws(() => new Larder({ url }), /LarderError: .* is no URL/);
+  for (const token of ['two\nlines', 'm\u{e4}rz']) {
+    assert.throws(() => new Larder({ token }), (error) => error instanceof LarderError && !error.message.includes(token));
+  }
+  const odd = createServer((request, response) => {
+    response.writeHead(200).write('<');
+    if (request.method === 'GET') response.end();
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => odd.once('listening', resolve));
+  const at = { url: `http://127.0.0.1:${odd.address().port}`, timeoutMs: 200 };
+  await refused(new Larder(at).status(), 200, undefined, /no JSON/);
+  await refused(new Larder(at).purge({ tags: ['a'] }), 200, undefined, /in time/);
+  odd.closeAllConnections();
+  await new Promise((resolve) => odd.close(resolve));
 
   const silent = createServer(() => {}).listen(0, '127.0.0.1');
   await new Promise((resolve) => silent.once('listening', resolve));
