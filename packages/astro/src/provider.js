@@ -10,7 +10,12 @@ import { connection, post } from './admin.js';
 
 /** A tag without what no header holds in one: commas part tags there. Larder's webhooks write them so too. */
 function named(tag) {
-  return tag.replace(/[\p{Cc},]/gu, encodeURIComponent);
+  return tag.trim().replace(/[\p{Cc},]/gu, encodeURIComponent);
+}
+
+/** A path as requests have it, whose tag pages bear: `/caf%C3%A9`, where people write `/café`. */
+function asRequested(path) {
+  return new URL(path, 'http://site').pathname;
 }
 
 /** Text as a header holds it: UTF-8, byte by byte. */
@@ -33,8 +38,8 @@ export default function provider({ url, site, soft = false, timeoutMs } = {}) {
       return headers;
     },
 
-    async invalidate(options) {
-      const tags = collectInvalidationTags({ ...options, tags: [options.tags ?? []].flat() }).map(named);
+    async invalidate({ path, tags: some = [] }) {
+      const tags = collectInvalidationTags({ path: path && asRequested(path), tags: [some].flat() }).map(named);
       if (tags.length === 0) return;
       await post(connection({ url, timeoutMs }), '/v1/purge', { tags, soft, ...(site && { sites: [site] }) });
     },

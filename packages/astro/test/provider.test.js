@@ -38,10 +38,12 @@ test('what is invalidated is purged, and what fails is said', async (t) => {
   const tags = ['a'];
   await provider().invalidate({ path: '/x', tags });
   await provider({ soft: true, site: 'a.b' }).invalidate({ tags: 'm\u{e4}rz,b' });
+  await provider().invalidate({ path: '/caf\u{e9}/?x', tags: [' b '] });
   await provider().invalidate({});
   assert.deepEqual(asked, [
     ['POST', '/v1/purge', 'Bearer a-token-of-the-server', { tags: ['a', 'astro-path:/x'], soft: false }],
     ['POST', '/v1/purge', 'Bearer a-token-of-the-server', { tags: ['m\u{e4}rz%2Cb'], soft: true, sites: ['a.b'] }],
+    ['POST', '/v1/purge', 'Bearer a-token-of-the-server', { tags: ['b', 'astro-path:/caf%C3%A9/'], soft: false }],
   ]);
   assert.deepEqual(tags, ['a'], 'the list of the caller stays as it is');
   status = 503;
