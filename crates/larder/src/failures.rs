@@ -6,8 +6,9 @@
 //! locks them out. What guessing costs then is the wait of each connection that guesses, and there
 //! are few connections (`seats`).
 
+use proxy::doors::network;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -70,17 +71,6 @@ impl Failures {
         *failed = Failed { count: failed.count.saturating_add(1), last: now };
         let doubled = FIRST_WAIT.saturating_mul(1 << (failed.count - 1).min(16));
         Slowed { count: failed.count, wait: doubled.min(MAX_WAIT) }
-    }
-}
-
-/// One host has a whole network of IPv6 addresses to come from.
-fn network(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(v6) => {
-            let network = u128::from(v6) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        v4 => v4,
     }
 }
 

@@ -19,12 +19,13 @@ use policy::name::Name;
 use policy::request::Request;
 use policy::rule::Site;
 use policy::time::Timestamp;
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -33,6 +34,8 @@ use tokio::time::timeout;
 const SHORT_BODY_BYTES: usize = 16 << 10;
 /// Longer bodies that doors hold at once, on all cores: who sends one has not shown a secret yet.
 const MAX_LONG_BODIES: usize = 16;
+/// Of those, how many one client holds: who sends bodies that never end keeps nobody else out.
+const MAX_LONG_BODIES_OF_ONE: usize = 4;
 /// How long a body may take, the wait for its place among the long ones with it.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -94,14 +97,14 @@ pub async fn knock(
     door: &Arc<dyn Door>,
 ) -> Answer {
     let shared = &core.shared;
-    let body =
-        match timeout(BODY_TIME, read(body, door.max_body_bytes(), &shared.long_bodies)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(Error::BodyTooLarge)) => return answer(too_long(door.max_body_bytes())),
-            Ok(Err(error)) => return Answer::own(error),
-            Err(_) => return Answer::own(Error::ClientTooSlow),
-        };
     let client = client(caller, request, &shared.settings.trusted_proxies);
+    let reading = read(body, door.max_body_bytes(), &shared.long_bodies, client);
+    let body = match timeout(BODY_TIME, reading).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(Error::BodyTooLarge)) => return answer(too_long(door.max_body_bytes())),
+        Ok(Err(error)) => return Answer::own(error),
+        Err(_) => return Answer::own(Error::ClientTooSlow),
+    };
     let now = shared.clock.now();
     let site = &site.settings.site;
     let knock = Knock { site, request, body, client, shared, now };
@@ -131,18 +134,62 @@ fn too_long(most: usize) -> Said {
 
 /// Places for the long bodies that doors hold.
 #[derive(Clone, Debug)]
-pub struct LongBodies(Arc<Semaphore>);
+pub struct LongBodies {
+    all: Arc<Semaphore>,
+    /// The places of each client that is at a door now.
+    clients: Arc<Mutex<HashMap<IpAddr, Weak<Semaphore>>>>,
+}
 
 impl Default for LongBodies {
     fn default() -> LongBodies {
-        LongBodies(Arc::new(Semaphore::new(MAX_LONG_BODIES)))
+        LongBodies { all: Arc::new(Semaphore::new(MAX_LONG_BODIES)), clients: Arc::default() }
+    }
+}
+
+/// A place: one of all, and one of the client's own.
+struct Place {
+    _all: OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+}
+
+impl LongBodies {
+    /// The next that is free; the client's own first, so that what he has too many of stands in
+    /// nobody's way. Nobody closes them.
+    async fn place(&self, client: Option<IpAddr>) -> Option<Place> {
+        let own = self.own(client).acquire_owned().await.ok()?;
+        let all = self.all.clone().acquire_owned().await.ok()?;
+        Some(Place { _all: all, _own: own })
+    }
+
+    /// The places of a client; all who cannot be told apart have theirs together.
+    fn own(&self, client: Option<IpAddr>) -> Arc<Semaphore> {
+        let client = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), network);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = clients.get(&client).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            clients.retain(|_, places| places.strong_count() > 0);
+            let own = Arc::new(Semaphore::new(MAX_LONG_BODIES_OF_ONE));
+            clients.insert(client, Arc::downgrade(&own));
+            own
+        })
+    }
+}
+
+/// The network of a client: one host has a whole one of IPv6 addresses to come from.
+pub fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(v6) => {
+            let network = u128::from(v6) >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        v4 => v4,
     }
 }
 
 /// A body, with its place if it is a long one: whoever drops it gives the place back.
 struct Whole {
     bytes: Vec<u8>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 impl AsRef<[u8]> for Whole {
@@ -152,7 +199,12 @@ impl AsRef<[u8]> for Whole {
 }
 
 /// Reads a body whole. The client's own time limits hold for each of its pieces.
-async fn read(body: RequestBody, most: usize, places: &LongBodies) -> Result<Bytes, Error> {
+async fn read(
+    body: RequestBody,
+    most: usize,
+    places: &LongBodies,
+    client: Option<IpAddr>,
+) -> Result<Bytes, Error> {
     let mut body = body;
     let mut whole = Whole { bytes: Vec::new(), place: None };
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -163,8 +215,8 @@ async fn read(body: RequestBody, most: usize, places: &LongBodies) -> Result<Byt
             return Err(Error::BodyTooLarge);
         }
         if length > SHORT_BODY_BYTES && whole.place.is_none() {
-            // Nothing is read of those who wait, and nobody closes these places.
-            whole.place = places.0.clone().acquire_owned().await.ok();
+            // Nothing is read of those who wait.
+            whole.place = places.place(client).await;
         }
         whole.bytes.extend_from_slice(&piece);
     }
@@ -209,16 +261,36 @@ mod tests {
     async fn long_bodies_wait_for_a_place_and_give_it_back_when_dropped() {
         let (places, long) = (LongBodies::default(), SHORT_BODY_BYTES + 1);
         let mut held = Vec::new();
-        for _ in 0..MAX_LONG_BODIES {
-            held.push(read(sent(long).await, long, &places).await.expect("a body"));
+        for number in 0..MAX_LONG_BODIES {
+            let client = Some([192, 0, 2, (number / MAX_LONG_BODIES_OF_ONE) as u8].into());
+            held.push(read(sent(long).await, long, &places, client).await.expect("a body"));
         }
-        let mut waiting = Box::pin(read(sent(long).await, long, &places));
+        let mut waiting = Box::pin(read(sent(long).await, long, &places, None));
         assert!(at_once(&mut waiting).await.is_none(), "no place is left");
-        let short = read(sent(SHORT_BODY_BYTES).await, long, &places).await;
+        let short = read(sent(SHORT_BODY_BYTES).await, long, &places, None).await;
         assert_eq!(short.expect("a body").len(), SHORT_BODY_BYTES);
         drop(held.pop());
         assert_eq!(waiting.await.expect("a body").len(), long);
-        assert_eq!(read(sent(long).await, long - 1, &places).await, Err(Error::BodyTooLarge));
+        let too_long = read(sent(long).await, long - 1, &places, None).await;
+        assert_eq!(too_long, Err(Error::BodyTooLarge));
+    }
+
+    #[tokio::test]
+    async fn no_client_takes_the_places_of_others() {
+        let (places, long) = (LongBodies::default(), SHORT_BODY_BYTES + 1);
+        let ip = |text: &str| -> Option<IpAddr> { Some(text.parse().expect("an address")) };
+        let mut held = Vec::new();
+        for _ in 0..MAX_LONG_BODIES_OF_ONE {
+            let whole = read(sent(long).await, long, &places, ip("2001:db8::1")).await;
+            held.push(whole.expect("a body"));
+        }
+        let mut waiting = Box::pin(read(sent(long).await, long, &places, ip("2001:db8::2")));
+        assert!(at_once(&mut waiting).await.is_none(), "it is of the same network");
+        assert!(read(sent(long).await, long, &places, ip("192.0.2.1")).await.is_ok());
+        held.clear();
+        assert!(waiting.await.is_ok());
+        assert!(read(sent(long).await, long, &places, ip("192.0.2.2")).await.is_ok());
+        assert_eq!(places.clients.lock().expect("no panic").len(), 1, "who left is forgotten");
     }
 
     /// What is there at once.
