@@ -4,7 +4,7 @@
 //! the process ends between the two, a delivery that comes again purges again, which harms nobody.
 //! What was refused is remembered in memory only: anybody can send that.
 
-use super::records::Records;
+use super::records::{Line, Records};
 use super::verifier::Fingerprint;
 use policy::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -178,21 +178,14 @@ impl Deliveries {
     pub fn open(folder: Option<&Path>) -> Deliveries {
         let mut state = State::default();
         let file = folder.map(|folder| folder.join(FILE));
-        let records = match file.as_deref().map(Records::open).transpose() {
-            Ok(None) => None,
-            Ok(Some((records, known, deliveries))) => {
-                known.into_iter().for_each(|known| state.know(known));
-                deliveries.into_iter().for_each(|delivery| state.show(delivery));
-                Some(records)
-            }
-            Err(error) => {
-                tracing::warn!(
-                    "which webhooks came is forgotten at the next start: {} cannot be used ({error})",
-                    file.unwrap_or_default().display()
-                );
-                None
-            }
-        };
+        let opened = file.as_deref().map(|file| Records::open(file, |line| state.read(line)));
+        let records = opened.transpose().unwrap_or_else(|error| {
+            tracing::warn!(
+                "which webhooks came is forgotten at the next start: {} cannot be used ({error})",
+                file.unwrap_or_default().display()
+            );
+            None
+        });
         let deliveries = Deliveries { state: Mutex::new(state), records: Mutex::new(records) };
         deliveries.rewrite();
         deliveries
@@ -212,7 +205,7 @@ impl Deliveries {
         }
         {
             let mut state = self.state();
-            state.last += 1;
+            state.last = state.last.saturating_add(1);
             delivery.number = state.last;
             *state.counts.entry((delivery.hook.clone(), delivery.outcome)).or_default() += 1;
             state.know_by(&delivery);
@@ -313,6 +306,18 @@ impl State {
         }
     }
 
+    /// Takes over a line of the file.
+    fn read(&mut self, line: Line) {
+        match line {
+            Line::Delivery(delivery) => self.show(*delivery),
+            Line::Known { hook, fingerprint } => {
+                if let Some(fingerprint) = Fingerprint::parse(&fingerprint) {
+                    self.know((hook, fingerprint));
+                }
+            }
+        }
+    }
+
     /// Takes over what was written; the newest record of a number counts.
     fn show(&mut self, delivery: Delivery) {
         self.last = self.last.max(delivery.number);
@@ -366,9 +371,9 @@ mod tests {
             first.note(delivery("cms", number, outcome));
         }
         first.note_verified(1, serde_json::json!({ "urls": [] }));
-        // A line that a power cut tore.
+        // A line that is longer than any, and one that a power cut tore.
         let mut text = std::fs::read_to_string(folder.join(FILE)).expect("the file");
-        text.push_str("{\"number\":9,\"hoo");
+        text.push_str(&("x".repeat(3 << 20) + "{\"number\":9}\n{\"number\":9,\"hoo"));
         std::fs::write(folder.join(FILE), text).expect("the file");
         let second = Deliveries::open(Some(&folder));
         for deliveries in [&first, &second] {

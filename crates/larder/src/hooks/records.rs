@@ -1,10 +1,9 @@
 //! The file of deliveries: a line of JSON each, appended and made to last before the answer.
 
 use super::deliveries::{Delivery, Known, MAX_KNOWN};
-use super::verifier::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -24,36 +23,44 @@ pub struct Records {
 /// A line of it.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+pub enum Line {
     /// A delivery.
     Delivery(Box<Delivery>),
     /// What is left of an older one: by what it is known.
-    Known { hook: Box<str>, fingerprint: String },
+    Known {
+        /// The hook.
+        hook: Box<str>,
+        /// By what it is known.
+        fingerprint: String,
+    },
 }
 
 impl Records {
-    /// Opens the file, and gives what it holds: by what older deliveries are known, and the newest.
-    /// Lines that make no sense, such as a last one that is not whole, count as none.
+    /// Opens the file, and hands on what it holds, line by line, oldest first. Lines that make no
+    /// sense, such as a last one that is not whole, count as none.
     ///
     /// # Errors
     /// If it cannot be read and written.
-    pub fn open(path: &Path) -> io::Result<(Records, Vec<Known>, Vec<Delivery>)> {
-        let (mut known, mut deliveries, mut lines) = (Vec::new(), Vec::new(), 0);
+    pub fn open(path: &Path, mut take: impl FnMut(Line)) -> io::Result<Records> {
         let file =
             OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-        for line in BufReader::new(&file).split(b'\n') {
-            let line = line?;
-            lines += 1;
-            let read = serde_json::from_slice(&line).ok().filter(|_| line.len() <= MAX_LINE_BYTES);
-            match read {
-                Some(Line::Delivery(delivery)) => deliveries.push(*delivery),
-                Some(Line::Known { hook, fingerprint }) => {
-                    known.extend(Fingerprint::parse(&fingerprint).map(|it| (hook, it)));
-                }
-                None => {}
+        let (mut lines, mut reader, mut line) = (0, BufReader::new(&file), Vec::new());
+        let mut is_rest = false;
+        loop {
+            line.clear();
+            let mut piece = reader.by_ref().take(MAX_LINE_BYTES as u64);
+            if piece.read_until(b'\n', &mut line)? == 0 {
+                break;
             }
+            let is_whole = line.ends_with(b"\n");
+            // What goes on behind a piece that is too long is none either.
+            if !is_rest && let Ok(read) = serde_json::from_slice(&line) {
+                take(read);
+            }
+            is_rest = !is_whole;
+            lines += 1;
         }
-        Ok((Records { path: path.to_owned(), file, lines }, known, deliveries))
+        Ok(Records { path: path.to_owned(), file, lines })
     }
 
     /// Appends a delivery, and makes it last.
@@ -105,9 +112,13 @@ impl Records {
         out.flush()?;
         drop(out);
         file.sync_data()?;
+        let file = OpenOptions::new().append(true).open(&draft)?;
         std::fs::rename(&draft, &self.path)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
-        self.lines = lines;
+        (self.file, self.lines) = (file, lines);
+        // Else what is appended from now on may be lost with the name.
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
         Ok(())
     }
 }
