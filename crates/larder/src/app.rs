@@ -61,7 +61,7 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let (stop, stopping) = watch::channel(false);
     let verifying = Verifying::new(stopping.clone());
     let folder = token.is_some().then_some(&*meant.data);
-    let hooks = Hooks::open(folder, meant.hooks.clone(), verifying.clone());
+    let hooks = Hooks::open(folder, meant.hooks.clone(), verifying.by_itself());
     open_hooks(&mut meant.settings.sites, &meant.hooks, &hooks);
     let shared = Shared::new(meant.settings.clone(), clock, store, access_log(&meant)?, tls, cores);
     let (settings, current) = watch::channel(shared.clone());

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 /// How often idle connections to origins are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Cores that are none, behind those that are.
-const BESIDE: usize = 2;
+const BESIDE: usize = 3;
 
 /// What all cores share. A reload makes a new one, which has other settings and shares the rest.
 #[derive(Debug)]
@@ -200,6 +200,12 @@ impl Shared {
     /// Another, for what is read of what is stored, which waits for no origin.
     pub fn reading_core(&self) -> usize {
         self.beside_cores() + 1
+    }
+
+    /// Another, for what the process asks origins for by itself: it may take long, and operators do not
+    /// wait for it.
+    pub fn own_core(&self) -> usize {
+        self.beside_cores() + 2
     }
 
     /// The limits of fills.

@@ -75,8 +75,21 @@ impl Seen {
 ///
 /// # Errors
 /// Why there is no answer.
-pub fn ask(shared: &Arc<Shared>, request: &Request) -> Result<Seen, NotSeen> {
-    ask_as(shared.beside_cores(), shared, request)
+pub fn ask(shared: &Arc<Shared>, request: &Request, who: Who) -> Result<Seen, NotSeen> {
+    let number = match who {
+        Who::Operator => shared.beside_cores(),
+        Who::Process => shared.own_core(),
+    };
+    ask_as(number, shared, request)
+}
+
+/// On whose behalf an origin is asked: each has a row of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// An operator, who waits for it.
+    Operator,
+    /// The process, for what a content system published.
+    Process,
 }
 
 /// Reads what is stored for a request, however stale it is, and asks no origin. Waits, and is called

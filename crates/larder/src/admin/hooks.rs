@@ -73,9 +73,10 @@ pub async fn deliver(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let hook = match named(&admin, &name) {
-        Ok(hook) => hook,
-        Err(problem) => return problem.into_response(),
+    // Nobody has shown anything yet, so it is not told which there are.
+    let Some(hook) = admin.hooks.named(&name) else {
+        let detail = "larder hook list names those that there are";
+        return Problem::new(404, "unknown-hook", "There is no such hook", detail).into_response();
     };
     let mut fields = Fields::new();
     for (name, value) in &headers {

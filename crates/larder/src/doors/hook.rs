@@ -16,8 +16,19 @@ struct HookDoor {
     hooks: Arc<Hooks>,
 }
 
+/// What is below the path of hooks and is none: it never reaches an origin, for it may bear the secret of
+/// one, and what the origin says would pass for success.
+#[derive(Debug)]
+struct NoHook;
+
+/// What begins the paths of hooks, but for slashes.
+const ROOT: &str = "_larder/hooks/";
+
 /// Gives each site the doors of its hooks.
 pub fn open_hooks(sites: &mut [SiteSettings], all: &[Arc<Hook>], hooks: &Arc<Hooks>) {
+    if all.is_empty() {
+        return;
+    }
     for site in sites {
         let id = site.site.id;
         let is_its = |hook: &&Arc<Hook>| hook.site.as_ref().is_none_or(|its| its.id == id);
@@ -25,6 +36,7 @@ pub fn open_hooks(sites: &mut [SiteSettings], all: &[Arc<Hook>], hooks: &Arc<Hoo
             Arc::new(HookDoor { hook: hook.clone(), hooks: hooks.clone() })
         };
         site.doors.extend(all.iter().filter(is_its).map(door));
+        site.doors.push(Arc::new(NoHook));
     }
 }
 
@@ -39,6 +51,21 @@ impl Door for HookDoor {
 
     fn answer<'a>(&'a self, knock: Knock<'a>) -> Pin<Box<dyn Future<Output = Said> + 'a>> {
         Box::pin(self.take(knock))
+    }
+}
+
+impl Door for NoHook {
+    fn is_for(&self, request: &Request) -> bool {
+        request.path().trim_start_matches('/').starts_with(ROOT)
+    }
+
+    fn max_body_bytes(&self) -> usize {
+        MAX_BODY_BYTES
+    }
+
+    fn answer<'a>(&'a self, _: Knock<'a>) -> Pin<Box<dyn Future<Output = Said> + 'a>> {
+        let error = "there is no such hook on this site: larder hook list names them";
+        Box::pin(async move { said(404, &json!({ "success": false, "error": error })) })
     }
 }
 

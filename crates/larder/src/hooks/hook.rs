@@ -46,6 +46,15 @@ pub struct SiteOfHook {
     pub name: Box<str>,
     /// Those of its hosts that are written out.
     pub hosts: Box<[Box<str>]>,
+    /// All of them; empty: every host.
+    pub globs: Box<[Glob]>,
+}
+
+impl SiteOfHook {
+    /// Whether a host, in lower case and without port, is one of its.
+    pub fn has(&self, host: &str) -> bool {
+        self.globs.is_empty() || self.globs.iter().any(|glob| glob.matches(host.as_bytes()))
+    }
 }
 
 impl Hook {

@@ -47,7 +47,10 @@ pub fn plan(hook: &Hook, payload: &Value, sites: &[SiteSettings]) -> Result<Plan
     })?;
     let scopes = match &hook.site {
         None => scopes,
-        Some(site) => scopes.into_iter().flat_map(|scope| of_site(scope, site)).collect(),
+        Some(site) => {
+            check_hosts(&scopes, site)?;
+            scopes.into_iter().flat_map(|scope| of_site(scope, site)).collect()
+        }
     };
     plan.scopes = keyed(scopes, sites);
     Ok(plan)
@@ -114,6 +117,19 @@ fn spellings(tags: &[String]) -> Vec<String> {
     tags.iter().cloned().chain(others).collect()
 }
 
+/// A hook of one site names no other's hosts.
+fn check_hosts(scopes: &[Scope], site: &SiteOfHook) -> Result<(), String> {
+    let hosts = scopes.iter().filter_map(|scope| match scope {
+        Scope::Url(url) => url.host.as_deref(),
+        Scope::Prefix(prefix) => prefix.get().host(),
+        _ => None,
+    });
+    match hosts.into_iter().find(|host| !site.has(host)) {
+        None => Ok(()),
+        Some(host) => Err(format!("{host} is no host of {}, whose hook this is", site.name)),
+    }
+}
+
 /// A scope as it is meant by who speaks for one site.
 fn of_site(scope: Scope, site: &SiteOfHook) -> Vec<Scope> {
     match scope {
@@ -151,6 +167,7 @@ pub mod tests {
     use super::super::verifier::Kind;
     use super::*;
     use crate::config::{File, Flags, understand};
+    use policy::glob::Glob;
     use policy::purge::Force;
     use policy::rule::SiteId;
     use serde_json::json;
@@ -204,8 +221,9 @@ pub mod tests {
     fn what_a_hook_of_one_site_names_is_of_that_site() {
         let id = SiteId::of_host("a.example");
         let hosts: Box<[Box<str>]> = ["a.example".into(), "www.a.example".into()].into();
-        let site = SiteOfHook { id, name: "a.example".into(), hosts };
-        let every = SiteOfHook { hosts: [].into(), ..site.clone() };
+        let globs = ["a.example", "*.a.example"].map(Glob::new).into();
+        let site = SiteOfHook { id, name: "a.example".into(), hosts, globs };
+        let every = SiteOfHook { hosts: [].into(), globs: [].into(), ..site.clone() };
         let shown = |scope: Scope| scope.to_string();
         let whole = shown(Scope::Site(id));
         let tag = shown(Scope::Tag(Some(id), "t".into()));
@@ -214,11 +232,17 @@ pub mod tests {
             (&site, &["t"][..], &["/p"][..], &["/"][..], &[&*tag, &path, &whole][..]),
             (&site, &[], &["/p?q"], &[], &["url a.example/p?q", "url www.a.example/p?q"]),
             (&site, &[], &[], &["/d"], &["prefix a.example/d", "prefix www.a.example/d"]),
-            (&site, &[], &["c.example/p"], &[], &["url c.example/p"]),
+            (&site, &[], &["https://X.a.example/p"], &[], &["url x.a.example/p"]),
+            (&every, &[], &["c.example/p"], &[], &["url c.example/p"]),
             (&every, &[], &["/p?q"], &["/d"], &["url /p?q", "prefix /d"]),
         ] {
             let hook = Hook { site: Some(site.clone()), ..hook(tags, urls, prefixes) };
             assert_eq!(scopes(&hook, &json!({})).expect("it can be purged"), expected);
+        }
+        for (urls, prefixes) in [(&["c.example/p"][..], &[][..]), (&[], &["c.example"])] {
+            let hook = Hook { site: Some(site.clone()), ..hook(&[], urls, prefixes) };
+            let error = scopes(&hook, &json!({})).expect_err("another's host");
+            assert!(error.contains("c.example is no host of a.example"), "{error}");
         }
     }
 

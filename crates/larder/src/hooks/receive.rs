@@ -16,13 +16,20 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// The longest body of a delivery, in bytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// Deliveries that are verified at once; more are purged and not verified, which is said.
 const MAX_VERIFYING: usize = 32;
+/// Deliveries that are under way at once; more are told to come again.
+const MAX_UNDER_WAY: usize = 256;
+/// The longest look at what is stored before a purge that is verified. What takes longer is purged and
+/// not verified, which is said.
+const MAX_LOOK: Duration = Duration::from_secs(2);
 /// Payloads that are read at once: one takes up to a hundred times the memory of its body.
 const MAX_PAYLOADS: usize = 4;
 
@@ -59,6 +66,7 @@ pub struct Hooks {
     verifying: Verifying,
     places: Arc<Semaphore>,
     payloads: Semaphore,
+    under_way: Arc<Semaphore>,
     /// Held from the last look whether a delivery came before until it is noted that it did, so that
     /// none is new twice.
     turn: Mutex<()>,
@@ -113,6 +121,7 @@ impl Hooks {
             verifying,
             places: Arc::new(Semaphore::new(MAX_VERIFYING)),
             payloads: Semaphore::new(MAX_PAYLOADS),
+            under_way: Arc::new(Semaphore::new(MAX_UNDER_WAY)),
             turn: Mutex::new(()),
         })
     }
@@ -155,9 +164,17 @@ impl Hooks {
                 self.refuse(&hook, now, client, forged).await
             }
             Ok(genuine) => {
+                let Ok(place) = self.under_way.clone().try_acquire_owned() else {
+                    let delivery = Delivery::new(&hook.name, now, Outcome::NotKept);
+                    let error = "too many come at once: send it again".to_owned();
+                    return self.fail(delivery, Outcome::NotKept, error);
+                };
                 // On its own: what is half done is done, though the sender may leave.
                 let name = hook.name.clone();
-                let taking = tokio::spawn(self.take(hook, shared, arrived, genuine));
+                let taking = tokio::spawn(async move {
+                    let _place = place;
+                    self.take(hook, shared, arrived, genuine).await
+                });
                 taking.await.unwrap_or_else(|error| {
                     tracing::error!("hook {name}: {error}");
                     Reply::failed(Outcome::NotKept, "see the log; this is a mistake in Larder")
@@ -233,11 +250,13 @@ impl Hooks {
             return Some(Err("too many are verified at the same time".to_owned()));
         };
         let urls = plan.urls_to_ask(hook);
-        let watched = self.verifying.watch(shared.clone(), urls, purge.clone()).await;
-        Some(watched.map(|watched| Watching { watched, place }).map_err(|error| match error {
-            NotWatched::Unclear(unclear) => unclear.to_string(),
-            NotWatched::Failed => "looking failed; see the log".to_owned(),
-        }))
+        let looking = self.verifying.watch(shared.clone(), urls, purge.clone());
+        Some(match timeout(MAX_LOOK, looking).await {
+            Ok(Ok(watched)) => Ok(Watching { watched, place }),
+            Ok(Err(NotWatched::Unclear(unclear))) => Err(unclear.to_string()),
+            Ok(Err(NotWatched::Failed)) => Err("looking failed; see the log".to_owned()),
+            Err(_) => Err("looking at what is stored took too long".to_owned()),
+        })
     }
 
     async fn purge(
@@ -336,13 +355,13 @@ async fn understood(
             }
         };
         let event = hook.kind.event(&arrived.fields, Some(&payload));
-        let meaning = match plan(&hook, &payload, &shared.settings.sites) {
-            _ if !hook.is_for(event) => Meaning::Ignored,
-            Err(error) => Meaning::Bad(error),
-            Ok(plan) if plan.is_empty() => Meaning::Nothing,
-            Ok(plan) => Meaning::Purges(plan),
+        let sites = &shared.settings.sites;
+        let meaning = match hook.is_for(event).then(|| plan(&hook, &payload, sites)) {
+            None => Meaning::Ignored,
+            Some(Err(error)) => Meaning::Bad(error),
+            Some(Ok(plan)) if plan.is_empty() => Meaning::Nothing,
+            Some(Ok(plan)) => Meaning::Purges(plan),
         };
-        // It may be as long as the payload, and stands in the purge log.
         (event.map(|event| short(event).into()), meaning)
     });
     let failed = |_| (None, Meaning::Bad("reading failed; see the log".to_owned()));

@@ -1,4 +1,4 @@
-//! Signatures that were made by the systems' own libraries (`@contentful/node-apps-toolkit` 4,
+//! Signatures that were made by the systems' own libraries (`@contentful/node-apps-toolkit` 3.16,
 //! `@sanity/webhook` 4.0.4, `standardwebhooks` 1, `@octokit/webhooks-methods` 6), and for Ghost and
 //! Shopify by Node's `crypto` as Ghost 5.130 and Shopify's documentation do it.
 

@@ -8,7 +8,7 @@ use policy::purge::Purge;
 use policy::request::{Request, Scheme};
 use policy::vary::Variant;
 use proxy::core::Shared;
-use proxy::refetch::{NotSeen, Seen, ask, read};
+use proxy::refetch::{NotSeen, Seen, Who, ask, read};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ const MAX_READING: Duration = Duration::from_secs(2);
 pub struct Verifying {
     /// Whether the process is to stop.
     pub stopping: watch::Receiver<bool>,
+    /// On whose behalf it is.
+    who: Who,
     /// The turns of questions to origins.
     pub fetches: Turns,
     /// The turns of reading what is stored, which the purge itself waits for.
@@ -50,9 +52,15 @@ pub enum NotWatched {
 }
 
 impl Verifying {
-    /// With turns of its own, until `stopping` says so.
+    /// For operators, until `stopping` says so.
     pub fn new(stopping: watch::Receiver<bool>) -> Verifying {
-        Verifying { stopping, fetches: Turns::default(), readings: Turns::default() }
+        let (fetches, readings) = (Turns::default(), Turns::default());
+        Verifying { stopping, who: Who::Operator, fetches, readings }
+    }
+
+    /// For the process itself, whose questions to origins operators do not wait for.
+    pub fn by_itself(&self) -> Verifying {
+        Verifying { who: Who::Process, fetches: Turns::default(), ..self.clone() }
     }
 
     /// Takes note of what is stored before it is purged, on a thread that may wait.
@@ -266,11 +274,11 @@ fn asking_as(request: &Request, variant: &Variant) -> Option<Request> {
 /// Asks the origin, and has what it gives stored; nothing if there is no answer.
 async fn refetch(shared: &Arc<Shared>, verifying: &Verifying, request: &Request) -> Option<Seen> {
     let turn = verifying.fetches.turn().await?;
-    let (shared, mut asking) = (shared.clone(), request.clone());
+    let (shared, mut asking, who) = (shared.clone(), request.clone(), verifying.who);
     asking.fields.push(b"cache-control", b"no-cache");
     let seen = spawn_blocking(move || {
         let _turn = turn;
-        ask(&shared, &asking)
+        ask(&shared, &asking, who)
     });
     match seen.await {
         Ok(Ok(seen)) => Some(seen),

@@ -166,7 +166,8 @@ fn site(
     };
     let hosts = site.hosts.iter().map(|host| host.as_str());
     let hosts = hosts.filter(|host| !host.contains(['*', '?'])).map(Box::from).collect();
-    Some(Some(SiteOfHook { id: site.id, name: site.name.as_str().into(), hosts }))
+    let (name, globs) = (site.name.as_str().into(), site.hosts.as_slice().into());
+    Some(Some(SiteOfHook { id: site.id, name, hosts, globs }))
 }
 
 /// What begins with neither a slash nor a host is refused when it comes: better now.
