@@ -8,6 +8,7 @@ mod configuration;
 mod entry;
 mod fields;
 mod message;
+mod picture;
 mod purge;
 mod targets;
 

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{configuration, entry, fields, message, purge};
+use crate::{configuration, entry, fields, message, picture, purge};
 
 /// A target: takes any bytes and must come back.
 pub type Target = fn(&[u8]);
@@ -16,6 +16,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("location", fields::location),
     ("negotiate", fields::negotiate),
     ("path", fields::path),
+    ("picture", picture::picture),
     ("proxy_protocol", message::proxy_protocol),
     ("purge_record", purge::record),
     ("purge_scopes", purge::scopes),

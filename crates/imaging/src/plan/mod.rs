@@ -1,0 +1,173 @@
+//! What the URL of a picture asks for.
+//!
+//! Frameworks and services write it each in its own dialect, one file each; all give the same
+//! [`Plan`], whose one spelling (its [`std::fmt::Display`]) is part of the key, so that what is the same
+//! picture is made once whoever asks for it.
+
+mod astro;
+mod canonical;
+mod next;
+mod options;
+mod own;
+mod query;
+mod source;
+
+pub use options::{Background, Fit, Flip, Format, Gravity, Output, Turn};
+pub use source::Source;
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+/// The longest side that may be asked for, in pixels.
+pub const MAX_SIDE: u32 = 16_384;
+/// The longest target that is read, in bytes.
+pub const MAX_TARGET_BYTES: usize = 8 << 10;
+
+/// What is to be made of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// The width of the box, in pixels.
+    pub width: Option<NonZeroU32>,
+    /// The height of the box, in pixels.
+    pub height: Option<NonZeroU32>,
+    /// How the picture fills the box, where both are given.
+    pub fit: Fit,
+    /// Which part of it counts most, where some is cut off.
+    pub gravity: Gravity,
+    /// The quality, from 1 to 100; nothing: the usual one.
+    pub quality: Option<u8>,
+    /// The format.
+    pub output: Output,
+    /// What shows where the picture does not; nothing: what is transparent stays so.
+    pub background: Option<Background>,
+    /// How it is turned, after its own orientation.
+    pub turn: Turn,
+    /// How it is mirrored, after that.
+    pub flip: Flip,
+}
+
+/// A picture that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What of.
+    pub source: Source,
+    /// What is wanted.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A picture.
+    Picture(Plan),
+    /// What is known of the source, in JSON.
+    Info,
+}
+
+/// Why a URL of a dialect asks for no picture; in words that say what to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoPlan {
+    /// The parameter or option that is wrong.
+    pub at: Box<str>,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+impl NoPlan {
+    fn new(at: &str, why: &'static str) -> NoPlan {
+        // It is told back to who wrote it, so not all of it.
+        NoPlan { at: at.chars().take(64).collect(), why }
+    }
+}
+
+impl fmt::Display for NoPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.why)
+    }
+}
+
+/// How a URL asks for pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Larder's own: `/_larder/image/w=640,f=auto/photo.jpg`.
+    Own,
+    /// That of Next.js: `/_next/image?url=%2Fphoto.jpg&w=640&q=75`.
+    Next,
+    /// That of Astro: `/_image?href=%2Fphoto.jpg&w=640&f=webp`.
+    Astro,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Dialect; 3] = [Dialect::Own, Dialect::Next, Dialect::Astro];
+
+    /// The dialect that a target is written in, if it is one.
+    pub fn of(target: &str) -> Option<Dialect> {
+        let path = target.split('?').next().unwrap_or_default();
+        Dialect::ALL.into_iter().find(|dialect| match dialect {
+            Dialect::Own => path.starts_with(own::ROOT),
+            Dialect::Next => path == next::PATH,
+            Dialect::Astro => path == astro::PATH,
+        })
+    }
+
+    /// What a target of this dialect asks for.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(self, target: &str) -> Result<Asked, NoPlan> {
+        if target.len() > MAX_TARGET_BYTES {
+            return Err(NoPlan::new("the URL", "is longer than 8192 bytes"));
+        }
+        match self {
+            Dialect::Own => own::read(target),
+            Dialect::Next => next::read(target),
+            Dialect::Astro => astro::read(target),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_the_dialect() {
+        for (target, dialect) in [
+            ("/_larder/image/w=1/a.jpg", Some(Dialect::Own)),
+            ("/_larder/images/w=1/a.jpg", None),
+            ("/_next/image?url=/a&w=1&q=1", Some(Dialect::Next)),
+            ("/_next/image", Some(Dialect::Next)),
+            ("/_next/image/", None),
+            ("/_next/images?url", None),
+            ("/_image?href=/a", Some(Dialect::Astro)),
+            ("/a/_image?href=/a", None),
+            ("/", None),
+        ] {
+            assert_eq!(Dialect::of(target), dialect, "{target}");
+        }
+    }
+
+    #[test]
+    fn the_same_picture_is_one_plan_in_each_dialect() {
+        let targets = [
+            "/_larder/image/w=640,q=75,f=webp/photo%20a.jpg",
+            "/_image?href=%2Fphoto%20a.jpg&w=640&q=75&f=webp",
+        ];
+        let read = |target: &str| {
+            let dialect = Dialect::of(target).expect(target);
+            dialect.read(target).unwrap_or_else(|error| panic!("{target}: {error}"))
+        };
+        assert_eq!(read(targets[0]), read(targets[1]));
+        let auto = ["/_larder/image/w=640,q=75/p.jpg", "/_next/image?url=%2Fp.jpg&w=640&q=75"];
+        assert_eq!(read(auto[0]), read(auto[1]));
+    }
+
+    #[test]
+    fn what_is_told_back_is_short() {
+        let error = NoPlan::new(&"x".repeat(1000), "is none");
+        assert_eq!(error.to_string().len(), 64 + ": is none".len());
+        let long = format!("/_next/image?url={}", "x".repeat(MAX_TARGET_BYTES));
+        assert!(Dialect::Next.read(&long).is_err());
+    }
+}
