@@ -16,7 +16,7 @@ mod disk_tier;
 mod doors;
 mod failures;
 mod free_memory;
-mod hooks;
+pub mod hooks;
 pub mod log;
 mod open_files;
 mod purging;

@@ -11,5 +11,6 @@ mod message;
 mod picture;
 mod purge;
 mod targets;
+mod webhook;
 
 pub use targets::{TARGETS, Target, target};

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{configuration, entry, fields, message, picture, purge};
+use crate::{configuration, entry, fields, message, picture, purge, webhook};
 
 /// A target: takes any bytes and must come back.
 pub type Target = fn(&[u8]);
@@ -25,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request_head", message::request_head),
     ("targeted", fields::targeted),
     ("vary", fields::vary),
+    ("webhook", webhook::webhook),
 ];
 
 /// The target of that name.

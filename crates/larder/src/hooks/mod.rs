@@ -20,4 +20,4 @@ pub use hook::{Force, Hook, SiteOfHook};
 pub use receive::{Arrived, Hooks, MAX_BODY_BYTES};
 pub use template::Template;
 pub use trial::trial;
-pub use verifier::{Kind, standard_key_is_whole};
+pub use verifier::{Kind, Signed, standard_key_is_whole};
