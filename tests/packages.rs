@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The packages, in the folder of that name.
-const PACKAGES: [&str; 2] = ["client", "astro"];
+const PACKAGES: [&str; 3] = ["client", "astro", "next"];
 /// Those of them that the packages are for.
 const NODES: [&str; 2] = ["node20", "node24"];
 

@@ -1,6 +1,5 @@
-// Nothing here knows of a cache in front of the site. Where several instances are to share what they
-// keep, the environment names modules at the start: CACHE_HANDLER for pages and fetched data,
-// CACHE_HANDLERS for what `use cache` keeps. The build is the same with and without.
+// Nothing here knows of a cache in front of the site, but where the environment names @larder/next.
+// The build is the same with and without.
 
 /** @type {import('next').NextConfig} */
 const config = {
@@ -11,14 +10,7 @@ const config = {
   turbopack: { root: import.meta.dirname },
 };
 
-const { CACHE_HANDLER, CACHE_HANDLERS } = process.env;
-if (CACHE_HANDLER) {
-  // Nothing is kept in the process besides.
-  config.cacheHandler = CACHE_HANDLER;
-  config.cacheMaxMemorySize = 0;
-}
-if (CACHE_HANDLERS) {
-  config.cacheHandlers = { default: CACHE_HANDLERS, remote: CACHE_HANDLERS };
-}
+const { LARDER_NEXT } = process.env;
+const { withLarder } = LARDER_NEXT ? await import(LARDER_NEXT) : { withLarder: (config) => config };
 
-export default config;
+export default withLarder(config);

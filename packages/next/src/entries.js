@@ -1,0 +1,115 @@
+// What the handlers keep: in Larder, or while a site is built in memory. Nothing here ever throws; what
+// cannot be had is not there.
+
+import { createHash } from 'node:crypto';
+import { Larder } from './larder.js';
+import { now } from './heads.js';
+import { whole } from './http.js';
+import { Memory } from './memory.js';
+import { header, purged } from './tags.js';
+import { decodeHead, encodeHead } from './value.js';
+
+export const YEAR_S = 31_536_000;
+/** Keys as they are where they are shorter; Larder takes 1024 bytes. */
+const MAX_KEY = 512;
+/** Longer bodies are given as they come, shorter ones when they are whole. */
+const MAX_WHOLE = 1 << 20;
+
+class Entries {
+  #larder = new Larder();
+
+  /**
+   * Looks for what was kept: gives what is told about it, its body (bytes, or a stream where it is
+   * long), and whether it is stale.
+   */
+  async get(key, tags) {
+    try {
+      const found = await this.#larder.look(name(key), header(tags));
+      if (!found) return undefined;
+      const isStale = /ttl=-/.test(found.headers['cache-status']);
+      if (found.headers['content-length'] <= MAX_WHOLE) {
+        const { about, rest } = decodeHead(await whole(found.body));
+        return { about, body: rest, isStale };
+      }
+      return { ...(await begun(found.body)), isStale };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keeps a body that began to be made at a time. */
+  async put(key, { about, body, tags, freshS, staleS, since }) {
+    try {
+      const born = this.#larder.heads.at(since);
+      // Of a value from before Larder was known nobody can tell what it is still worth.
+      if (!born) return await given(body);
+      const named = header(tags);
+      const headers = {
+        'cache-control': `max-age=${seconds(freshS)}, stale-while-revalidate=${seconds(staleS)}`,
+        'larder-born': born,
+        ...(named && { 'cache-tag': named }),
+      };
+      await this.#larder.keep(name(key), headers, await withHead(encodeHead(about), body));
+    } catch {
+      // It is made again when it is asked for.
+      await given(body);
+    }
+  }
+
+  /** Purges tags, and all that bears them. */
+  purge(tags, durations) {
+    return this.#larder.purge(purged(tags), Boolean(durations) && durations.expire !== 0);
+  }
+}
+
+const seconds = (number) => Math.min(Math.max(Math.floor(number) || 0, 0), YEAR_S);
+
+function name(key) {
+  return Buffer.byteLength(key) > MAX_KEY || /\p{Cc}/u.test(key)
+    ? `${key.slice(0, 64).replace(/\P{L}/gu, '-')}/${createHash('sha256').update(key).digest('hex')}`
+    : key;
+}
+
+/** What a body begins with, and the rest as it comes. */
+async function begun(body) {
+  let bytes = Buffer.alloc(0);
+  const pieces = body[Symbol.asyncIterator]();
+  for (;;) {
+    const { value, done } = await pieces.next();
+    if (done) throw new Error('not whole');
+    bytes = Buffer.concat([bytes, value]);
+    const head = decodeHead(bytes);
+    if (head) return { about: head.about, body: rest(head.rest, pieces) };
+  }
+}
+
+async function* rest(first, pieces) {
+  if (first.length > 0) yield first;
+  yield* { [Symbol.asyncIterator]: () => pieces };
+}
+
+/** A body behind what is told about it: whole where it is short, so that it can be sent again. */
+async function withHead(head, body) {
+  if (Array.isArray(body)) return [head, ...body];
+  const pieces = [head];
+  let bytes = 0;
+  const more = body[Symbol.asyncIterator]();
+  while (bytes <= MAX_WHOLE) {
+    const { value, done } = await more.next();
+    if (done) return pieces;
+    bytes += value.length;
+    pieces.push(value);
+  }
+  return rest(Buffer.concat(pieces), more);
+}
+
+/** Lets go of a body that nobody reads. */
+async function given(body) {
+  if (!Array.isArray(body) && !body.locked) await body.cancel?.().catch(() => {});
+}
+
+export const isBuilding = process.env.NEXT_PHASE === 'phase-production-build';
+
+/** One for all handlers, however often they are loaded. */
+export const entries = (globalThis[Symbol.for('@larder/next/entries')] ??= isBuilding ? new Memory() : new Entries());
+export { now };

@@ -1,0 +1,128 @@
+// Sends a request to Larder. Not by fetch: Next has put a cache before that, and counts its use as
+// part of what it renders.
+
+import http from 'node:http';
+import https from 'node:https';
+import { LarderError } from './admin.js';
+
+/** Answers name all tags of an entry. */
+const MAX_HEADER_BYTES = 128 << 10;
+/** Of the 128 connections that Larder takes in all. */
+const MAX_CONNECTIONS = 24;
+
+const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS, scheduling: 'lifo' };
+const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
+
+/**
+ * Sends a request with a body of pieces, which may come later. Gives the answer's status and headers,
+ * and its body as it comes; rejects where none begins in time.
+ */
+export async function exchange(to, method, path, more = {}) {
+  const whole = more.body === undefined || Array.isArray(more.body);
+  try {
+    return await once(to, method, path, more);
+  } catch (error) {
+    // Larder closes connections that it had for two minutes, maybe just now.
+    if (!whole || !error.closed) throw error;
+    return once(to, method, path, { ...more, agent: false });
+  }
+}
+
+function once({ base, token, timeoutMs }, method, path, { headers, body, agent }) {
+  const url = new URL(base);
+  const { request: ask } = url.protocol === 'https:' ? https : http;
+  return new Promise((resolve, reject) => {
+    const request = ask(base + path, {
+      method,
+      agent: agent ?? agents[url.protocol],
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers, ...length(body) },
+    });
+    const watch = new Watch(timeoutMs, () => request.destroy(new Error(`none within ${timeoutMs} ms`)));
+    let answered = false;
+    request.on('response', (response) => {
+      answered = true;
+      watch.stop();
+      resolve({ status: response.statusCode, headers: response.headers, body: pieces(response, base, timeoutMs) });
+    });
+    request.on('error', (error) => {
+      watch.stop();
+      const failure = new LarderError(`no answer from Larder at ${base}: ${error.code ?? error.message}`, { cause: error });
+      failure.closed = request.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code);
+      reject(failure);
+    });
+    send(request, body, watch).catch((error) => {
+      // What was read broke off, so nothing of it is to be kept; or Larder answered before the end.
+      if (!answered) reject(error);
+      request.destroy();
+    });
+  });
+}
+
+function length(body) {
+  if (!Array.isArray(body)) return {};
+  return { 'content-length': body.reduce((bytes, piece) => bytes + piece.length, 0) };
+}
+
+async function send(request, body, watch) {
+  for await (const piece of body ?? []) {
+    // Whoever makes the body may take their time, Larder may not.
+    if (request.write(piece)) watch.stop();
+    else await room(request, watch);
+    if (request.destroyed) return;
+  }
+  watch.start();
+  request.end();
+}
+
+function room(request, watch) {
+  watch.start();
+  return new Promise((resolve) => {
+    request.once('drain', () => resolve(watch.stop()));
+    request.once('close', resolve);
+  });
+}
+
+async function* pieces(response, base, timeoutMs) {
+  const watch = new Watch(timeoutMs, () => response.destroy(new Error(`it paused for ${timeoutMs} ms`)));
+  watch.start();
+  try {
+    for await (const piece of response) {
+      watch.stop();
+      yield piece;
+      watch.start();
+    }
+  } catch (error) {
+    throw new LarderError(`the answer from Larder at ${base} broke off: ${error.code ?? error.message}`, { cause: error });
+  } finally {
+    watch.stop();
+    // Who had enough of it; what was read to its end leaves its connection for the next request.
+    if (!response.readableEnded) response.destroy();
+  }
+}
+
+/** The body of an answer, when it is whole. */
+export async function whole(body) {
+  const pieces = [];
+  for await (const piece of body) pieces.push(piece);
+  return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+}
+
+/** A time limit for what is waited for, and for nothing else. */
+class Watch {
+  #timer;
+
+  constructor(timeoutMs, end) {
+    this.timeoutMs = timeoutMs;
+    this.end = end;
+  }
+
+  start() {
+    this.stop();
+    this.#timer = setTimeout(this.end, this.timeoutMs);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+  }
+}

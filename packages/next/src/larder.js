@@ -1,0 +1,196 @@
+// Larder, as all handlers of a process know it: it may be away, and then is left alone for a while.
+
+import { connection, LarderError } from './admin.js';
+import { Heads } from './heads.js';
+import { exchange, whole } from './http.js';
+
+/** The longest wait for anything that a request waits for. */
+const TIMEOUT_MS = 1000;
+/** The longest wait for a purge to be durable, where Larder is not known to be away. */
+const PURGE_TIMEOUT_MS = 5000;
+/** How long it is left alone after it gave no answer: each time twice as long, up to the second. */
+const PAUSES_MS = [250, 4000];
+/** What is asked for to find out whether it is back. */
+const NO_KEY = 'next/-';
+/** Tags whose purges are waiting for Larder to come back; beyond, all of the site is purged then. */
+const MAX_WAITING = 4096;
+/** Scopes of one request, fewer than Larder takes. */
+const MAX_SCOPES = 1000;
+
+export class Larder {
+  heads = new Heads();
+  #to;
+  #site;
+  // While it is away: after which time it is asked again, and what was said of it.
+  #pauseMs = 0;
+  #again;
+  #said = new Set();
+  // Tags to be purged, hard or softly; and the request that tells it of some.
+  #waiting = { hard: new Set(), soft: new Set() };
+  #next;
+  #sending;
+
+  constructor() {
+    this.#to = connection({ timeoutMs: Number(process.env.LARDER_TIMEOUT_MS) || TIMEOUT_MS });
+    this.#site = process.env.LARDER_SITE_HOST;
+  }
+
+  /** Looks an entry up. Gives its headers, and its body as it comes; nothing where there is none. */
+  async look(key, softTags) {
+    const answer = await this.#ask('GET', this.#path(key), { headers: softTags && { 'larder-soft-tags': softTags } });
+    if (answer.status === 200) return answer;
+    if (answer.status !== 404) throw await this.#refused(answer);
+    await whole(answer.body);
+    return undefined;
+  }
+
+  /** Keeps an entry; what cannot be kept, as when it was purged meanwhile, is not. */
+  async keep(key, headers, body) {
+    const answer = await this.#ask('PUT', this.#path(key), { headers, body });
+    if (![204, 409, 413, 503].includes(answer.status)) throw await this.#refused(answer);
+    await whole(answer.body);
+  }
+
+  /**
+   * Purges tags. Those of one tick are one request, since Next tells both handlers of each. Resolves
+   * when they are durable, and also where Larder is away: it is told as soon as it is back.
+   */
+  purge(tags, isSoft) {
+    if (tags.length === 0) return Promise.resolve();
+    for (const tag of tags) this.#waiting[isSoft ? 'soft' : 'hard'].add(tag);
+    this.#next ??= Promise.resolve().then(() => {
+      this.#next = undefined;
+      return this.#send().catch((error) => this.#away(error, 'is told of what was revalidated once it answers; until then it serves what it has'));
+    });
+    return this.#next;
+  }
+
+  /** Tells Larder of all that waits. */
+  async #send() {
+    // What is on its way began before what was asked for last.
+    while (this.#sending) await this.#sending;
+    if (this.#isWaiting()) {
+      this.#sending = this.#sendAll().finally(() => (this.#sending = undefined));
+      await this.#sending;
+    }
+  }
+
+  async #sendAll() {
+    for (const kind of ['hard', 'soft']) {
+      while (this.#waiting[kind].size > 0) {
+        const waiting = this.#waiting[kind];
+        const tags = [...waiting].slice(0, MAX_SCOPES);
+        const isTooMuch = waiting.size > MAX_WAITING;
+        this.#waiting[kind] = new Set(isTooMuch ? [] : [...waiting].slice(MAX_SCOPES));
+        try {
+          await this.#sendSome(isTooMuch ? undefined : tags, kind === 'soft');
+        } catch (error) {
+          for (const tag of isTooMuch ? waiting : tags) this.#waiting[kind].add(tag);
+          throw error;
+        }
+      }
+    }
+  }
+
+  async #sendSome(tags, soft) {
+    const site = this.#site && { sites: [this.#site] };
+    const what = tags ? { tags, ...site } : (site ?? { everything: true });
+    const answer = await exchange(
+      { ...this.#to, timeoutMs: this.#pauseMs > 0 ? this.#to.timeoutMs : Math.max(PURGE_TIMEOUT_MS, this.#to.timeoutMs) },
+      'POST',
+      '/v1/purge',
+      { headers: { 'content-type': 'application/json' }, body: [Buffer.from(JSON.stringify({ ...what, soft }))] },
+    );
+    if (answer.status === 200) {
+      await whole(answer.body);
+      return;
+    }
+    const error = await refusal(answer);
+    // It would be refused each time.
+    if (error.status === 400) return console.error(`@larder/next: nothing was purged of ${tags}: ${error.message}`);
+    throw error;
+  }
+
+  #isWaiting() {
+    return this.#waiting.hard.size + this.#waiting.soft.size > 0;
+  }
+
+  /** Asks, unless Larder is left alone. */
+  async #ask(method, path, more) {
+    if (this.#pauseMs > 0) throw new LeftAlone();
+    try {
+      return await this.#askNow(method, path, more);
+    } catch (error) {
+      throw this.#away(error);
+    }
+  }
+
+  async #askNow(method, path, more) {
+    const answer = await exchange(this.#to, method, path, more);
+    this.heads.saw(answer.headers['larder-head']);
+    return { ...answer, body: this.#noting(answer.body) };
+  }
+
+  /** A body of which it is noted if it breaks off. */
+  async *#noting(body) {
+    try {
+      yield* body;
+    } catch (error) {
+      throw this.#away(error);
+    }
+  }
+
+  /** What comes of an answer that is none: where it is about this request alone, nothing further. */
+  async #refused(answer) {
+    const error = await refusal(answer);
+    return error.status === 400 || error.status === 408 ? error : this.#away(error);
+  }
+
+  /** Leaves Larder alone for a while, and says why, once. Gives the error. */
+  #away(error, so = 'is done without until it answers') {
+    // Of a value that broke off, Larder is not to blame.
+    if (!(error instanceof LarderError)) return error;
+    this.#pauseMs ||= PAUSES_MS[0];
+    this.#again ??= setTimeout(() => this.#askAgain(), this.#pauseMs).unref();
+    if (!this.#said.has(so)) console.warn(`@larder/next: ${error.message}. Larder ${so}.`);
+    this.#said.add(so);
+    return error;
+  }
+
+  /** Finds out whether it is back, which no request waits for. What waits to be purged comes first. */
+  async #askAgain() {
+    this.#again = undefined;
+    try {
+      await this.#send();
+      const answer = await this.#askNow('GET', this.#path(NO_KEY));
+      if (answer.status !== 404) throw await refusal(answer);
+      await whole(answer.body);
+      this.#pauseMs = 0;
+      this.#said.clear();
+      console.warn(`@larder/next: Larder at ${this.#to.base} answers again.`);
+    } catch (error) {
+      this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSES_MS[1]);
+      this.#away(error);
+    }
+  }
+
+  #path(key) {
+    const site = this.#site ? `?site=${encodeURIComponent(this.#site)}` : '';
+    return `/v1/entries/${encodeURIComponent(key)}${site}`;
+  }
+}
+
+/** Nothing is asked for now. */
+class LeftAlone extends Error {}
+
+/** What Larder says instead of what was asked for. */
+async function refusal({ status, body }) {
+  let problem = {};
+  try {
+    problem = JSON.parse(await whole(body));
+  } catch {
+    // It says no more than its status.
+  }
+  const said = [problem.title, problem.detail].filter(Boolean).join('; ');
+  return new LarderError(`Larder answers ${status}${said && `: ${said}`}`, { status });
+}

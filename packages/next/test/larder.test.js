@@ -1,0 +1,134 @@
+// How Larder is asked, with a stand-in for it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Larder } from '../src/larder.js';
+import { whole } from '../src/http.js';
+import { stub, until } from './stub.js';
+
+function larderAt(url, t, timeoutMs = 1000) {
+  Object.assign(process.env, { LARDER_ADMIN: url, LARDER_TOKEN: 'a-token', LARDER_TIMEOUT_MS: `${timeoutMs}` });
+  const said = [];
+  t.mock.method(console, 'warn', (line) => said.push(line));
+  return { larder: new Larder(), said };
+}
+
+const none = (request, response) => response.writeHead(request.method === 'GET' ? 404 : 200).end('{}');
+
+/** Whether an entry is asked for, rather than left. */
+const isAsked = (larder) => larder.look('k').then(() => true, () => false);
+
+test('purges of one tick are one request, and all wait for its answer', async (t) => {
+  let release;
+  const server = await stub((request, response) => (release = () => none(request, response)));
+  t.after(server.close);
+  const { larder } = larderAt(server.url, t);
+  const done = [];
+  const wait = (promise) => promise.then(() => done.push(1));
+  // Next calls both handlers with the same tags, and groups by how long they may be stale.
+  const first = [wait(larder.purge(['a', 'b'], false)), wait(larder.purge(['b', 'a'], false))];
+  await until('it is asked', () => release);
+  assert.deepEqual(server.asked, ['POST /v1/purge {"tags":["a","b"],"soft":false}']);
+  assert.equal(done.length, 0);
+  // What is revalidated once more meanwhile is purged once more.
+  const second = wait(larder.purge(['a'], false));
+  const soft = wait(larder.purge(['c'], true));
+  for (const count of [2, 3]) {
+    release();
+    await until('it is asked', () => server.asked.length === count);
+  }
+  release();
+  await Promise.all([...first, second, soft]);
+  assert.deepEqual(server.asked.slice(1), ['POST /v1/purge {"tags":["a"],"soft":false}', 'POST /v1/purge {"tags":["c"],"soft":true}']);
+});
+
+test('where Larder is away nobody waits, and purges reach it when it is back', async (t) => {
+  const first = await stub(none);
+  const { larder, said } = larderAt(first.url, t);
+  assert.ok(await isAsked(larder));
+  await first.close();
+  assert.ok(!(await isAsked(larder)));
+  await larder.purge(['a'], false);
+  await larder.purge(['b', 'a'], false);
+  await larder.purge(['c'], true);
+  assert.equal(said.length, 2, said.join('\n'));
+  assert.match(said[0], /no answer from Larder at .*ECONNREFUSED.* done without/);
+  assert.match(said[1], /is told of what was revalidated once it answers/);
+  const second = await stub(none, first.port);
+  t.after(second.close);
+  await until('it is asked again', () => isAsked(larder));
+  assert.deepEqual(second.asked.slice(0, 2), [
+    'POST /v1/purge {"tags":["a","b"],"soft":false}',
+    'POST /v1/purge {"tags":["c"],"soft":true}',
+  ]);
+  assert.match(said[2], /answers again/);
+  assert.equal(second.asked.filter((line) => line.startsWith('POST')).length, 2);
+});
+
+test('of a Larder that does not answer only the first request waits', async (t) => {
+  const server = await stub(() => {});
+  t.after(server.close);
+  const { larder, said } = larderAt(server.url, t, 200);
+  const begun = performance.now();
+  assert.ok(!(await isAsked(larder)));
+  const first = performance.now() - begun;
+  for (let i = 0; i < 100; i += 1) assert.ok(!(await isAsked(larder)));
+  assert.ok(performance.now() - begun < 2 * first, 'the others did not wait');
+  assert.match(said[0], /none within 200 ms/);
+  assert.equal(said.length, 1);
+});
+
+test('a token that may not is told once, in words', async (t) => {
+  const problem = JSON.stringify({ title: 'This token is not for that', detail: 'give it "read"' });
+  const server = await stub((request, response) => response.writeHead(403).end(problem));
+  t.after(server.close);
+  const { larder, said } = larderAt(server.url, t);
+  for (let i = 0; i < 3; i += 1) assert.ok(!(await isAsked(larder)));
+  assert.deepEqual(said, ['@larder/next: Larder answers 403: This token is not for that; give it "read". Larder is done without until it answers.']);
+});
+
+test('a connection that was closed meanwhile is no failure', async (t) => {
+  const server = await stub(none);
+  t.after(server.close);
+  const { larder, said } = larderAt(server.url, t);
+  for (let i = 0; i < 20; i += 1) {
+    assert.ok(await isAsked(larder));
+    server.server.closeIdleConnections();
+  }
+  assert.deepEqual(said, []);
+});
+
+test('a body that breaks off is known to be broken', async (t) => {
+  const server = await stub((request, response) => {
+    response.writeHead(200, { 'content-length': 100 }).write('half');
+    setTimeout(() => response.destroy(), 20);
+  });
+  t.after(server.close);
+  const { larder } = larderAt(server.url, t);
+  const { body } = await larder.look('k');
+  await assert.rejects(whole(body), /broke off/);
+});
+
+test('a value whose making fails is not kept, and Larder is not blamed', async (t) => {
+  const server = await stub(none);
+  t.after(server.close);
+  const { larder, said } = larderAt(server.url, t);
+  async function* body() {
+    yield Buffer.alloc(100_000);
+    throw Object.assign(new Error('of the app'), { code: 'ECONNREFUSED' });
+  }
+  await assert.rejects(larder.keep('k', {}, body()), /of the app/);
+  assert.ok(await isAsked(larder));
+  assert.deepEqual([said, server.asked], [[], ['GET /v1/entries/k']]);
+});
+
+test('what Larder does not take is not asked for for ever', async (t) => {
+  const server = await stub((request, response, body) => response.writeHead(body.includes('bad') ? 400 : 200).end('{"title":"No"}'));
+  t.after(server.close);
+  const { larder } = larderAt(server.url, t);
+  t.mock.method(console, 'error', () => {});
+  await larder.purge(['bad'], false);
+  await larder.purge(['good'], false);
+  assert.deepEqual(server.asked.at(-1), 'POST /v1/purge {"tags":["good"],"soft":false}');
+  assert.equal(console.error.mock.callCount(), 1);
+});
