@@ -2,8 +2,8 @@
 
 use crate::support::browser::{tests, visit};
 use crate::support::content::{SECRET, STANDARD_SECRET};
-use crate::support::{Client, DEADLINE, Larder, Origin, until};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use crate::support::{Client, DEADLINE, Larder, Origin, free_address, until};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -46,11 +46,6 @@ impl Site {
         }
         site
     }
-}
-
-/// Free now; whoever takes it meanwhile shows as a server that does not come up.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Drop for Site {

@@ -27,6 +27,7 @@ mod hooks;
 mod http2;
 mod keys;
 mod next;
+mod next_instances;
 mod origins;
 mod paced;
 mod packages;

@@ -1,10 +1,11 @@
 // Publishes articles in a content system and sees with a real browser that readers get them: each
 // webhook, softly and hard, by tag and by path, and the site's own way to have pages forgotten.
 //
-//   node publish.mjs http://127.0.0.1:8080 PORT SECRET STANDARD_SECRET
+//   node publish.mjs http://127.0.0.1:8080 PORT SECRET STANDARD_SECRET [INSTANCE...]
 //
 // The site behind Larder reads its articles from 127.0.0.1:PORT, where this is the content system.
 // Hooks are called hard-tag (sanity), hard-path (ghost), soft-tag (standard) and soft-path (github).
+// With instances, which are URLs of servers behind Larder, it is the Next.js site, else that of Astro.
 // Prints `ok  what` or `not ok  what: why`, and how long it took from the hook to the new page; the
 // exit code is 1 when any failed. CHROMIUM names the browser; it is never downloaded.
 
@@ -12,9 +13,9 @@ import assert from 'node:assert/strict';
 import { contentSystem } from '../content/system.mjs';
 import { open } from './browser.mjs';
 
-const [larder, port, secret, standardSecret] = process.argv.slice(2);
+const [larder, port, secret, standardSecret, ...instances] = process.argv.slice(2);
 if (!URL.canParse(larder) || !standardSecret) {
-  console.error('usage: node publish.mjs http://127.0.0.1:8080 PORT SECRET STANDARD_SECRET');
+  console.error('usage: node publish.mjs http://127.0.0.1:8080 PORT SECRET STANDARD_SECRET [INSTANCE...]');
   process.exit(2);
 }
 const SLUG = 'first-in-first-out';
@@ -65,6 +66,49 @@ async function readUntil(wanted) {
   throw new Error(`${wanted} never came; at last ${JSON.stringify(before.at(-1))}`);
 }
 
+/// Reads from a server behind Larder, which has it at once or soon.
+async function readInstance(instance, wanted, isAtOnce) {
+  for (const until = Date.now() + 10_000; Date.now() < until; ) {
+    if ((await (await fetch(instance + PATH)).text()).includes(wanted)) return;
+    assert.ok(!isAtOnce, `${instance} has not ${wanted}`);
+  }
+  throw new Error(`${instance} never had ${wanted}`);
+}
+
+/// Comes by a link, whose page scripts asked for in advance, until the page is the new one.
+async function click(wanted, isAtOnce) {
+  const seen = [];
+  for (const until = Date.now() + 10_000; Date.now() < until && !(isAtOnce && seen.length > 0); ) {
+    seen.push(await clickOnce());
+    if (seen.at(-1) === wanted) return;
+  }
+  throw new Error(`a link leads to ${seen}, not to ${wanted}`);
+}
+
+async function clickOnce() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${larder}/`, { waitUntil: 'networkidle' });
+  await page.evaluate(() => (window.stays = true));
+  await page.locator(`a[href="${PATH}"]`).click();
+  await page.waitForURL(larder + PATH);
+  const seen = await page.locator('h1', { hasText: 'Edition' }).textContent();
+  assert.ok(await page.evaluate(() => window.stays), 'by scripts, not as a document');
+  await context.close();
+  return seen;
+}
+
+/// Has the site itself forget something, by its own code.
+function forget(what) {
+  const isNext = instances.length > 0;
+  const body = isNext ? { path: what.path, tag: what.tags?.[0], now: true } : what;
+  return fetch(`${larder}/api/${isNext ? 'publish' : 'invalidate'}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
 /// How long it takes from the hook to the new page, asked for without a browser, which takes its time.
 async function time(publish, wanted) {
   const begun = performance.now();
@@ -92,6 +136,8 @@ for (const [what, one] of Object.entries(HOOKS)) {
     const before = await readUntil(`Edition ${count} of ${process.pid}`);
     // Softly purged, the old one may be served while the new one is made.
     if (what.includes('hard')) assert.deepEqual(before, []);
+    for (const instance of instances) await readInstance(instance, `Edition ${count} of ${process.pid}`, what.includes('hard'));
+    if (instances.length > 0) await click(`Edition ${count} of ${process.pid}`, what.includes('hard'));
     assert.match((await read()).cache, /larder; hit/);
   });
 }
@@ -113,12 +159,8 @@ await check('from the hook to the new page', async () => {
 for (const what of [{ path: PATH }, { tags: [`article:${SLUG}`] }]) {
   await check(`the site itself has ${Object.keys(what)} forgotten`, async () => {
     content.write(SLUG, title());
-    const response = await fetch(`${larder}/api/invalidate`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
-      body: JSON.stringify(what),
-    });
-    assert.equal(response.status, 204, await response.text());
+    const response = await forget(what);
+    assert.ok(response.ok, await response.text());
     assert.deepEqual(await readUntil(`Edition ${count} of ${process.pid}`), []);
   });
 }

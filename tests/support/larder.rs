@@ -32,6 +32,8 @@ pub struct Setup {
     config: Option<String>,
     /// Whether the configuration says where to serve.
     says_where: bool,
+    /// Where operators ask, if it is to stay the same over restarts.
+    admin: Option<SocketAddr>,
 }
 
 /// What the process says, line by line.
@@ -74,6 +76,11 @@ impl Setup {
         Setup { says_where: true, ..self.config(toml, origin) }
     }
 
+    /// With an admin listener that stays where it is over restarts.
+    pub fn admin(self, address: SocketAddr) -> Setup {
+        Setup { admin: Some(address), ..self }
+    }
+
     /// Starts it and waits until it serves.
     pub fn start(self) -> Larder {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -86,7 +93,8 @@ impl Setup {
 
     fn start_in(self, folder: PathBuf) -> Larder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-        command.args(["serve", "--admin", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
+        let admin = self.admin.map_or("127.0.0.1:0".to_owned(), |address| address.to_string());
+        command.args(["serve", "--admin", &admin, "--data"]).arg(folder.join("data"));
         if !self.says_where {
             command.args(["--listen", "127.0.0.1:0"]);
         }

@@ -29,12 +29,13 @@ pub use http2::Http2;
 pub use http2_origin::Http2Origin;
 pub use larder::{Larder, Setup};
 pub use message::{Asked, Received};
-pub use next::{Content, NextSite};
+pub use next::{Content, Instance, NextSite};
 pub use origin::Origin;
 pub use reply::Reply;
 pub use secure::Authority;
 pub use wire::Wire;
 
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails. Generous: the machine may be busy.
@@ -62,4 +63,9 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(begun.elapsed() < DEADLINE, "in vain waited for: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Free now; whoever takes it meanwhile shows as a server that does not come up.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -2,11 +2,11 @@
 
 use super::browser::tests;
 use super::client::request;
-use super::{Client, Origin, Reply, until};
+use super::{Client, Gate, Larder, Origin, Received, Reply, free_address, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +24,8 @@ struct Texts {
     articles: BTreeMap<String, Value>,
     /// By the paths that they are asked for at.
     others: BTreeMap<String, String>,
+    /// What is held, by its path: each time once it was read.
+    gates: BTreeMap<String, Gate>,
 }
 
 impl Content {
@@ -35,13 +37,18 @@ impl Content {
         let articles = articles.into_iter().map(|article| (slug(&article), article)).collect();
         let texts = Arc::new(Mutex::new(Texts { articles, ..Texts::default() }));
         let known = texts.clone();
-        let server =
-            Origin::answering(move |asked| match known.lock().unwrap().at(&asked.target) {
+        let server = Origin::answering(move |asked| {
+            let (found, gate) = known.lock().unwrap().read(&asked.target);
+            if let Some(gate) = gate {
+                gate.pass();
+            }
+            match found {
                 Some(found) => {
                     Reply::ok(found.to_string()).with("Content-Type", "application/json")
                 }
                 None => Reply::status(404, ""),
-            });
+            }
+        });
         Content { server, texts }
     }
 
@@ -52,6 +59,21 @@ impl Content {
         article.or_insert_with(|| json!({ "slug": slug, "body": "New." }))["title"] = title.into();
     }
 
+    /// How often something was asked for.
+    pub fn count(&self, path: &str) -> usize {
+        self.server.asked().iter().filter(|asked| asked.target == path).count()
+    }
+
+    /// Holds what was read at a path until the gate is open.
+    pub fn hold(&self, path: &str, gate: &Gate) {
+        self.texts.lock().unwrap().gates.insert(path.to_owned(), gate.clone());
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
     /// What is to be said at `/note` or `/news`.
     pub fn say(&self, path: &str, text: &str) {
         self.texts.lock().unwrap().others.insert(path.to_owned(), text.to_owned());
@@ -59,6 +81,10 @@ impl Content {
 }
 
 impl Texts {
+    fn read(&self, path: &str) -> (Option<Value>, Option<Gate>) {
+        (self.at(path), self.gates.get(path).cloned())
+    }
+
     fn at(&self, path: &str) -> Option<Value> {
         if path == "/articles" {
             return Some(self.articles.values().cloned().collect());
@@ -78,13 +104,41 @@ impl Texts {
 /// The site's server, on a copy of what was built; killed when dropped.
 pub struct NextSite {
     process: Child,
-    address: SocketAddr,
+    /// Where it serves.
+    pub address: SocketAddr,
     folder: PathBuf,
+}
+
+/// How one of several servers of the site is started.
+pub struct Instance {
+    /// Where it is to serve.
+    pub address: SocketAddr,
+    /// Where its content comes from.
+    pub content: SocketAddr,
+    /// The id of its build, if it is to be another than that of the others.
+    pub build: Option<&'static str>,
 }
 
 impl NextSite {
     /// Starts it and waits until it answers.
     pub fn start(content: &Content) -> NextSite {
+        let instance =
+            Instance { address: free_address(), content: content.address(), build: None };
+        NextSite::start_with(&instance, &[])
+    }
+
+    /// Starts one that keeps what it makes through Larder.
+    pub fn sharing(instance: &Instance, larder: &Larder) -> NextSite {
+        let package = tests().join("../packages/next/src/index.js").canonicalize().unwrap();
+        let more = [
+            ("LARDER_NEXT", package.to_string_lossy().into_owned()),
+            ("LARDER_ADMIN", format!("http://{}", larder.admin)),
+            ("LARDER_TOKEN", larder.token()),
+        ];
+        NextSite::start_with(instance, &more)
+    }
+
+    fn start_with(instance: &Instance, more: &[(&str, String)]) -> NextSite {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -93,17 +147,20 @@ impl NextSite {
         assert!(built.join(".next/BUILD_ID").exists(), "not built: run scripts/setup test");
         // Next writes what it renders and fetches into its folder.
         copy(&built.join(".next"), &folder.join(".next"));
+        if let Some(build) = instance.build {
+            std::fs::write(folder.join(".next/BUILD_ID"), build).unwrap();
+        }
         for name in ["node_modules", "public", "package.json", "next.config.mjs"] {
             let target = built.join(name).canonicalize().unwrap();
             std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
         }
-        // Free now; whoever takes it meanwhile shows as a server that does not come up.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = instance.address;
         let process = Command::new("node")
             .args(["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1"])
             .args(["--port", &address.port().to_string()])
-            .env("CONTENT_URL", format!("http://{}", content.server.address()))
+            .env("CONTENT_URL", format!("http://{}", instance.content))
             .env("NEXT_TELEMETRY_DISABLED", "1")
+            .envs(more.iter().map(|(name, value)| (name, value)))
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -115,7 +172,7 @@ impl NextSite {
         until("the site answers", || {
             TcpStream::connect(address).ok()?;
             let mut client = Client::connect(address);
-            client.try_send(request("GET", "/about", &[])).ok()?;
+            client.try_send(request("GET", "/favicon.svg", &[])).ok()?;
             client.try_read().filter(|received| received.status == 200)
         });
         site
@@ -130,6 +187,17 @@ impl NextSite {
     pub fn payload(&self, target: &str, fields: &[(&str, &str)]) -> String {
         let answer = Client::connect(self.address).ask("GET", target, fields);
         answer.field("location").expect("Next sends who asks without `_rsc` there").to_owned()
+    }
+
+    /// Gets from it, past Larder.
+    pub fn get(&self, target: &str) -> Received {
+        Client::connect(self.address).get(target)
+    }
+
+    /// The lines of its standard error that contain `part`.
+    pub fn error_lines(&self, part: &str) -> Vec<String> {
+        let errors = std::fs::read_to_string(self.folder.join("errors")).unwrap();
+        errors.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
     /// What a content system calls when something changed: `{"tag"}`, `{"tag", "now"}`, `{"path"}`.

@@ -2,6 +2,7 @@
 // cannot be had is not there.
 
 import { createHash } from 'node:crypto';
+import { holdUntil } from './answer.js';
 import { Larder } from './larder.js';
 import { now } from './heads.js';
 import { whole } from './http.js';
@@ -12,7 +13,7 @@ import { decodeHead, encodeHead } from './value.js';
 export const YEAR_S = 31_536_000;
 /** Keys as they are where they are shorter; Larder takes 1024 bytes. */
 const MAX_KEY = 512;
-/** Longer bodies are given as they come, shorter ones when they are whole. */
+/** Longer bodies are given and sent as they come, shorter ones when they are whole. */
 const MAX_WHOLE = 1 << 20;
 
 class Entries {
@@ -37,7 +38,7 @@ class Entries {
     }
   }
 
-  /** Keeps a body that began to be made at a time. */
+  /** Keeps a body that began to be made at a time; says so where it is outdated. */
   async put(key, { about, body, tags, freshS, staleS, since }) {
     try {
       const born = this.#larder.heads.at(since);
@@ -49,7 +50,7 @@ class Entries {
         'larder-born': born,
         ...(named && { 'cache-tag': named }),
       };
-      await this.#larder.keep(name(key), headers, await withHead(encodeHead(about), body));
+      return await this.#larder.keep(name(key), headers, await withHead(encodeHead(about), body));
     } catch {
       // It is made again when it is asked for.
       await given(body);
@@ -58,10 +59,13 @@ class Entries {
 
   /** Purges tags, and all that bears them. */
   purge(tags, durations) {
-    return this.#larder.purge(purged(tags), Boolean(durations) && durations.expire !== 0);
+    const done = this.#larder.purge(purged(tags), Boolean(durations) && durations.expire !== 0);
+    holdUntil(done);
+    return done;
   }
 }
 
+/** A number as `Cache-Control` takes it. */
 const seconds = (number) => Math.min(Math.max(Math.floor(number) || 0, 0), YEAR_S);
 
 function name(key) {

@@ -8,7 +8,7 @@ import { LarderError } from './admin.js';
 /** Answers name all tags of an entry. */
 const MAX_HEADER_BYTES = 128 << 10;
 /** Of the 128 connections that Larder takes in all. */
-const MAX_CONNECTIONS = 24;
+const MAX_CONNECTIONS = 12;
 
 const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS, scheduling: 'lifo' };
 const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };

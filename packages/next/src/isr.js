@@ -7,14 +7,17 @@ import { entries, now, YEAR_S } from './entries.js';
 import { header, ofPage } from './tags.js';
 import { decode, encode } from './value.js';
 
-/** Values that are being made at once for one request, or in one optimizer of pictures. */
+/** Pictures that are being made at once. */
 const MAX_BEGUN = 1000;
 const builds = new Map();
 
 export default class LarderCacheHandler {
   #build;
-  // When this handler came to be, and when which values were missed: they began to be made then.
+  // There is one handler for each request. What is made for that began when the first value had been
+  // looked for: React gives what was fetched once to all who fetch it for the same request. There is one
+  // for all pictures, and each began when it was missed.
   #since = now();
+  #hasAsked = false;
   #begun = new Map();
 
   constructor({ serverDistDir } = {}) {
@@ -24,7 +27,7 @@ export default class LarderCacheHandler {
   async get(key, context) {
     const isFetch = context.kind === 'FETCH';
     const found = await entries.get(this.#key(key, context), isFetch ? [...(context.tags ?? []), ...(context.softTags ?? [])] : []);
-    if (!found || found.isStale) this.#begin(key);
+    this.#begin(key, context);
     if (!found) return null;
     try {
       return given(found, await decodedBody(found), context);
@@ -42,7 +45,9 @@ export default class LarderCacheHandler {
     // It is made for one answer, and never asked for here.
     if (freshS === 0) return;
     const about = { lastModified: Date.now(), cacheControl: context.cacheControl };
-    await entries.put(this.#key(key, context), { about, body: encode(value), tags, freshS, staleS, since });
+    const kept = await entries.put(this.#key(key, context), { about, body: encode(value), tags, freshS, staleS, since });
+    // It is still the answer, also to those who came after what outdated it, and waited for it.
+    if (kept?.isOutdated && value?.headers) value.headers['larder-cache-control'] = 'no-store';
   }
 
   async revalidateTag(tags, durations) {
@@ -56,7 +61,10 @@ export default class LarderCacheHandler {
     return `next/${this.#build}/${kind}/${key}`;
   }
 
-  #begin(key) {
+  #begin(key, { kind }) {
+    if (!this.#hasAsked) this.#since = now();
+    this.#hasAsked = true;
+    if (kind !== 'IMAGE') return;
     // Whoever missed it first began first.
     if (!this.#begun.has(key)) this.#begun.set(key, now());
     if (this.#begun.size > MAX_BEGUN) this.#begun.delete(this.#begun.keys().next().value);
@@ -101,7 +109,7 @@ function bearTags(value, tags) {
   // A route handler may have named some itself.
   const own = value.headers['cache-tag'];
   value.headers['cache-tag'] = own ? [...new Set(`${own}, ${tags}`.split(/, ?/))].join(', ') : tags;
-  if (value.segmentData) value.segmentData = new Segments(value.segmentData, tags);
+  if (value.segmentData) value.segmentData = new Segments(value.segmentData, value.headers);
 }
 
 /** For how many seconds a value is fresh, and may be stale after that. */

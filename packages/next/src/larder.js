@@ -44,11 +44,12 @@ export class Larder {
     return undefined;
   }
 
-  /** Keeps an entry; what cannot be kept, as when it was purged meanwhile, is not. */
+  /** Keeps an entry, if it can be kept; says so where it is outdated, as when it was purged meanwhile. */
   async keep(key, headers, body) {
     const answer = await this.#ask('PUT', this.#path(key), { headers, body });
     if (![204, 409, 413, 503].includes(answer.status)) throw await this.#refused(answer);
     await whole(answer.body);
+    return { isOutdated: answer.status === 409 };
   }
 
   /**

@@ -125,8 +125,21 @@ test('a value begun before a purge is never valid after it', async () => {
     // Another request misses it too, and knows of the purge; this one began before it.
     assert.equal(await request().get(key, PAGE), null);
     assert.equal(await handler.get(key, PAGE), null);
-    await handler.set(key, page('old', [tag]), { ...PAGE, cacheControl: LIFE });
-    assert.notEqual(await state(key), 'fresh');
+    const value = page('old', [tag]);
+    await handler.set(key, value, { ...PAGE, cacheControl: LIFE });
+    assert.equal(await state(key), 'none');
+    // Nor is the answer that was made of it, as Larder sees it.
+    assert.equal(value.headers['larder-cache-control'], 'no-store');
+  }
+  // Nor is what was fetched for a request that began before.
+  const handler = request();
+  const [context, ofPage] = [{ fetchCache: true, tags: [] }, { ...FETCH, softTags: [`_N_T_/${run}/f`] }];
+  assert.equal(await handler.get(`f${run}`, ofPage), null);
+  await request().revalidateTag(`_N_T_/${run}/f`);
+  assert.equal(await request().get(`f${run}`, ofPage), null);
+  for (let twice = 0; twice < 2; twice += 1) {
+    await handler.set(`f${run}`, data('old'), context);
+    assert.equal(await handler.get(`f${run}`, ofPage), null);
   }
   const tag = `begun${run}`;
   assert.equal(await useCache.get(tag, []), undefined);
