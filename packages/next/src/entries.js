@@ -6,6 +6,7 @@ import { holdUntil } from './answer.js';
 import { Larder } from './larder.js';
 import { now } from './heads.js';
 import { whole } from './http.js';
+import { Making } from './making.js';
 import { Memory } from './memory.js';
 import { header, purged } from './tags.js';
 import { decodeHead, encodeHead } from './value.js';
@@ -17,6 +18,7 @@ const MAX_KEY = 512;
 const MAX_WHOLE = 1 << 20;
 
 class Entries {
+  making = new Making();
   #larder = new Larder();
 
   /**
@@ -41,7 +43,7 @@ class Entries {
   /** Keeps a body that began to be made at a time; says so where it is outdated. */
   async put(key, { about, body, tags, freshS, staleS, since }) {
     try {
-      const born = this.#larder.heads.at(since);
+      const born = this.#larder.heads.at(this.making.since(since, tags));
       // Of a value from before Larder was known nobody can tell what it is still worth.
       if (!born) return await given(body);
       const named = header(tags);

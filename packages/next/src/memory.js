@@ -1,10 +1,13 @@
 // What is kept while a site is built: in this process and as long as that. Larder need not be there
 // then, and nothing of a build that is not deployed comes to be shared.
 
+import { Making } from './making.js';
+
 /** What is kept at most; then nothing further is. */
 const MAX_BYTES = 64 << 20;
 
 export class Memory {
+  making = new Making();
   #kept = new Map();
   #bytes = 0;
 

@@ -2,7 +2,7 @@
 // its keys, or where it can tell, the code that made the value.
 
 import { createHash } from 'node:crypto';
-import { entries } from './entries.js';
+import { entries, now } from './entries.js';
 
 /** Values on their way, by their keys: who asks for one waits for it. */
 const onTheirWay = new Map();
@@ -11,6 +11,7 @@ export default {
   async get(cacheKey, softTags) {
     await onTheirWay.get(cacheKey);
     const found = await entries.get(named(cacheKey), softTags ?? []);
+    if (!found || found.isStale) entries.making.begin(cacheKey, now());
     if (!found) return undefined;
     const { about, body, isStale } = found;
     // Before its time is over, Next takes a value for stale only by a time that was over always.
@@ -18,7 +19,7 @@ export default {
   },
 
   async set(cacheKey, pendingEntry) {
-    const kept = keep(named(cacheKey), pendingEntry);
+    const kept = keep(cacheKey, pendingEntry);
     onTheirWay.set(cacheKey, kept);
     await kept;
     if (onTheirWay.get(cacheKey) === kept) onTheirWay.delete(cacheKey);
@@ -38,12 +39,13 @@ export default {
   },
 };
 
-async function keep(key, pendingEntry) {
+async function keep(cacheKey, pendingEntry) {
   try {
     const { value, tags, stale, timestamp, expire, revalidate } = await pendingEntry;
+    entries.making.end(cacheKey, tags, now());
     // Never to be given again.
     if (expire === 0) return await value.cancel();
-    await entries.put(key, {
+    await entries.put(named(cacheKey), {
       about: { tags, stale, timestamp, expire, revalidate },
       body: value,
       tags,

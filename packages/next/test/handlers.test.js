@@ -150,6 +150,24 @@ test('a value begun before a purge is never valid after it', async () => {
   assert.equal(await useCache.get(tag, []), undefined);
 });
 
+test('what is made of a value that began before a purge is not valid either', async () => {
+  const tag = `inner${run}`;
+  for (const isPurged of [true, false]) {
+    const key = `/outer/${run}/${isPurged}`;
+    assert.equal(await useCache.get(`inner${run}`, []), undefined);
+    const timestamp = now();
+    if (isPurged) await useCache.updateTags([tag]);
+    // This request comes after the purge, and waits for the value with another.
+    const handler = request();
+    assert.equal(await handler.get(key, PAGE), null);
+    await useCache.set(`inner${run}`, Promise.resolve(entry(['old'], { tags: [tag], timestamp })));
+    const value = page('of old', ['_N_T_/outer', tag]);
+    await handler.set(key, value, { ...PAGE, cacheControl: LIFE });
+    assert.equal(await state(key), isPurged ? 'none' : 'fresh');
+    assert.equal(value.headers['larder-cache-control'], isPurged ? 'no-store' : undefined);
+  }
+});
+
 const entry = (pieces, more) => ({
   value: new ReadableStream({
     start(controller) {

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { withLarder } from '@larder/next';
 import { Heads, now } from '../src/heads.js';
+import { Making } from '../src/making.js';
 import { header, named, ofPage, purged } from '../src/tags.js';
 import { decode, decodeHead, encode, encodeHead } from '../src/value.js';
 
@@ -71,6 +72,28 @@ test('a time is never told a point of the log that was known later', () => {
   assert.deepEqual(times.map((time) => heads.at(time)), ['x.1', 'x.1', 'x.9', 'x.10', 'x.10', 'x.10', 'y.2']);
   for (let seq = 3; seq < 2000; seq += 1) heads.saw(`y.${seq}`);
   assert.equal(heads.at(times[0]), undefined, 'forgotten');
+});
+
+test('a value is as old as what it may be made of', () => {
+  const making = new Making();
+  making.begin('a', 100);
+  making.begin('a', 150);
+  making.begin('given up', 50);
+  assert.equal(making.since(200, ['t']), 200, 'not yet made of it');
+  making.end('a', ['t'], 300);
+  for (const [time, tags, expected] of [
+    [200, ['t', 'u'], 100],
+    [200, ['u'], 200],
+    [301, ['t'], 301],
+    [90, ['t'], 90],
+  ]) {
+    assert.equal(making.since(time, tags), expected);
+  }
+  making.end('never begun', [], 400);
+  making.end('later', [], 100_000);
+  assert.equal(making.since(200, ['t']), 200, 'forgotten');
+  making.end('given up', [], 100_001);
+  assert.equal(making.since(200, ['t']), 200);
 });
 
 test('the configuration names both handlers, and keeps what else it says', async () => {
