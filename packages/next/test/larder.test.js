@@ -132,3 +132,23 @@ test('what Larder does not take is not asked for for ever', async (t) => {
   assert.deepEqual(server.asked.at(-1), 'POST /v1/purge {"tags":["good"],"soft":false}');
   assert.equal(console.error.mock.callCount(), 1);
 });
+
+test('with several sites it is said which, and long lists are told in pieces', async (t) => {
+  const server = await stub(none);
+  t.after(server.close);
+  process.env.LARDER_SITE_HOST = '*.a.b';
+  const { larder } = larderAt(server.url, t);
+  delete process.env.LARDER_SITE_HOST;
+  await larder.look('k/\u{e4}');
+  const tags = (count) => Array.from({ length: count }, (_, index) => `t${index}`);
+  await larder.purge(tags(1001), false);
+  await larder.purge(tags(5000), true);
+  const [looked, ...purges] = server.asked;
+  assert.equal(looked, 'GET /v1/entries/k%2F%C3%A4?site=*.a.b');
+  const told = purges.map((line) => JSON.parse(line.slice('POST /v1/purge '.length)));
+  assert.deepEqual(told.map(({ tags, sites, soft }) => [tags?.length, ...sites, soft]), [
+    [1000, '*.a.b', false],
+    [1, '*.a.b', false],
+    [undefined, '*.a.b', true],
+  ]);
+});
