@@ -2,6 +2,7 @@
 //! do.
 
 use super::Admin;
+use super::fields::fields;
 use super::problem::Problem;
 use super::query::Query;
 use super::server::Connection;
@@ -12,7 +13,6 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use policy::fields::Fields;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -78,12 +78,9 @@ pub async fn deliver(
         let detail = "larder hook list names those that there are";
         return Problem::new(404, "unknown-hook", "There is no such hook", detail).into_response();
     };
-    let mut fields = Fields::new();
-    for (name, value) in &headers {
-        fields.push(name.as_str().as_bytes(), value.as_bytes());
-    }
     let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let client = Some(connection.peer.ip());
+    let fields = fields(&headers);
     let arrived = Arrived { method: "POST".to_owned(), target, fields, body, client };
     let reply = admin.hooks.clone().receive(hook, admin.shared(), arrived).await;
     if reply.status() == 200 {

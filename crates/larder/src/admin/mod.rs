@@ -9,6 +9,7 @@ mod counts;
 mod doors;
 mod entries;
 mod explain;
+mod fields;
 mod guard;
 mod hooks;
 mod listed;

@@ -3,9 +3,8 @@
 use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::site::site_meant;
-use axum::http::{HeaderMap, Uri};
+use axum::http::Uri;
 use policy::entry::EntryName;
-use policy::fields::Fields;
 use policy::key::Key;
 use policy::purge::Scope;
 use policy::rule::SiteId;
@@ -37,13 +36,4 @@ impl Asked {
         let name = EntryName::parse(name).map_err(|why| Problem::bad_request(why.to_string()))?;
         Ok(Asked { key: name.key(site), site: site.id, scope: name.scope(site) })
     }
-}
-
-/// Header fields as the rules read them.
-pub fn fields(headers: &HeaderMap) -> Fields {
-    let mut fields = Fields::new();
-    for (name, value) in headers {
-        fields.push(name.as_str().as_bytes(), value.as_bytes());
-    }
-    fields
 }

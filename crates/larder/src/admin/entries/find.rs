@@ -1,9 +1,10 @@
 //! Giving an entry.
 
-use super::asked::{Asked, fields};
+use super::asked::Asked;
 use super::outcome::{Answered, Outcome, Refused};
 use super::sending::sending;
 use super::{BORN, SOFT_TAGS, point};
+use crate::admin::fields::fields;
 use crate::admin::problem::Problem;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::Response;

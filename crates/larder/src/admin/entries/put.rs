@@ -2,8 +2,9 @@
 //! all.
 
 use super::BORN;
-use super::asked::{Asked, fields};
+use super::asked::Asked;
 use super::outcome::{Answered, Outcome, Refused};
+use crate::admin::fields::fields;
 use crate::admin::problem::Problem;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
