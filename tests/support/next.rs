@@ -172,7 +172,7 @@ impl NextSite {
         until("the site answers", || {
             TcpStream::connect(address).ok()?;
             let mut client = Client::connect(address);
-            client.try_send(request("GET", "/favicon.svg", &[])).ok()?;
+            client.try_send(request("GET", "/about", &[])).ok()?;
             client.try_read().filter(|received| received.status == 200)
         });
         site
