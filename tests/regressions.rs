@@ -58,6 +58,19 @@ fn unkeyed_forwarded_fields_of_strangers_poisoned_the_cache() {
     assert_eq!(larder.get("/").status, 200);
 }
 
+/// With Next's preset an empty `RSC` took `_rsc` out of the key, which then was that of who says
+/// neither: what an origin made of a stranger's query was stored for all.
+#[test]
+fn an_empty_field_took_a_parameter_out_of_the_key_of_the_page() {
+    let origin = Origin::answering(|asked| Reply::cached("s-maxage=60", asked.target.clone()));
+    let larder =
+        Larder::configured("[[site]]\norigin = \"{origin}\"\npreset = \"nextjs\"", &origin);
+    for odd in ["", "0", "1, 1"] {
+        larder.get_with("/data?_rsc=evil", &[("RSC", odd)]);
+        assert_eq!(larder.get("/data").text(), "/data", "{odd:?}");
+    }
+}
+
 /// Behind a proxy that ends TLS, the redirect from http to https was stored and served to https.
 #[test]
 fn a_trusted_scheme_was_sent_and_not_keyed() {

@@ -186,7 +186,7 @@ pub fn each_part<'r>(
 
 /// The target of a request as it counts in the key.
 pub fn keyed_target<'t>(rule: &QueryRule, request: &'t Request) -> Cow<'t, str> {
-    let echo = rule.echo.filter(|echo| request.fields.all_named(echo.header).next().is_some());
+    let echo = rule.echo.filter(|echo| echo.is_of(&request.fields));
     normalised(rule, &request.target, |name| match echo {
         Some(echo) if echo.parameter.as_bytes() == name => Some(false),
         _ => None,
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_fields_say_already_does_not_count_and_reaches_the_origin() {
-        let echo = Some(Echo { parameter: "_rsc", header: "rsc" });
+        let echo = Some(Echo { parameter: "_rsc", header: "rsc", value: "1" });
         let plain = QueryRule { echo, ..QueryRule::default() };
         let only = QueryRule { only: Some(globs(&["a"])), ..plain.clone() };
         let rsc = [("RSC", "1")];
@@ -333,6 +333,9 @@ mod tests {
             (&plain, "/p?b=2&_rsc=q&a=1", &rsc, "/p?b=2&a=1", "/p?b=2&_rsc=q&a=1"),
             (&plain, "/p?a=_rsc&x_rsc=1&", &rsc, "/p?a=_rsc&x_rsc=1&", "/p?a=_rsc&x_rsc=1&"),
             (&plain, "/p?_rsc=q&a=1", &[], "/p?_rsc=q&a=1", "/p?_rsc=q&a=1"),
+            (&plain, "/p?_rsc=q", &[("RSC", "")], "/p?_rsc=q", "/p?_rsc=q"),
+            (&plain, "/p?_rsc=q", &[("RSC", "0")], "/p?_rsc=q", "/p?_rsc=q"),
+            (&plain, "/p?_rsc=q", &[("RSC", "1"), ("RSC", "1")], "/p?_rsc=q", "/p?_rsc=q"),
             (&only, "/p?_rsc=q&a=1&b=2", &rsc, "/p?a=1", "/p?_rsc=q&a=1"),
             // A rule that leaves it out must not have Next send it back for ever.
             (&only, "/p?_rsc=q&a=1&b=2", &[], "/p?a=1", "/p?_rsc=q&a=1"),

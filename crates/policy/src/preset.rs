@@ -35,7 +35,7 @@ const NEXT_KEYED: [&str; 5] = [
 /// In `_rsc`, Next's scripts repeat what those fields say, as a hash, for caches that do not know
 /// them: with `Next-Url`, the page that one comes from, so that what is the same would be kept once
 /// for each page that links to it. Next says in `Vary` where that matters.
-const NEXT_ECHO: Echo = Echo { parameter: "_rsc", header: "rsc" };
+const NEXT_ECHO: Echo = Echo { parameter: "_rsc", header: "rsc", value: "1" };
 /// Cookies of those who preview drafts.
 const NEXT_PREVIEW: [&str; 2] = ["__prerender_bypass", "__next_preview_data"];
 /// The cookie of Astro's sessions.
@@ -117,7 +117,7 @@ impl Preset {
         status: u16,
         fields: &Fields,
     ) -> Option<String> {
-        let is_payload = request.fields.all_named(NEXT_ECHO.header).next().is_some();
+        let is_payload = NEXT_ECHO.is_of(&request.fields);
         if self != Preset::NextJs || status != 307 || !is_payload {
             return None;
         }
@@ -229,6 +229,10 @@ mod tests {
         let prefetch = [("RSC", "1"), ("Next-Router-Prefetch", "1")];
         assert_ne!(key("/p?_rsc=abc", &rsc), key("/p?_rsc=abc", &prefetch));
         assert_eq!(page, key("/p?_rsc=abc", &[("Accept", "x")]));
+        // An answer that was made of another query is never taken for the page.
+        for odd in ["", "0", "1, 1"] {
+            assert_ne!(key("/p", &[]), key("/p?_rsc=abc", &[("RSC", odd)]), "{odd:?}");
+        }
     }
 
     #[test]

@@ -209,13 +209,24 @@ pub struct QueryRule {
 }
 
 /// A parameter in which requests repeat what they say in header fields that count. It reaches the
-/// origin, and does not count where the request bears `header`.
+/// origin, and does not count where the request says `value` in `header`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
     /// The name of the parameter.
     pub parameter: &'static str,
     /// The name of the field by which such requests are known, in lower case.
     pub header: &'static str,
+    /// What that field says then, and nothing else. An empty one has the key of none at all, and
+    /// what the framework does not know is an answer like any other, made of the whole query.
+    pub value: &'static str,
+}
+
+impl Echo {
+    /// Whether a request is one of those, by its fields.
+    pub fn is_of(self, fields: &Fields) -> bool {
+        let mut said = fields.all_named(self.header);
+        said.next() == Some(self.value.as_bytes()) && said.next().is_none()
+    }
 }
 
 /// Changes to header fields, done in the order remove, set, add.

@@ -131,8 +131,8 @@ fn sets_of_key(parts: &KeyParts) -> Vec<String> {
     if *sort {
         told.push("key.query sort".to_owned());
     }
-    told.extend(echo.map(|Echo { parameter, header }| {
-        format!("key.query forward {parameter} beside header {header}")
+    told.extend(echo.map(|Echo { parameter, header, value }| {
+        format!("key.query forward {parameter} beside header {header}: {value}")
     }));
     for (name, values) in [("headers", headers), ("cookies", cookies), ("languages", languages)] {
         if !values.is_empty() {
