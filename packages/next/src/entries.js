@@ -14,27 +14,27 @@ import { decodeHead, encodeHead } from './value.js';
 export const YEAR_S = 31_536_000;
 /** Keys as they are where they are shorter; Larder takes 1024 bytes. */
 const MAX_KEY = 512;
-/** Longer bodies are given and sent as they come, shorter ones when they are whole. */
+/** Longer bodies are sent as they come, shorter ones when they are whole, so that they can be sent again. */
 const MAX_WHOLE = 1 << 20;
+/** Longer values are not given: React has each in memory while a page is made of it. */
+const MAX_GIVEN = 128 << 20;
 
 class Entries {
   making = new Making();
   #larder = new Larder();
 
   /**
-   * Looks for what was kept: gives what is told about it, its body (bytes, or a stream where it is
-   * long), and whether it is stale.
+   * Looks for what was kept: gives what is told about it, its body, and whether it is stale. It is
+   * there whole: what broke off later would fail the request, and Next leaves some unread, which would
+   * hold a connection.
    */
   async get(key, tags) {
     try {
       const found = await this.#larder.look(name(key), header(tags));
       if (!found) return undefined;
       const isStale = /ttl=-/.test(found.headers['cache-status']);
-      if (found.headers['content-length'] <= MAX_WHOLE) {
-        const { about, rest } = decodeHead(await whole(found.body));
-        return { about, body: rest, isStale };
-      }
-      return { ...(await begun(found.body)), isStale };
+      const { about, rest: body } = decodeHead(await whole(found.body, MAX_GIVEN));
+      return { about, body, isStale };
     } catch {
       return undefined;
     }
@@ -74,19 +74,6 @@ function name(key) {
   return Buffer.byteLength(key) > MAX_KEY || /\p{Cc}/u.test(key)
     ? `${key.slice(0, 64).replace(/\P{L}/gu, '-')}/${createHash('sha256').update(key).digest('hex')}`
     : key;
-}
-
-/** What a body begins with, and the rest as it comes. */
-async function begun(body) {
-  let bytes = Buffer.alloc(0);
-  const pieces = body[Symbol.asyncIterator]();
-  for (;;) {
-    const { value, done } = await pieces.next();
-    if (done) throw new Error('not whole');
-    bytes = Buffer.concat([bytes, value]);
-    const head = decodeHead(bytes);
-    if (head) return { about: head.about, body: rest(head.rest, pieces) };
-  }
 }
 
 async function* rest(first, pieces) {

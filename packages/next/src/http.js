@@ -9,6 +9,10 @@ import { LarderError } from './admin.js';
 const MAX_HEADER_BYTES = 128 << 10;
 /** Of the 128 connections that Larder takes in all. */
 const MAX_CONNECTIONS = 12;
+/** So much of a body has to come within the longest wait, or all that there is. */
+const PACE_BYTES = 1 << 20;
+/** What is read of an answer at most, where nobody says more. */
+const MAX_SHORT_BYTES = 1 << 20;
 
 const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS, scheduling: 'lifo' };
 const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
@@ -38,19 +42,25 @@ function once({ base, token, timeoutMs }, method, path, { headers, body, agent }
       maxHeaderSize: MAX_HEADER_BYTES,
       headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers, ...length(body) },
     });
-    const watch = new Watch(timeoutMs, () => request.destroy(new Error(`none within ${timeoutMs} ms`)));
+    const watch = new Watch(timeoutMs, () => {
+      const error = new Error(`none within ${timeoutMs} ms`);
+      request.destroy(error);
+      // One that still waits for a connection would say so when it has one.
+      fail(error);
+    });
     let answered = false;
+    const fail = (error) => {
+      watch.stop();
+      const failure = new LarderError(`no answer from Larder at ${base}: ${error.code ?? error.message}`, { cause: error });
+      failure.closed = request.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code);
+      reject(failure);
+    };
     request.on('response', (response) => {
       answered = true;
       watch.stop();
       resolve({ status: response.statusCode, headers: response.headers, body: pieces(response, base, timeoutMs) });
     });
-    request.on('error', (error) => {
-      watch.stop();
-      const failure = new LarderError(`no answer from Larder at ${base}: ${error.code ?? error.message}`, { cause: error });
-      failure.closed = request.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code);
-      reject(failure);
-    });
+    request.on('error', fail);
     send(request, body, watch).catch((error) => {
       // What was read broke off, so nothing of it is to be kept; or Larder answered before the end.
       if (!answered) reject(error);
@@ -78,19 +88,27 @@ async function send(request, body, watch) {
 function room(request, watch) {
   watch.start();
   return new Promise((resolve) => {
-    request.once('drain', () => resolve(watch.stop()));
-    request.once('close', resolve);
+    const end = () => {
+      request.off('drain', end).off('close', end);
+      resolve(watch.stop());
+    };
+    request.on('drain', end).on('close', end);
   });
 }
 
 async function* pieces(response, base, timeoutMs) {
-  const watch = new Watch(timeoutMs, () => response.destroy(new Error(`it paused for ${timeoutMs} ms`)));
+  const watch = new Watch(timeoutMs, () => response.destroy(new Error(`it did not come within ${timeoutMs} ms`)));
+  let bytes = 0;
   watch.start();
   try {
     for await (const piece of response) {
-      watch.stop();
+      watch.pause();
+      bytes += piece.length;
       yield piece;
-      watch.start();
+      // A byte now and then is no answer either.
+      if (bytes < PACE_BYTES) watch.goOn();
+      else watch.start();
+      bytes %= PACE_BYTES;
     }
   } catch (error) {
     throw new LarderError(`the answer from Larder at ${base} broke off: ${error.code ?? error.message}`, { cause: error });
@@ -101,16 +119,23 @@ async function* pieces(response, base, timeoutMs) {
   }
 }
 
-/** The body of an answer, when it is whole. */
-export async function whole(body) {
+/** The body of an answer, when it is whole; rejects where it is too long. */
+export async function whole(body, maxBytes = MAX_SHORT_BYTES) {
   const pieces = [];
-  for await (const piece of body) pieces.push(piece);
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.length;
+    if (bytes > maxBytes) throw new Error(`longer than ${maxBytes} bytes`);
+    pieces.push(piece);
+  }
   return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
 }
 
 /** A time limit for what is waited for, and for nothing else. */
 class Watch {
   #timer;
+  #from;
+  #leftMs;
 
   constructor(timeoutMs, end) {
     this.timeoutMs = timeoutMs;
@@ -118,8 +143,19 @@ class Watch {
   }
 
   start() {
+    this.#leftMs = this.timeoutMs;
+    this.goOn();
+  }
+
+  pause() {
     this.stop();
-    this.#timer = setTimeout(this.end, this.timeoutMs);
+    this.#leftMs -= performance.now() - this.#from;
+  }
+
+  goOn() {
+    this.stop();
+    this.#from = performance.now();
+    this.#timer = setTimeout(this.end, Math.max(this.#leftMs, 1));
   }
 
   stop() {

@@ -30,7 +30,7 @@ export default class LarderCacheHandler {
     this.#begin(key, context);
     if (!found) return null;
     try {
-      return given(found, await decodedBody(found), context);
+      return given(found, decode(found.body), context);
     } catch {
       return null;
     }
@@ -83,13 +83,6 @@ function buildOf(folder) {
     builds.set(folder, id);
   }
   return builds.get(folder);
-}
-
-async function decodedBody({ body }) {
-  if (body instanceof Uint8Array) return decode(body);
-  const pieces = [];
-  for await (const piece of body) pieces.push(piece);
-  return decode(Buffer.concat(pieces));
 }
 
 /** A value as Next takes it. It tells by age alone what is stale, so that is what it is told. */

@@ -65,16 +65,10 @@ function named(cacheKey) {
 
 /** A body, as Next reads it. */
 function stream(body) {
-  const pieces = body instanceof Uint8Array ? [body].values() : body;
   return new ReadableStream({
-    async pull(controller) {
-      const { value, done } = await pieces.next();
-      if (done) controller.close();
-      else if (value.length > 0) controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.length));
-      else await this.pull(controller);
-    },
-    async cancel() {
-      await pieces.return?.();
+    start(controller) {
+      if (body.length > 0) controller.enqueue(new Uint8Array(body.buffer, body.byteOffset, body.length));
+      controller.close();
     },
   });
 }

@@ -208,6 +208,14 @@ test('what use cache keeps comes back as it was, be it empty, short or long', as
   assert.deepEqual([await useCache.getExpiration(['a']), await useCache.refreshTags()], [Infinity, undefined]);
 });
 
+test('long values that nobody reads hold nothing up', async () => {
+  const key = `unread${run}`;
+  await keepEntry(key, [Buffer.alloc(5 << 20)]);
+  const unread = await Promise.all(Array.from({ length: 20 }, () => useCache.get(key, [])));
+  assert.ok(unread.every(Boolean));
+  assert.equal((await bytes((await useCache.get(key, [])).value)).length, 5 << 20);
+});
+
 test('what use cache keeps goes with its tags, and with those of the page', async () => {
   for (const [durations, expected] of [
     [undefined, undefined],

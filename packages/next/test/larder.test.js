@@ -109,6 +109,37 @@ test('a body that breaks off is known to be broken', async (t) => {
   await assert.rejects(whole(body), /broke off/);
 });
 
+test('who waits for a connection waits no longer than others', async (t) => {
+  const server = await stub((request, response) => response.writeHead(200, { 'content-length': 1 << 22 }).end(Buffer.alloc(1 << 22)));
+  t.after(server.close);
+  const { larder } = larderAt(server.url, t, 200);
+  const held = await Promise.all(Array.from({ length: 12 }, () => larder.look('k')));
+  await Promise.all(held.map(({ body }) => body.next()));
+  const begun = performance.now();
+  await assert.rejects(larder.look('k'), /none within 200 ms/);
+  assert.ok(performance.now() - begun < 2000);
+  await Promise.all(held.map(({ body }) => body.return()));
+});
+
+test('an answer that comes by drops, or has no end, is none', async (t) => {
+  const server = await stub(async (request, response) => {
+    response.writeHead(200);
+    const isLong = request.url.endsWith('long');
+    while (!response.destroyed) {
+      response.write(Buffer.alloc(isLong ? 1 << 16 : 1));
+      await new Promise((resolve) => setTimeout(resolve, isLong ? 0 : 50));
+    }
+  });
+  t.after(server.close);
+  const { larder } = larderAt(server.url, t, 300);
+  const long = await larder.look('long');
+  await assert.rejects(whole(long.body), /longer than 1048576 bytes/);
+  const begun = performance.now();
+  const drops = await larder.look('drops');
+  await assert.rejects(whole(drops.body), /did not come within 300 ms/);
+  assert.ok(performance.now() - begun < 3000);
+});
+
 test('a value whose making fails is not kept, and Larder is not blamed', async (t) => {
   const server = await stub(none);
   t.after(server.close);
