@@ -8,12 +8,14 @@ import { now } from './heads.js';
 import { whole } from './http.js';
 import { Making } from './making.js';
 import { Memory } from './memory.js';
-import { header, purged } from './tags.js';
+import { header, purged, TooManyTags } from './tags.js';
 import { decodeHead, encodeHead } from './value.js';
 
 export const YEAR_S = 31_536_000;
 /** Keys as they are where they are shorter; Larder takes 1024 bytes. */
 const MAX_KEY = 512;
+/** What is shown of a key. */
+const MAX_SHOWN = 100;
 /** Longer bodies are sent as they come, shorter ones when they are whole, so that they can be sent again. */
 const MAX_WHOLE = 1 << 20;
 /** Longer values are not given: React has each in memory while a page is made of it. */
@@ -53,8 +55,9 @@ class Entries {
         ...(named && { 'cache-tag': named }),
       };
       return await this.#larder.keep(name(key), headers, await withHead(encodeHead(about), body));
-    } catch {
+    } catch (error) {
       // It is made again when it is asked for.
+      if (error instanceof TooManyTags) this.#larder.say(`${key.slice(0, MAX_SHOWN)} is not kept: ${error.message}`, 'too many tags');
       await given(body);
     }
   }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Segments } from './answer.js';
 import { entries, now, YEAR_S } from './entries.js';
-import { header, ofPage } from './tags.js';
+import { header, ofPage, TooManyTags } from './tags.js';
 import { decode, encode } from './value.js';
 
 /** Pictures that are being made at once. */
@@ -38,7 +38,7 @@ export default class LarderCacheHandler {
 
   async set(key, value, context) {
     const tags = value?.kind === 'FETCH' ? (context.tags ?? value.tags ?? []) : ofPage(value?.headers);
-    bearTags(value, header(tags));
+    bearTags(value, tags);
     const since = this.#begun.get(key) ?? this.#since;
     this.#begun.delete(key);
     const [freshS, staleS] = lifetime(value, context);
@@ -87,7 +87,7 @@ function buildOf(folder) {
 
 /** A value as Next takes it. It tells by age alone what is stale, so that is what it is told. */
 function given({ about: { lastModified, cacheControl }, isStale }, value, { revalidate }) {
-  bearTags(value, header(ofPage(value?.headers)));
+  bearTags(value, ofPage(value?.headers));
   if (!isStale) return { value, lastModified, cacheControl };
   const old = (seconds) => Math.min(lastModified, Date.now() - seconds * 1000 - 1000);
   if (value?.kind === 'FETCH') return { value, lastModified: old(revalidate || value.revalidate) };
@@ -97,11 +97,18 @@ function given({ about: { lastModified, cacheControl }, isStale }, value, { reva
 }
 
 /** Has the answers that Next makes of a page or of a route handler bear its tags. */
-function bearTags(value, tags) {
-  if (!tags || (value?.kind !== 'APP_PAGE' && value?.kind !== 'APP_ROUTE')) return;
-  // A route handler may have named some itself.
-  const own = value.headers['cache-tag'];
-  value.headers['cache-tag'] = own ? [...new Set(`${own}, ${tags}`.split(/, ?/))].join(', ') : tags;
+function bearTags(value, named) {
+  if (named.length === 0 || (value?.kind !== 'APP_PAGE' && value?.kind !== 'APP_ROUTE')) return;
+  try {
+    const tags = header(named);
+    // A route handler may have named some itself.
+    const own = value.headers['cache-tag'];
+    value.headers['cache-tag'] = own ? [...new Set(`${own}, ${tags}`.split(/, ?/))].join(', ') : tags;
+  } catch (error) {
+    if (!(error instanceof TooManyTags)) throw error;
+    // An answer with so long a head would be none at all, and without its tags no purge would reach it.
+    value.headers['larder-cache-control'] = 'no-store';
+  }
   if (value.segmentData) value.segmentData = new Segments(value.segmentData, value.headers);
 }
 

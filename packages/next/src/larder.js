@@ -14,6 +14,10 @@ const PAUSES_MS = [250, 4000];
 const NO_KEY = 'next/-';
 /** Tags whose purges are waiting for Larder to come back; beyond, all of the site is purged then. */
 const MAX_WAITING = 4096;
+/** What is said of requests that Larder does not take; further kinds are not. */
+const MAX_SAID = 16;
+/** Answers that are about one request: it makes no sense, is too slow, too long, or has too long a head. */
+const OF_ONE_REQUEST = [400, 408, 413, 414, 431];
 /** Scopes of one request, fewer than Larder takes. */
 const MAX_SCOPES = 1000;
 
@@ -25,13 +29,19 @@ export class Larder {
   #pauseMs = 0;
   #again;
   #said = new Set();
+  #refusals = new Set();
   // Tags to be purged, hard or softly; and the request that tells it of some.
   #waiting = { hard: new Set(), soft: new Set() };
   #next;
   #sending;
 
   constructor() {
-    this.#to = connection({ timeoutMs: Number(process.env.LARDER_TIMEOUT_MS) || TIMEOUT_MS });
+    try {
+      this.#to = connection({ timeoutMs: Number(process.env.LARDER_TIMEOUT_MS) || TIMEOUT_MS });
+    } catch (error) {
+      // Thrown here it would fail each request.
+      this.say(`${error.message}. Larder is done without`);
+    }
     this.#site = process.env.LARDER_SITE_HOST;
   }
 
@@ -47,6 +57,8 @@ export class Larder {
   /** Keeps an entry, if it can be kept; says so where it is outdated, as when it was purged meanwhile. */
   async keep(key, headers, body) {
     const answer = await this.#ask('PUT', this.#path(key), { headers, body });
+    // A token that may only read is no reason not to.
+    if (answer.status === 403) throw this.say(`nothing is kept: ${(await refusal(answer)).message}`, 'may not put');
     if (![204, 409, 413, 503].includes(answer.status)) throw await this.#refused(answer);
     await whole(answer.body);
     return { isOutdated: answer.status === 409 };
@@ -57,7 +69,7 @@ export class Larder {
    * when they are durable, and also where Larder is away: it is told as soon as it is back.
    */
   purge(tags, isSoft) {
-    if (tags.length === 0) return Promise.resolve();
+    if (tags.length === 0 || !this.#to) return Promise.resolve();
     for (const tag of tags) this.#waiting[isSoft ? 'soft' : 'hard'].add(tag);
     this.#next ??= Promise.resolve().then(() => {
       this.#next = undefined;
@@ -118,7 +130,7 @@ export class Larder {
 
   /** Asks, unless Larder is left alone. */
   async #ask(method, path, more) {
-    if (this.#pauseMs > 0) throw new LeftAlone();
+    if (this.#pauseMs > 0 || !this.#to) throw new LeftAlone();
     try {
       return await this.#askNow(method, path, more);
     } catch (error) {
@@ -144,7 +156,16 @@ export class Larder {
   /** What comes of an answer that is none: where it is about this request alone, nothing further. */
   async #refused(answer) {
     const error = await refusal(answer);
-    return error.status === 400 || error.status === 408 ? error : this.#away(error);
+    return OF_ONE_REQUEST.includes(error.status) ? this.say(error.message) : this.#away(error);
+  }
+
+  /** Says what one request meets and others may, once. Gives an error. */
+  say(what, kind = what) {
+    if (!this.#refusals.has(kind) && this.#refusals.size < MAX_SAID) {
+      this.#refusals.add(kind);
+      console.warn(`@larder/next: ${what}.`);
+    }
+    return new Error(what);
   }
 
   /** Leaves Larder alone for a while, and says why, once. Gives the error. */

@@ -96,6 +96,31 @@ test('what is revalidated is gone, or stale where it may be', async () => {
   }
 });
 
+test('a tag is purged whatever characters it and its neighbours have', async () => {
+  for (const [index, odd] of ['5" pipe', ' blank ', '"', 'a\\"b', '\u00a0'].entries()) {
+    for (const purged of [odd, `o${index}${run}`]) {
+      const key = `/odd/${index}/${purged.length}/${run}`;
+      await keep(key, page('x', [odd, `o${index}${run}`]));
+      assert.equal(await state(key), 'fresh');
+      await request().revalidateTag(purged);
+      assert.equal(await state(key), 'none', JSON.stringify([odd, purged]));
+    }
+  }
+});
+
+test('a page with more tags than Larder takes is kept by nobody, and the next one is', async (t) => {
+  t.mock.method(console, 'warn', () => {});
+  for (const tags of [Array.from({ length: 1025 }, (_, i) => `${i}`), Array.from({ length: 500 }, (_, i) => `${i}`.padStart(200, 'x'))]) {
+    const many = page('x', tags);
+    await keep(`/many/${tags.length}/${run}`, many);
+    assert.deepEqual([many.headers['cache-tag'], many.headers['larder-cache-control']], [undefined, 'no-store']);
+    assert.equal(await state(`/many/${tags.length}/${run}`), 'none');
+    await keep(`/few/${tags.length}/${run}`, page('x', ['a']));
+    assert.equal(await state(`/few/${tags.length}/${run}`), 'fresh');
+  }
+  assert.equal(console.warn.mock.callCount(), 1);
+});
+
 test('a stale page is replaced by a new one', async () => {
   const key = `/new/${run}`;
   await keep(key, page('old', [`new${run}`]));

@@ -87,6 +87,33 @@ test('a token that may not is told once, in words', async (t) => {
   assert.deepEqual(said, ['@larder/next: Larder answers 403: This token is not for that; give it "read". Larder is done without until it answers.']);
 });
 
+test('what one request meets keeps no other from asking, and is told once', async (t) => {
+  const server = await stub((request, response) => {
+    const status = request.method === 'PUT' ? 403 : request.url.includes('odd') ? 400 : request.url.includes('long') ? 431 : 404;
+    response.writeHead(status).end(JSON.stringify({ title: `It is ${status}` }));
+  });
+  t.after(server.close);
+  const { larder, said } = larderAt(server.url, t);
+  for (let i = 0; i < 3; i += 1) {
+    await assert.rejects(larder.look('odd'), /400/);
+    await assert.rejects(larder.look('long'), /431/);
+    await assert.rejects(larder.keep('k', {}, [Buffer.from('x')]), /403/);
+    assert.ok(await isAsked(larder));
+  }
+  assert.deepEqual(said, [
+    '@larder/next: Larder answers 400: It is 400.',
+    '@larder/next: Larder answers 431: It is 431.',
+    '@larder/next: nothing is kept: Larder answers 403: It is 403.',
+  ]);
+});
+
+test('an address that is none is told, and Larder done without', async (t) => {
+  const { larder, said } = larderAt('localhost:9090', t);
+  assert.ok(!(await isAsked(larder)));
+  await larder.purge(['a'], false);
+  assert.deepEqual(said, ['@larder/next: localhost:9090 is no URL of http: write http://127.0.0.1:9090. Larder is done without.']);
+});
+
 test('a connection that was closed meanwhile is no failure', async (t) => {
   const server = await stub(none);
   t.after(server.close);
