@@ -52,8 +52,11 @@ function once({ base, token, timeoutMs }, method, path, { headers, body, agent }
     const fail = (error) => {
       watch.stop();
       const failure = new LarderError(`no answer from Larder at ${base}: ${error.code ?? error.message}`, { cause: error });
-      failure.closed = request.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code);
-      reject(failure);
+      const isClosed = ['ECONNRESET', 'EPIPE'].includes(error.code);
+      failure.closed = request.reusedSocket && isClosed;
+      // Of a long body that Larder does not take it reads no more than it must, and what it answers may
+      // be lost by that. If it is gone, the next request meets that.
+      reject(isClosed && body && !Array.isArray(body) ? new Error(failure.message, { cause: error }) : failure);
     };
     request.on('response', (response) => {
       answered = true;
