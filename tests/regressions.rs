@@ -315,3 +315,17 @@ fn a_response_that_had_begun_was_asked_for_again() {
         }
     }
 }
+
+#[test]
+fn a_quotation_mark_in_a_tag_hid_those_behind_it_from_purges() {
+    let origin = Origin::answering(|_| {
+        Reply::cached("max-age=600", "page").with("Cache-Tag", "5\" screen, news")
+    });
+    let larder = Larder::before(&origin);
+    for tag in ["news", "5\" screen"] {
+        larder.fill("/p");
+        let body = serde_json::json!({ "tags": [tag] }).to_string();
+        assert_eq!(larder.admin_post("/v1/purge", &body).status, 200);
+        assert!(!larder.get("/p").is_hit(), "{tag}");
+    }
+}

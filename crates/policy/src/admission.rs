@@ -4,7 +4,7 @@ use crate::cache_control::ResponseDirectives;
 use crate::coding;
 use crate::conditional;
 use crate::cookies;
-use crate::fields::Fields;
+use crate::fields::{Fields, plain_members};
 use crate::freshness::{self, Exchange, Life, Origin, Staleness};
 use crate::groups;
 use crate::media_type;
@@ -299,7 +299,7 @@ pub const SPACE_TAGS: [Name; 2] = [Name::SurrogateKey, Name::Xkey];
 
 /// The tags that fields name, by whichever names.
 pub fn tags_of(fields: &Fields) -> Vec<String> {
-    let commas = COMMA_TAGS.into_iter().flat_map(|name| fields.members(name));
+    let commas = COMMA_TAGS.into_iter().flat_map(|name| fields.all(name).flat_map(plain_members));
     let commas = commas.map(<[u8]>::to_vec);
     let spaces = SPACE_TAGS.into_iter().flat_map(|name| {
         fields.all(name).flat_map(|value| value.split(|b| *b == b' ')).map(<[u8]>::to_vec)

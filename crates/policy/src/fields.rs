@@ -222,6 +222,12 @@ pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     .filter(|member| !member.is_empty())
 }
 
+/// The members of one value whose commas part them whatever stands about them, as in `Cache-Tag`, which is
+/// no list of HTTP: a quotation mark in a tag must not hide the tags behind it from purges.
+pub fn plain_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|b| *b == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
 fn end_of_member(value: &[u8]) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (i, &byte) in value.iter().enumerate() {
@@ -247,6 +253,12 @@ mod tests {
         let cookies: Vec<_> = fields.all(Name::SetCookie).collect();
         assert_eq!(cookies, [b"a=1", b"b=2"]);
         assert_eq!(fields.all_named("x-y").next(), Some("é".as_bytes()));
+    }
+
+    #[test]
+    fn plain_members_part_at_every_comma() {
+        let members: Vec<&[u8]> = plain_members(b"5\" screen, news,, \"a, b\"").collect();
+        assert_eq!(members, [&b"5\" screen"[..], b"news", b"\"a", b"b\""]);
     }
 
     #[test]

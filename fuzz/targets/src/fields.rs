@@ -111,7 +111,7 @@ pub fn query(data: &[u8]) {
         only: None,
         sort: true,
         forward: globs(&["b"]),
-        echo: Some(Echo { parameter: "_rsc", header: "rsc" }),
+        echo: Some(Echo { parameter: "_rsc", header: "rsc", value: "1" }),
     };
     let keyed = keyed_url(&rule, &target);
     assert_eq!(keyed_url(&rule, &keyed), keyed);

@@ -1,5 +1,6 @@
 // What Next keeps of pages, route handlers, fetched data and pictures: `cacheHandler` of next.config.
 
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Segments } from './answer.js';
@@ -74,7 +75,8 @@ export default class LarderCacheHandler {
 /** The id of a build, by the folder of what it made for the server. */
 function buildOf(folder) {
   if (!builds.has(folder)) {
-    let id = 'no-build';
+    // Where it cannot be told which build it is, nothing is shared with what may be another.
+    let id = `no-build-${randomUUID()}`;
     try {
       id = readFileSync(join(folder, '..', 'BUILD_ID'), 'utf8').trim();
     } catch {

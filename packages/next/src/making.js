@@ -3,6 +3,10 @@
 
 /** After which time what began counts as given up. */
 const LONGEST_MS = 60_000;
+/** Values that are told apart of those that ended; of more, the oldest are taken together. */
+const MAX_ENDED = 1000;
+/** Values that are being made at once; of more, the oldest count as given up. */
+const MAX_BEGUN = 10_000;
 
 export class Making {
   #begun = new Map();
@@ -11,6 +15,12 @@ export class Making {
   /** Notes that a value is made, if it is. */
   begin(key, at) {
     this.#begun.set(key, Math.min(at, this.#begun.get(key) ?? at));
+    if (this.#begun.size > MAX_BEGUN) this.#begun.delete(this.#begun.keys().next().value);
+  }
+
+  /** Notes that nothing came of it. */
+  giveUp(key) {
+    this.#begun.delete(key);
   }
 
   /** Notes that it is made, and of which tags. */
@@ -18,8 +28,20 @@ export class Making {
     const from = this.#begun.get(key);
     this.#begun.delete(key);
     if (from !== undefined) this.#ended.push({ from, to: at, tags });
-    this.#ended = this.#ended.filter(({ to }) => to > at - LONGEST_MS);
-    for (const [key, from] of this.#begun) if (from < at - LONGEST_MS) this.#begun.delete(key);
+    // In the order in which they ended and began: what is over stands first.
+    while (this.#ended.length > 0 && this.#ended[0].to <= at - LONGEST_MS) this.#ended.shift();
+    if (this.#ended.length > MAX_ENDED) this.#merge();
+    for (const [key, from] of this.#begun) {
+      if (from >= at - LONGEST_MS) break;
+      this.#begun.delete(key);
+    }
+  }
+
+  /** Takes the two oldest for one that may have been used wherever one of them was. */
+  #merge() {
+    const [one, other] = this.#ended.splice(0, 2);
+    const tags = one.tags.filter((tag) => other.tags.includes(tag));
+    this.#ended.unshift({ from: Math.min(one.from, other.from), to: Math.max(one.to, other.to), tags });
   }
 
   /** When the oldest began that a value with these tags, begun at a time, may be made of. */

@@ -6,12 +6,12 @@ const MAX_TAGS = 1024;
 const MAX_HEADER_BYTES = 48 << 10;
 
 /**
- * A tag as it stands in a header: without commas, which part tags there, without quotation marks,
- * between which they do not, and without blanks at its ends, which are not part of it there; and with
- * the letters that Next percent-encodes as they were, so that webhooks name the same tag.
+ * A tag as it stands in a header: without commas, which part tags there, and without blanks at its ends,
+ * which are not part of it there; and with the letters that Next percent-encodes as they were, so that
+ * webhooks name the same tag.
  */
 export function named(tag) {
-  return tag.replace(/(?:%[89a-f][0-9a-f])+/gi, decoded).replace(/[\p{Cc},"]|^\s+|\s+$/gu, encodeURIComponent);
+  return tag.replace(/(?:%[89a-f][0-9a-f])+/gi, decoded).replace(/[\p{Cc},]|^\s+|\s+$/gu, encodeURIComponent);
 }
 
 function decoded(bytes) {

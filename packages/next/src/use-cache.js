@@ -55,6 +55,7 @@ async function keep(cacheKey, pendingEntry) {
     });
   } catch {
     // What could not be made is not kept.
+    entries.making.giveUp(cacheKey);
   }
 }
 

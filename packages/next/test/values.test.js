@@ -96,6 +96,21 @@ test('a value is as old as what it may be made of', () => {
   assert.equal(making.since(200, ['t']), 200);
 });
 
+test('however many values are made, few are told apart, and none seems younger for that', () => {
+  const making = new Making();
+  for (let i = 0; i < 20_000; i += 1) {
+    making.begin(`k${i}`, i);
+    making.end(`k${i}`, ['all', `t${i}`], i + 1);
+  }
+  // Those taken together may have been used wherever one of them was.
+  assert.equal(making.since(100, ['all', 't100']), 0);
+  assert.equal(making.since(100, ['other']), 100);
+  making.begin('broken', 20_000);
+  making.giveUp('broken');
+  making.end('broken', ['b'], 20_001);
+  assert.equal(making.since(20_000, ['b']), 20_000);
+});
+
 test('the configuration names both handlers, and keeps what else it says', async () => {
   const config = withLarder({ basePath: '/x', cacheHandlers: { other: '/other.js' } });
   assert.deepEqual([config.basePath, config.cacheHandlers.other, config.cacheMaxMemorySize], ['/x', '/other.js', 0]);

@@ -1,7 +1,7 @@
 //! What an app says of an entry that it has kept, and what is known of the entry then.
 
 use crate::admission::{MAX_TAG_BYTES, MAX_TAGS, kept_tags};
-use crate::fields::Fields;
+use crate::fields::{Fields, plain_members};
 use crate::freshness::{Life, Staleness};
 use crate::meta::Meta;
 use crate::name::Name;
@@ -47,7 +47,8 @@ pub fn offered(offer: &Offer<'_>) -> Result<Meta, WhyNoEntry> {
     let (lifetime, stale) = control(offer.fields)?;
     let tags: Result<Vec<String>, _> = offer
         .fields
-        .members(Name::CacheTag)
+        .all(Name::CacheTag)
+        .flat_map(plain_members)
         .map(|tag| String::from_utf8(tag.to_vec()).map_err(|_| WhyNoEntry::OddTag))
         .collect();
     let tags = kept_tags(tags?.into_iter()).ok_or(WhyNoEntry::TooManyTags)?;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::Response;
 use policy::admission::kept_tags;
 use policy::entry::{Found, found};
-use policy::fields::list_members;
+use policy::fields::plain_members;
 use policy::freshness::Life;
 use policy::meta::Meta;
 use policy::name::Name;
@@ -80,7 +80,7 @@ fn soft_tags(headers: &HeaderMap) -> Result<Box<[Box<str>]>, Problem> {
     let fields = fields(headers);
     let values = fields.all_named(SOFT_TAGS);
     let tags: Option<Vec<String>> =
-        values.flat_map(list_members).map(|tag| String::from_utf8(tag.to_vec()).ok()).collect();
+        values.flat_map(plain_members).map(|tag| String::from_utf8(tag.to_vec()).ok()).collect();
     tags.and_then(|tags| kept_tags(tags.into_iter())).ok_or_else(|| {
         Problem::bad_request("write Larder-Soft-Tags like Cache-Tag, with no more tags")
     })
