@@ -119,9 +119,12 @@ export class Larder {
       return;
     }
     const error = await refusal(answer);
-    // It would be refused each time.
-    if (error.status === 400) return console.error(`@larder/next: nothing was purged of ${tags}: ${error.message}`);
-    throw error;
+    if (!tags || (error.status !== 400 && error.status !== 413)) throw error;
+    // It would be refused each time; but perhaps for one of them, or because they are too long together.
+    if (tags.length === 1) return console.error(`@larder/next: ${tags[0]} was not purged: ${error.message}`);
+    const half = Math.ceil(tags.length / 2);
+    await this.#sendSome(tags.slice(0, half), soft);
+    await this.#sendSome(tags.slice(half), soft);
   }
 
   #isWaiting() {

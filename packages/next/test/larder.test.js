@@ -225,3 +225,21 @@ test('with several sites it is said which, and long lists are told in pieces', a
     [undefined, '*.a.b', true],
   ]);
 });
+
+test('one tag that is refused keeps no other from being purged, nor do many that are too long together', async (t) => {
+  const purged = [];
+  const server = await stub((request, response, body) => {
+    const tags = request.method === 'POST' ? JSON.parse(body).tags : [];
+    const status = tags.includes('bad') ? 400 : tags.length > 3 ? 413 : 200;
+    if (status === 200) purged.push(...tags);
+    response.writeHead(status).end('{"title":"No"}');
+  });
+  t.after(server.close);
+  const { larder } = larderAt(server.url, t);
+  const errors = [];
+  t.mock.method(console, 'error', (line) => errors.push(line));
+  await larder.purge(['a', 'b', 'bad', 'c', 'd', 'e', 'f'], false);
+  assert.deepEqual(purged, ['a', 'b', 'c', 'd', 'e', 'f']);
+  assert.deepEqual(errors.length, 1);
+  assert.match(errors[0], /bad was not purged/);
+});
