@@ -36,14 +36,32 @@ fn next_what_goes_on_being_called_stale_is_not_asked_for_with_every_request() {
             .with("x-nextjs-cache", state)
     });
     let larder = preset("nextjs", &origin);
+    let part = [("RSC", "1"), ("Next-Router-Segment-Prefetch", "/_tree")];
     for _ in 0..40 {
-        larder.fill("/");
+        larder.fill_with("/", &part);
     }
     // At once, then after a second, two, four, eight and ten.
     assert!(origin.count() < 9, "{}", origin.count());
     larder.turn_clock(10);
-    let old = larder.fill_with("/", &[("X-New", "1")]);
+    let old = larder.fill_with("/", &[&part[..], &[("X-New", "1")]].concat());
     assert_eq!((old.text().as_str(), old.is_hit()), ("STALE", true), "{}", old.cache());
+    let fresh = larder.get_with("/", &part);
+    assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("HIT", true), "{}", fresh.cache());
+}
+
+/// Whoever asks for the page itself has Next make it anew: that was held back too, for up to ten seconds
+/// after what was published.
+#[test]
+fn next_a_page_that_is_being_made_anew_is_asked_for_until_it_is() {
+    let origin = Origin::answering(|asked| {
+        let state = if asked.number < 6 { "STALE" } else { "HIT" };
+        Reply::cached("s-maxage=3600, stale-while-revalidate=60", state)
+            .with("x-nextjs-cache", state)
+    });
+    let larder = preset("nextjs", &origin);
+    for _ in 0..8 {
+        larder.fill("/");
+    }
     let fresh = larder.get("/");
     assert_eq!((fresh.text().as_str(), fresh.is_hit()), ("HIT", true), "{}", fresh.cache());
 }

@@ -32,6 +32,8 @@ const NEXT_KEYED: [&str; 5] = [
     "rsc",
     "x-nextjs-data",
 ];
+/// The field by which parts of a page are asked for in advance.
+const NEXT_PART: &str = "next-router-segment-prefetch";
 /// In `_rsc`, Next's scripts repeat what those fields say, as a hash, for caches that do not know
 /// them: with `Next-Url`, the page that one comes from, so that what is the same would be kept once
 /// for each page that links to it. Next says in `Vary` where that matters.
@@ -106,6 +108,11 @@ impl Preset {
     /// before with the whole lifetime of the one to come.
     pub fn calls_stale(self, fields: &Fields) -> bool {
         self == Preset::NextJs && fields.all_named("x-nextjs-cache").any(|state| state == b"STALE")
+    }
+
+    /// Whether a request asks for a part of a page in advance, for which Next makes no stale page anew.
+    pub fn asks_for_a_part(self, request: &Request) -> bool {
+        self == Preset::NextJs && request.fields.all_named(NEXT_PART).next().is_some()
     }
 
     /// Where the framework wants asked again what it was asked under the wrong name: Next sends who
@@ -267,6 +274,17 @@ mod tests {
         let fields: Fields = [("x-nextjs-cache", "STALE")].into_iter().collect();
         assert!(Preset::NextJs.calls_stale(&fields));
         assert!(!Preset::NextJs.calls_stale(&Fields::new()) && !Preset::None.calls_stale(&fields));
+    }
+
+    #[test]
+    fn parts_of_pages_are_known_by_their_field() {
+        let asked = |fields: &[(&str, &str)]| Request {
+            fields: fields.iter().copied().collect(),
+            ..Request::default()
+        };
+        let part = asked(&[("RSC", "1"), ("Next-Router-Segment-Prefetch", "/_tree")]);
+        assert!(Preset::NextJs.asks_for_a_part(&part) && !Preset::None.asks_for_a_part(&part));
+        assert!(!Preset::NextJs.asks_for_a_part(&asked(&[("RSC", "1")])));
     }
 
     #[test]

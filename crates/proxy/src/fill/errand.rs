@@ -312,11 +312,13 @@ impl Errand {
         shared.pauses.holds(self.key.as_ref().bytes(), shared.clock.now())
     }
 
-    /// Whether what came is called old by its framework, as what is stored was.
+    /// Whether what came is called old by its framework, as what is stored was, and stays so however often
+    /// it is asked for so.
     pub(super) fn is_old_again(&self, came: &Flowing) -> bool {
         let preset = self.site.settings.site.preset;
         let is_old = |meta: &Meta| preset.calls_stale(&meta.fields);
-        came.admission.as_ref().is_ok_and(|meta| is_old(meta))
+        preset.asks_for_a_part(&self.request)
+            && came.admission.as_ref().is_ok_and(|meta| is_old(meta))
             && self.stored.as_ref().is_some_and(|entry| is_old(&entry.meta))
     }
 
