@@ -51,6 +51,14 @@ pub struct SiteOfHook {
 }
 
 impl SiteOfHook {
+    /// Its hosts, where all of them are written out; nothing where some are patterns, which no purge by
+    /// host would cover.
+    pub fn all_hosts(&self) -> Option<&[Box<str>]> {
+        let is_pattern = |glob: &Glob| glob.as_str().contains(['*', '?']);
+        let are_all = !self.hosts.is_empty() && !self.globs.iter().any(is_pattern);
+        are_all.then_some(&self.hosts)
+    }
+
     /// Whether a host, in lower case and without port, is one of its.
     pub fn has(&self, host: &str) -> bool {
         self.globs.is_empty() || self.globs.iter().any(|glob| glob.matches(host.as_bytes()))

@@ -137,10 +137,14 @@ fn of_site(scope: Scope, site: &SiteOfHook) -> Vec<Scope> {
         Scope::Url(Url { host: None, target }) if !target.contains('?') => {
             vec![Scope::SitePath(site.id, target)]
         }
-        Scope::Url(Url { host: None, target }) if !site.hosts.is_empty() => {
-            let url = |host: &str| Url { host: Some(host.into()), target: target.clone() };
-            site.hosts.iter().map(|host| Scope::Url(url(host))).collect()
-        }
+        Scope::Url(Url { host: None, target }) => match site.all_hosts() {
+            // Too much is purged rather than too little.
+            None => vec![Scope::Url(Url { host: None, target })],
+            Some(hosts) => {
+                let url = |host: &str| Url { host: Some(host.into()), target: target.clone() };
+                hosts.iter().map(|host| Scope::Url(url(host))).collect()
+            }
+        },
         Scope::Prefix(prefix) if prefix.get().host().is_none() => prefixes(&prefix, site),
         scope => vec![scope],
     }
@@ -155,10 +159,9 @@ fn prefixes(prefix: &PathPrefix, site: &SiteOfHook) -> Vec<Scope> {
         let prefix = policy::prefix::Prefix::parse(&text)?;
         PathPrefix::new(prefix).map(Scope::Prefix)
     };
-    match site.hosts.is_empty() {
-        // Too much is purged rather than too little.
-        true => vec![Scope::Prefix(prefix.clone())],
-        false => site.hosts.iter().filter_map(|host| on(host)).collect(),
+    match site.all_hosts() {
+        None => vec![Scope::Prefix(prefix.clone())],
+        Some(hosts) => hosts.iter().filter_map(|host| on(host)).collect(),
     }
 }
 
@@ -221,9 +224,15 @@ pub mod tests {
     fn what_a_hook_of_one_site_names_is_of_that_site() {
         let id = SiteId::of_host("a.example");
         let hosts: Box<[Box<str>]> = ["a.example".into(), "www.a.example".into()].into();
-        let globs = ["a.example", "*.a.example"].map(Glob::new).into();
+        let globs = ["a.example", "www.a.example"].map(Glob::new).into();
         let site = SiteOfHook { id, name: "a.example".into(), hosts, globs };
         let every = SiteOfHook { hosts: [].into(), globs: [].into(), ..site.clone() };
+        // No purge by host would cover those that a pattern stands for.
+        let wide = SiteOfHook {
+            hosts: ["a.example".into()].into(),
+            globs: ["a.example", "*.a.example"].map(Glob::new).into(),
+            ..site.clone()
+        };
         let shown = |scope: Scope| scope.to_string();
         let whole = shown(Scope::Site(id));
         let tag = shown(Scope::Tag(Some(id), "t".into()));
@@ -232,7 +241,8 @@ pub mod tests {
             (&site, &["t"][..], &["/p"][..], &["/"][..], &[&*tag, &path, &whole][..]),
             (&site, &[], &["/p?q"], &[], &["url a.example/p?q", "url www.a.example/p?q"]),
             (&site, &[], &[], &["/d"], &["prefix a.example/d", "prefix www.a.example/d"]),
-            (&site, &[], &["https://X.a.example/p"], &[], &["url x.a.example/p"]),
+            (&wide, &[], &["https://X.a.example/p"], &[], &["url x.a.example/p"]),
+            (&wide, &[], &["/p?q"], &["/d"], &["url /p?q", "prefix /d"]),
             (&every, &[], &["c.example/p"], &[], &["url c.example/p"]),
             (&every, &[], &["/p?q"], &["/d"], &["url /p?q", "prefix /d"]),
         ] {

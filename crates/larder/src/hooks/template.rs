@@ -161,20 +161,26 @@ impl fmt::Display for BadTemplate {
 /// What stands before the brace that ends a path, and what behind it. Braces in the path's own
 /// quotes do not count.
 fn split_path(text: &str) -> Option<(&str, &str)> {
+    match unquoted(text).find(|(_, c)| matches!(c, '{' | '}'))? {
+        (at, '}') => Some((&text[..at], &text[at + 1..])),
+        _ => None,
+    }
+}
+
+/// The characters of a path that stand outside of its quotes, and where.
+fn unquoted(path: &str) -> impl Iterator<Item = (usize, char)> {
     let (mut quote, mut is_escaped) = (None, false);
-    for (at, c) in text.char_indices() {
+    path.char_indices().filter(move |(_, c)| {
         match (quote, c) {
             (Some(_), _) if is_escaped => is_escaped = false,
             (Some(_), '\\') => is_escaped = true,
-            (Some(open), c) if c == open => quote = None,
+            (Some(open), c) if *c == open => quote = None,
             (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '}') => return Some((&text[..at], &text[at + 1..])),
-            (None, '{') => return None,
-            (None, _) => {}
+            (None, '\'' | '"') => quote = Some(*c),
+            (None, _) => return true,
         }
-    }
-    None
+        false
+    })
 }
 
 fn read_path(text: &str) -> Result<JsonPath, BadTemplate> {
@@ -190,20 +196,8 @@ fn read_path(text: &str) -> Result<JsonPath, BadTemplate> {
 
 /// How often `..` stands in a path outside of quotes.
 fn descents(path: &str) -> usize {
-    let (mut quote, mut is_escaped, mut before, mut count) = (None, false, ' ', 0);
-    for c in path.chars() {
-        match (quote, c) {
-            (Some(_), _) if is_escaped => is_escaped = false,
-            (Some(_), '\\') => is_escaped = true,
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '.') if before == '.' => count += 1,
-            (None, _) => {}
-        }
-        before = c;
-    }
-    count
+    let is_dot = |at: usize| path[..at].ends_with('.');
+    unquoted(path).filter(|(at, c)| *c == '.' && is_dot(*at)).count()
 }
 
 /// A value as it stands in a text; nothing for what has no text.
