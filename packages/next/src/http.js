@@ -9,17 +9,26 @@ import { LarderError } from './admin.js';
 const MAX_HEADER_BYTES = 128 << 10;
 /** Of the 128 connections that Larder takes in all. */
 const MAX_CONNECTIONS = 12;
+/** And beside those, for what must not wait for one: purges, and finding out whether Larder is back. */
+const MAX_OWN_CONNECTIONS = 2;
+/** The longest wait for one that is free; Larder is not to blame for it. */
+const MAX_QUEUED_MS = 1000;
 /** So much of a body has to come within the longest wait, or all that there is. */
 const PACE_BYTES = 1 << 20;
 /** What is read of an answer at most, where nobody says more. */
 const MAX_SHORT_BYTES = 1 << 20;
 
-const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS, scheduling: 'lifo' };
-const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
+const agents = (maxSockets) => {
+  const options = { keepAlive: true, maxSockets, scheduling: 'lifo' };
+  return { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
+};
+const common = agents(MAX_CONNECTIONS);
+const own = agents(MAX_OWN_CONNECTIONS);
 
 /**
  * Sends a request with a body of pieces, which may come later. Gives the answer's status and headers,
- * and its body as it comes; rejects where none begins in time.
+ * and its body as it comes; rejects where none begins in time, by a `LarderError` where Larder is to
+ * blame. `isUrgent`: it does not wait for what others ask.
  */
 export async function exchange(to, method, path, more = {}) {
   const whole = more.body === undefined || Array.isArray(more.body);
@@ -32,24 +41,30 @@ export async function exchange(to, method, path, more = {}) {
   }
 }
 
-function once({ base, token, timeoutMs }, method, path, { headers, body, agent }) {
+function once({ base, token, timeoutMs }, method, path, { headers, body, agent, isUrgent }) {
   const url = new URL(base);
   const { request: ask } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const request = ask(base + path, {
       method,
-      agent: agent ?? agents[url.protocol],
+      agent: agent ?? (isUrgent ? own : common)[url.protocol],
       maxHeaderSize: MAX_HEADER_BYTES,
       headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers, ...length(body) },
     });
     const watch = new Watch(timeoutMs, () => {
       const error = new Error(`none within ${timeoutMs} ms`);
       request.destroy(error);
-      // One that still waits for a connection would say so when it has one.
       fail(error);
     });
+    const queued = setTimeout(() => {
+      const error = new Error(`no connection to Larder was free within ${MAX_QUEUED_MS} ms`);
+      request.destroy(error);
+      reject(error);
+    }, MAX_QUEUED_MS);
+    const connected = new Promise((resolve) => request.once('socket', resolve)).then(() => clearTimeout(queued));
     let answered = false;
     const fail = (error) => {
+      clearTimeout(queued);
       watch.stop();
       const failure = new LarderError(`no answer from Larder at ${base}: ${error.code ?? error.message}`, { cause: error });
       const isClosed = ['ECONNRESET', 'EPIPE'].includes(error.code);
@@ -64,7 +79,7 @@ function once({ base, token, timeoutMs }, method, path, { headers, body, agent }
       resolve({ status: response.statusCode, headers: response.headers, body: pieces(response, base, timeoutMs) });
     });
     request.on('error', fail);
-    send(request, body, watch).catch((error) => {
+    send(request, body, watch, connected).catch((error) => {
       // What was read broke off, so nothing of it is to be kept; or Larder answered before the end.
       if (!answered) reject(error);
       request.destroy();
@@ -77,7 +92,9 @@ function length(body) {
   return { 'content-length': body.reduce((bytes, piece) => bytes + piece.length, 0) };
 }
 
-async function send(request, body, watch) {
+async function send(request, body, watch, connected) {
+  await connected;
+  if (request.destroyed) return;
   for await (const piece of body ?? []) {
     // Whoever makes the body may take their time, Larder may not.
     if (request.write(piece)) watch.stop();
@@ -137,6 +154,7 @@ export async function whole(body, maxBytes = MAX_SHORT_BYTES) {
 /** A time limit for what is waited for, and for nothing else. */
 class Watch {
   #timer;
+  #last;
   #from;
   #leftMs;
 
@@ -158,10 +176,13 @@ class Watch {
   goOn() {
     this.stop();
     this.#from = performance.now();
-    this.#timer = setTimeout(this.end, Math.max(this.#leftMs, 1));
+    // This process may have been busy: what came meanwhile is read before it is said that nothing did.
+    const end = () => (this.#last = setImmediate(this.end));
+    this.#timer = setTimeout(end, Math.max(this.#leftMs, 1));
   }
 
   stop() {
     clearTimeout(this.#timer);
+    clearImmediate(this.#last);
   }
 }

@@ -112,7 +112,7 @@ export class Larder {
       { ...this.#to, timeoutMs: this.#pauseMs > 0 ? this.#to.timeoutMs : Math.max(PURGE_TIMEOUT_MS, this.#to.timeoutMs) },
       'POST',
       '/v1/purge',
-      { headers: { 'content-type': 'application/json' }, body: [Buffer.from(JSON.stringify({ ...what, soft }))] },
+      { headers: { 'content-type': 'application/json' }, body: [Buffer.from(JSON.stringify({ ...what, soft }))], isUrgent: true },
     );
     if (answer.status === 200) {
       await whole(answer.body);
@@ -187,7 +187,7 @@ export class Larder {
     this.#again = undefined;
     try {
       await this.#send();
-      const answer = await this.#askNow('GET', this.#path(NO_KEY));
+      const answer = await this.#askNow('GET', this.#path(NO_KEY), { isUrgent: true });
       if (answer.status !== 404) throw await refusal(answer);
       await whole(answer.body);
       this.#pauseMs = 0;

@@ -136,16 +136,38 @@ test('a body that breaks off is known to be broken', async (t) => {
   await assert.rejects(whole(body), /broke off/);
 });
 
-test('who waits for a connection waits no longer than others', async (t) => {
-  const server = await stub((request, response) => response.writeHead(200, { 'content-length': 1 << 22 }).end(Buffer.alloc(1 << 22)));
+test('who waits for a connection waits no longer than others, and Larder is not blamed', async (t) => {
+  const server = await stub((request, response) => {
+    const isLong = request.url.endsWith('long');
+    response.writeHead(request.method === 'POST' || isLong ? 200 : 404).end(Buffer.alloc(isLong ? 1 << 22 : 1));
+  });
   t.after(server.close);
-  const { larder } = larderAt(server.url, t);
-  const held = await Promise.all(Array.from({ length: 12 }, () => larder.look('k')));
+  const { larder, said } = larderAt(server.url, t);
+  const held = await Promise.all(Array.from({ length: 12 }, () => larder.look('long')));
   await Promise.all(held.map(({ body }) => body.next()));
   const begun = performance.now();
-  await assert.rejects(larder.look('k'), /none within 1000 ms/);
+  await assert.rejects(larder.look('k'), /no connection to Larder was free within 1000 ms/);
   assert.ok(performance.now() - begun < 5000);
+  // Purges do not wait for readers.
+  await larder.purge(['a'], false);
+  assert.match(server.asked.at(-1), /^POST/);
   await Promise.all(held.map(({ body }) => body.return()));
+  assert.ok(await isAsked(larder));
+  assert.deepEqual(said, []);
+});
+
+test('many who ask at once are no sign that Larder is away', async (t) => {
+  const server = await stub((request, response) => setTimeout(none, 20, request, response));
+  t.after(server.close);
+  // The last waits longer for its connection than Larder may for any answer.
+  const { larder, said } = larderAt(server.url, t, 200);
+  const asked = await Promise.all(Array.from({ length: 180 }, () => isAsked(larder)));
+  assert.deepEqual([asked.filter(Boolean).length, said], [180, []]);
+  // Nor is a process that is busy while the answer comes.
+  const asking = isAsked(larder);
+  await until('it is on its way', () => server.asked.length === 181);
+  for (const end = performance.now() + 500; performance.now() < end; );
+  assert.deepEqual([await asking, said], [true, []]);
 });
 
 test('an answer that comes by drops, or has no end, is none', async (t) => {
