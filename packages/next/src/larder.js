@@ -18,6 +18,20 @@ const MAX_WAITING = 4096;
 const MAX_SAID = 16;
 /** Answers that are about one request: it makes no sense, is too slow, too long, or has too long a head. */
 const OF_ONE_REQUEST = [400, 408, 413, 414, 431];
+/** Answers that are about the token: none, a wrong one, or one that may not. */
+const REFUSALS = [401, 403];
+/** What is told of Larder when it is left alone: where it gives no answer, and where it refuses. */
+const SO = {
+  away: 'Larder is done without until it answers',
+  refuses: 'Larder is done without until that is mended: LARDER_TOKEN has to be one that may read, refresh and purge',
+};
+/** The same where a purge met it. */
+const SO_OF_PURGES = {
+  away: 'Larder is told of what was revalidated once it answers; until then it serves what it has',
+  refuses:
+    'What was revalidated was not purged, and Larder is done without until that is mended: ' +
+    'LARDER_TOKEN has to be one that may read, refresh and purge',
+};
 /** Scopes of one request, fewer than Larder takes. */
 const MAX_SCOPES = 1000;
 
@@ -73,7 +87,7 @@ export class Larder {
     for (const tag of tags) this.#waiting[isSoft ? 'soft' : 'hard'].add(tag);
     this.#next ??= Promise.resolve().then(() => {
       this.#next = undefined;
-      return this.#send().catch((error) => this.#away(error, 'is told of what was revalidated once it answers; until then it serves what it has'));
+      return this.#send().catch((error) => this.#away(error, SO_OF_PURGES));
     });
     return this.#next;
   }
@@ -172,12 +186,13 @@ export class Larder {
   }
 
   /** Leaves Larder alone for a while, and says why, once. Gives the error. */
-  #away(error, so = 'is done without until it answers') {
+  #away(error, { away, refuses } = SO) {
     // Of a value that broke off, Larder is not to blame.
     if (!(error instanceof LarderError)) return error;
+    const so = REFUSALS.includes(error.status) ? refuses : away;
     this.#pauseMs ||= PAUSES_MS[0];
     this.#again ??= setTimeout(() => this.#askAgain(), this.#pauseMs).unref();
-    if (!this.#said.has(so)) console.warn(`@larder/next: ${error.message}. Larder ${so}.`);
+    if (!this.#said.has(so)) console.warn(`@larder/next: ${error.message}. ${so}.`);
     this.#said.add(so);
     return error;
   }

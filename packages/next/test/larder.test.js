@@ -78,13 +78,29 @@ test('of a Larder that does not answer only the first request waits', async (t) 
   assert.equal(said.length, 1);
 });
 
-test('a token that may not is told once, in words', async (t) => {
-  const problem = JSON.stringify({ title: 'This token is not for that', detail: 'give it "read"' });
-  const server = await stub((request, response) => response.writeHead(403).end(problem));
+test('a token that may not is told once, and how that is mended', async (t) => {
+  const problem = JSON.stringify({ title: 'This token is not for that', detail: 'give it "it"' });
+  let may = [];
+  const server = await stub((request, response) => {
+    if (may.includes(request.method)) return none(request, response);
+    return response.writeHead(403).end(problem);
+  });
   t.after(server.close);
   const { larder, said } = larderAt(server.url, t);
   for (let i = 0; i < 3; i += 1) assert.ok(!(await isAsked(larder)));
-  assert.deepEqual(said, ['@larder/next: Larder answers 403: This token is not for that; give it "read". Larder is done without until it answers.']);
+  const of = '@larder/next: Larder answers 403: This token is not for that; give it "it".';
+  const mended = 'Larder is done without until that is mended: LARDER_TOKEN has to be one that may read, refresh and purge.';
+  assert.deepEqual(said, [`${of} ${mended}`]);
+  // It may be mended in Larder, too.
+  may = ['GET'];
+  await until('it is asked again', () => isAsked(larder));
+  for (let i = 0; i < 3; i += 1) await larder.purge(['a'], false);
+  assert.ok(!(await isAsked(larder)), 'it would give what was not purged');
+  may = ['GET', 'POST'];
+  await until('it is asked again', () => isAsked(larder));
+  assert.deepEqual(server.asked.at(-3), 'POST /v1/purge {"tags":["a"],"soft":false}');
+  const again = `@larder/next: Larder at ${server.url} answers again.`;
+  assert.deepEqual(said.slice(1), [again, `${of} What was revalidated was not purged, and ${mended}`, again]);
 });
 
 test('what one request meets keeps no other from asking, and is told once', async (t) => {
