@@ -42,12 +42,15 @@ class Entries {
     }
   }
 
-  /** Keeps a body that began to be made at a time; says so where it is outdated. */
+  /**
+   * Keeps a body that began to be made at a time. Says whether what is made of it may be outdated: what
+   * is kept is not, nor is what Larder does not keep if nothing was purged meanwhile.
+   */
   async put(key, { about, body, tags, freshS, staleS, since }) {
     try {
       const born = this.#larder.heads.at(this.making.since(since, tags));
       // Of a value from before Larder was known nobody can tell what it is still worth.
-      if (!born) return await given(body);
+      if (!born) return await this.#unknown(body);
       const named = header(tags);
       const headers = {
         'cache-control': `max-age=${seconds(freshS)}, stale-while-revalidate=${seconds(staleS)}`,
@@ -58,8 +61,17 @@ class Entries {
     } catch (error) {
       // It is made again when it is asked for.
       if (error instanceof TooManyTags) this.#larder.say(`${key.slice(0, MAX_SHOWN)} is not kept: ${error.message}`, 'too many tags');
-      await given(body);
+      return await this.#unknown(body);
     }
+  }
+
+  /**
+   * What was purged is not known, so it may be outdated. But not where Larder refuses to say: no page of
+   * the site could ever be kept then, for purges that are not told to it either.
+   */
+  async #unknown(body) {
+    await given(body);
+    return { mayBeOutdated: !this.#larder.isRefusing };
   }
 
   /** Purges tags, and all that bears them. */

@@ -48,7 +48,7 @@ export default class LarderCacheHandler {
     const about = { lastModified: Date.now(), cacheControl: context.cacheControl };
     const kept = await entries.put(this.#key(key, context), { about, body: encode(value), tags, freshS, staleS, since });
     // It is still the answer, also to those who came after what outdated it, and waited for it.
-    if (kept?.isOutdated && value?.headers) value.headers['larder-cache-control'] = 'no-store';
+    if (kept?.mayBeOutdated && value?.headers) value.headers['larder-cache-control'] = 'no-store';
   }
 
   async revalidateTag(tags, durations) {

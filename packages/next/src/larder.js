@@ -22,7 +22,7 @@ const OF_ONE_REQUEST = [400, 408, 413, 414, 431];
 const REFUSALS = [401, 403];
 /** What is told of Larder when it is left alone: where it gives no answer, and where it refuses. */
 const SO = {
-  away: 'Larder is done without until it answers',
+  away: 'Larder is done without until it answers, and what is made meanwhile is kept nowhere',
   refuses: 'Larder is done without until that is mended: LARDER_TOKEN has to be one that may read, refresh and purge',
 };
 /** The same where a purge met it. */
@@ -41,6 +41,7 @@ export class Larder {
   #site;
   // While it is away: after which time it is asked again, and what was said of it.
   #pauseMs = 0;
+  #isRefused = false;
   #again;
   #said = new Set();
   #refusals = new Set();
@@ -68,14 +69,35 @@ export class Larder {
     return undefined;
   }
 
-  /** Keeps an entry, if it can be kept; says so where it is outdated, as when it was purged meanwhile. */
+  /**
+   * Keeps an entry, if it can be kept. Says whether it may be outdated: whether, for all that is known,
+   * something was purged since it was born.
+   */
   async keep(key, headers, body) {
     const answer = await this.#ask('PUT', this.#path(key), { headers, body });
-    // A token that may only read is no reason not to.
-    if (answer.status === 403) throw this.say(`nothing is kept: ${(await refusal(answer)).message}`, 'may not put');
-    if (![204, 409, 413, 503].includes(answer.status)) throw await this.#refused(answer);
+    let head = answer.headers['larder-head'];
+    if ([204, 409, 413, 503].includes(answer.status)) {
+      await whole(answer.body);
+    } else if (answer.status === 403) {
+      // A token that may only read is no reason not to. It is told how far the log has come when it reads.
+      this.say(`nothing is kept: ${(await refusal(answer)).message}`, 'may not put');
+      head = await this.#head();
+    } else {
+      const error = await this.#refused(answer);
+      if (!head) throw error;
+    }
+    return { mayBeOutdated: answer.status === 409 || (answer.status !== 204 && head !== headers['larder-born']) };
+  }
+
+  /** Whether it refuses all that is asked: that lasts, where a silence passes. */
+  get isRefusing() {
+    return !this.#to || this.#isRefused;
+  }
+
+  async #head() {
+    const answer = await this.#ask('GET', this.#path(NO_KEY));
     await whole(answer.body);
-    return { isOutdated: answer.status === 409 };
+    return answer.headers['larder-head'];
   }
 
   /**
@@ -189,7 +211,8 @@ export class Larder {
   #away(error, { away, refuses } = SO) {
     // Of a value that broke off, Larder is not to blame.
     if (!(error instanceof LarderError)) return error;
-    const so = REFUSALS.includes(error.status) ? refuses : away;
+    this.#isRefused = REFUSALS.includes(error.status);
+    const so = this.#isRefused ? refuses : away;
     this.#pauseMs ||= PAUSES_MS[0];
     this.#again ??= setTimeout(() => this.#askAgain(), this.#pauseMs).unref();
     if (!this.#said.has(so)) console.warn(`@larder/next: ${error.message}. ${so}.`);
@@ -206,6 +229,7 @@ export class Larder {
       if (answer.status !== 404) throw await refusal(answer);
       await whole(answer.body);
       this.#pauseMs = 0;
+      this.#isRefused = false;
       this.#said.clear();
       console.warn(`@larder/next: Larder at ${this.#to.base} answers again.`);
     } catch (error) {
