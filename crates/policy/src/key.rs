@@ -144,7 +144,7 @@ pub enum PartOf<'r> {
     Rule,
     /// The rule's `version`.
     Version,
-    /// A request header.
+    /// A request header: empty where it is missing, else `=` and its values, joined.
     Header(&'r str),
     /// A cookie: empty where it is missing, else `=` and its value.
     Cookie(&'r str),
@@ -167,14 +167,12 @@ pub fn each_part<'r>(
         part(PartOf::Version, parts.version.as_bytes());
     }
     for name in &parts.headers {
-        part(PartOf::Header(name), &negotiate::joined(&request.fields, name));
+        let is_there = request.fields.all_named(name).next().is_some();
+        let joined = is_there.then(|| negotiate::joined(&request.fields, name));
+        part(PartOf::Header(name), &marked(joined.as_deref()));
     }
     for name in &parts.cookies {
-        // A missing cookie and an empty one are told apart.
-        match cookie(&request.fields, name) {
-            Some(value) => part(PartOf::Cookie(name), &[b"=", value].concat()),
-            None => part(PartOf::Cookie(name), b""),
-        }
+        part(PartOf::Cookie(name), &marked(cookie(&request.fields, name)));
     }
     if parts.device {
         part(PartOf::Device, negotiate::device(&request.fields).as_bytes());
@@ -182,6 +180,11 @@ pub fn each_part<'r>(
     if let Some(language) = negotiate::language(&request.fields, &parts.languages) {
         part(PartOf::Language, language.as_bytes());
     }
+}
+
+/// What may be missing: that is told apart from what is empty, since the origin is asked so too.
+fn marked(value: Option<&[u8]>) -> Vec<u8> {
+    value.map_or_else(Vec::new, |value| [b"=", value].concat())
 }
 
 /// The target of a request as it counts in the key.
@@ -246,6 +249,7 @@ mod tests {
     use crate::glob::Glob;
     use crate::rule::tests::plain_site;
     use crate::rule::{Echo, Match, Site, tell_apart};
+    use std::collections::HashSet;
 
     fn request(host: &str, target: &str, fields: &[(&str, &str)]) -> Request {
         Request {
@@ -364,6 +368,7 @@ mod tests {
         let base = key(&request("h", "/", &[]), &rule);
         for fields in [
             ("X-Currency", "EUR"),
+            ("X-Currency", ""),
             ("Cookie", "plan=pro"),
             ("Cookie", "plan="),
             ("User-Agent", "iPhone"),
@@ -373,6 +378,26 @@ mod tests {
         }
         assert_eq!(key(&request("h", "/", &[("Cookie", "other=1")]), &rule), base);
         assert_ne!(key(&request("h", "/", &[]), &Rule::default()), base);
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_empty_are_two() {
+        let headers = vec!["x-a".to_owned(), "x-b".to_owned()];
+        let parts = KeyParts { headers, cookies: vec!["c".into()], ..KeyParts::default() };
+        let rule = Rule { key: parts, ..Rule::default() };
+        let all: [&[(&str, &str)]; 8] = [
+            &[],
+            &[("X-A", "")],
+            &[("X-B", "")],
+            &[("X-A", ""), ("X-B", "")],
+            &[("X-A", "=")],
+            &[("X-A", "1")],
+            &[("Cookie", "c=")],
+            &[("X-A", ""), ("Cookie", "c=")],
+        ];
+        let keys: HashSet<Key> =
+            all.iter().map(|fields| key(&request("h", "/", fields), &rule)).collect();
+        assert_eq!(keys.len(), all.len(), "{keys:?}");
     }
 
     #[test]

@@ -114,10 +114,7 @@ impl KeyTold {
                 // It says which rule the key is of, and nothing to people.
                 PartOf::Rule => return,
                 PartOf::Version => ("version".to_owned(), Some(value)),
-                PartOf::Header(name) => {
-                    let has = request.fields.all_named(name).next().is_some();
-                    (format!("header {name}"), has.then_some(value))
-                }
+                PartOf::Header(name) => (format!("header {name}"), value.strip_prefix(b"=")),
                 PartOf::Cookie(name) => (format!("cookie {name}"), value.strip_prefix(b"=")),
                 PartOf::Device => ("device".to_owned(), Some(value)),
                 PartOf::Language => ("language".to_owned(), Some(value)),
