@@ -1,7 +1,8 @@
 //! What the sites' listeners answer by themselves: calls to revalidate pages, and PURGE.
 
-use crate::support::{Http2, Larder, Origin, Received, Reply};
+use crate::support::{Http2, Larder, Origin, Received, Reply, until};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 const SECRET: &str = "a-secret-of-the-content-system";
 
@@ -145,6 +146,42 @@ fn long_bodies_of_strangers_are_few_and_hold_up_no_short_call() {
     strangers.pop();
     assert_eq!(post(&larder, &long).status, 200, "who leaves gives the place back");
     assert_eq!(post(&larder, &long).status, 200, "and so does who is answered");
+}
+
+#[test]
+fn bodies_that_do_not_come_on_give_way_to_others_from_however_many_addresses() {
+    let origin = origin();
+    let toml = format!(
+        "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[[site]]\norigin = \"{{origin}}\"\n\
+         revalidate.secret = \"{SECRET}\"\n"
+    );
+    let larder = Larder::configured(&toml, &origin);
+    let asked = json!({ "secret": SECRET, "paths": ["/news"] }).to_string();
+    let long = format!("{asked}{}", " ".repeat(100_000));
+    let begun = |from: usize, body: &str| {
+        let mut client = larder.connect();
+        client.send(format!(
+            "POST /api/revalidate HTTP/1.1\r\nHost: site.test\r\nX-Forwarded-For: 192.0.2.{from}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            long.len(),
+        ));
+        client
+    };
+    // Four addresses have all places.
+    let strangers: Vec<_> = (0..16).map(|number| begun(number / 4, &long[..50_000])).collect();
+    until("all places are taken", || {
+        let since = Instant::now();
+        assert_eq!(begun(9, &long).read_to("POST").status, 200);
+        let took = since.elapsed();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        (took > Duration::from_secs(1)).then_some(())
+    });
+    let statuses = strangers.into_iter().map(|mut client| {
+        let _ = client.try_send(&long[50_000..]);
+        client.try_read().map_or(0, |answer| answer.status)
+    });
+    let served = statuses.filter(|status| *status == 200).count();
+    assert_eq!(served, 15, "all but one go on");
 }
 
 #[test]

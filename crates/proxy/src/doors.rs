@@ -4,6 +4,10 @@
 //! What a door does is not for this crate to say: [`Door`] is the seam. Here a request's body is read
 //! whole, within limits, and the answer is handed back.
 
+mod long;
+
+pub use long::LongBodies;
+
 use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
 use crate::core::{Core, Shared, SiteOnCore};
@@ -14,28 +18,24 @@ use crate::settings::Network;
 use crate::upstream::RequestBody;
 use bytes::Bytes;
 use http_body::Body;
+use hyper::body::Frame;
+use long::{Place, Reading};
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::request::Request;
 use policy::rule::Site;
 use policy::time::Timestamp;
-use std::collections::HashMap;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Bytes of a body that doors read whatever else they read.
 const SHORT_BODY_BYTES: usize = 16 << 10;
-/// Longer bodies that doors hold at once, on all cores: who sends one has not shown a secret yet.
-const MAX_LONG_BODIES: usize = 16;
-/// Of those, how many one client holds: who sends bodies that never end keeps nobody else out.
-const MAX_LONG_BODIES_OF_ONE: usize = 4;
 /// How long a body may take, the wait for its place among the long ones with it.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -132,49 +132,6 @@ fn too_long(most: usize) -> Said {
     Said { status: 413, fields: Fields::new(), body }
 }
 
-/// Places for the long bodies that doors hold.
-#[derive(Clone, Debug)]
-pub struct LongBodies {
-    all: Arc<Semaphore>,
-    /// The places of each client that is at a door now.
-    clients: Arc<Mutex<HashMap<IpAddr, Weak<Semaphore>>>>,
-}
-
-impl Default for LongBodies {
-    fn default() -> LongBodies {
-        LongBodies { all: Arc::new(Semaphore::new(MAX_LONG_BODIES)), clients: Arc::default() }
-    }
-}
-
-/// A place: one of all, and one of the client's own.
-struct Place {
-    _all: OwnedSemaphorePermit,
-    _own: OwnedSemaphorePermit,
-}
-
-impl LongBodies {
-    /// The next that is free; the client's own first, so that what he has too many of stands in
-    /// nobody's way. Nobody closes them.
-    async fn place(&self, client: Option<IpAddr>) -> Option<Place> {
-        let own = self.own(client).acquire_owned().await.ok()?;
-        let all = self.all.clone().acquire_owned().await.ok()?;
-        Some(Place { _all: all, _own: own })
-    }
-
-    /// The places of a client; all who cannot be told apart have theirs together.
-    fn own(&self, client: Option<IpAddr>) -> Arc<Semaphore> {
-        let client = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), network);
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = clients.get(&client).and_then(Weak::upgrade);
-        known.unwrap_or_else(|| {
-            clients.retain(|_, places| places.strong_count() > 0);
-            let own = Arc::new(Semaphore::new(MAX_LONG_BODIES_OF_ONE));
-            clients.insert(client, Arc::downgrade(&own));
-            own
-        })
-    }
-}
-
 /// The network of a client: one host has a whole one of IPv6 addresses to come from.
 pub fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
@@ -207,20 +164,36 @@ async fn read(
 ) -> Result<Bytes, Error> {
     let mut body = body;
     let mut whole = Whole { bytes: Vec::new(), place: None };
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|_| Error::ClientLeft)?;
-        let Ok(piece) = frame.into_data() else { break };
+    let mut reading = None;
+    while let Some(piece) = next(&mut body, reading.as_ref()).await? {
         let length = whole.bytes.len() + piece.len();
         if length > most {
             return Err(Error::BodyTooLarge);
         }
         if length > SHORT_BODY_BYTES && whole.place.is_none() {
             // Nothing is read of those who wait.
-            whole.place = places.place(client).await;
+            (whole.place, reading) = places.place(client).await.unzip();
+        }
+        if let Some(reading) = &reading {
+            reading.came(piece.len());
         }
         whole.bytes.extend_from_slice(&piece);
     }
     Ok(Bytes::from_owner(whole))
+}
+
+/// The next piece of a body; nothing after the last. One that is too slow gives way to others.
+async fn next(body: &mut RequestBody, reading: Option<&Reading>) -> Result<Option<Bytes>, Error> {
+    let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+    let frame = match reading {
+        None => frame.await,
+        Some(reading) => tokio::select! {
+            frame = frame => frame,
+            () = reading.gives_way() => return Err(Error::ClientTooSlow),
+        },
+    };
+    let frame = frame.transpose().map_err(|_| Error::ClientLeft)?;
+    Ok(frame.and_then(|frame| Frame::into_data(frame).ok()))
 }
 
 /// Who asks: the peer, or the last that a trusted proxy took a request from who is none itself.
@@ -244,6 +217,7 @@ fn client(caller: &Caller, request: &Request, trusted: &[Network]) -> Option<IpA
 
 #[cfg(test)]
 mod tests {
+    use super::long::{MAX_LONG_BODIES, MAX_LONG_BODIES_OF_ONE};
     use super::*;
     use crate::hints::Hints;
     use crate::upstream::request::Client;
@@ -290,7 +264,7 @@ mod tests {
         held.clear();
         assert!(waiting.await.is_ok());
         assert!(read(sent(long).await, long, &places, ip("192.0.2.2")).await.is_ok());
-        assert_eq!(places.clients.lock().expect("no panic").len(), 1, "who left is forgotten");
+        assert_eq!(places.clients(), 1, "who left is forgotten");
     }
 
     /// What is there at once.
