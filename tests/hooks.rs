@@ -3,6 +3,7 @@
 use crate::support::content::{Delivery, SECRET, STANDARD_SECRET};
 use crate::support::{Larder, Origin, Received, Reply, until};
 use serde_json::{Value, json};
+use std::fs::File;
 
 const KINDS: [&str; 7] =
     ["contentful", "sanity", "ghost", "shopify", "github", "standard", "header"];
@@ -391,6 +392,23 @@ fn what_a_payload_would_purge_is_told_before_it_does() {
     std::fs::write(file, "slug").unwrap();
     let (code, _, err) = larder.command(&["hook", "test", "cms", file]);
     assert!(code == Some(1) && err.contains("is no JSON"), "{err}");
+    // With the mark that editors put before a text, and piped in.
+    std::fs::write(file, "\u{feff}{\"slug\": \"a\"}").unwrap();
+    for from in [file, "-"] {
+        let arguments = ["hook", "test", "cms", from, "--event", "push"];
+        let (code, out, err) = larder.command_fed(&arguments, File::open(file).unwrap());
+        assert!(code == Some(0) && out.contains("post:a"), "{from}: {out}{err}");
+    }
+    // As long as hooks take, and by a byte more; or without an end.
+    let long = |bytes: usize| format!("{{\"slug\": \"a\"}}{}", " ".repeat(bytes - 13));
+    for (text, is_taken) in [(long(1 << 20), true), (long((1 << 20) + 1), false)] {
+        std::fs::write(file, text).unwrap();
+        let (code, _, err) = larder.command(&["hook", "test", "cms", file]);
+        let is_said = err.contains("more than 1048576 bytes, which no hook takes");
+        assert_eq!((code == Some(0), is_said), (is_taken, !is_taken), "{err}");
+    }
+    let (code, _, err) = larder.command(&["hook", "test", "cms", "/dev/zero"]);
+    assert!(code == Some(1) && err.contains("more than"), "{err}");
     assert!(larder.get("/post/a").is_hit(), "nothing was purged");
 
     let (_, out, _) = larder.command(&["hook", "list"]);

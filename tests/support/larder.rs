@@ -267,9 +267,19 @@ impl Larder {
 
     /// Runs a command that asks this Larder; gives its exit code and what it printed where.
     pub fn command(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.command_fed(arguments, Stdio::null())
+    }
+
+    /// The same with something piped in.
+    pub fn command_fed(
+        &self,
+        arguments: &[&str],
+        input: impl Into<Stdio>,
+    ) -> (Option<i32>, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
         command.args(arguments).env_remove("LARDER_TOKEN").arg("--data").arg(self.data());
         command.env("LARDER_ADMIN", format!("http://{}", self.admin));
+        command.stdin(input);
         let output = command.output().expect("the binary can be started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))

@@ -167,7 +167,7 @@ pub struct HookTest {
     /// The hook's name
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// A file with a payload as the content system sends it
+    /// A file with a payload as the content system sends it; `-` for what is piped in
     #[arg(value_name = "FILE")]
     pub payload: PathBuf,
     /// The event, where the system names it in a header

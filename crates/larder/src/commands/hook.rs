@@ -5,10 +5,12 @@ use super::serve::read;
 use super::{Failure, printable, say, say_aside};
 use crate::admin::encode;
 use crate::cli::{HookCommand, HookList, HookTest};
-use crate::config::{File, Flags, environment, understand};
-use crate::hooks::trial;
+use crate::config::{self, Flags, environment, understand};
+use crate::hooks::{MAX_BODY_BYTES, trial};
 use anyhow::{Context, anyhow};
 use serde_json::Value;
+use std::fs::File;
+use std::io::{Read, stdin};
 use std::path::Path;
 
 /// Deliveries of a hook that are listed.
@@ -27,10 +29,7 @@ pub fn run(command: &HookCommand) -> Result<(), Failure> {
 
 /// Tells what a payload would purge.
 fn test(arguments: &HookTest) -> Result<(), Failure> {
-    let text = read(&arguments.payload)?;
-    let file = arguments.payload.display();
-    let payload: Value =
-        serde_json::from_str(&text).with_context(|| format!("{file} is no JSON"))?;
+    let payload = payload(&arguments.payload)?;
     let told = match &arguments.config {
         Some(config) => try_by(config, arguments, &payload)?,
         None => {
@@ -43,10 +42,30 @@ fn test(arguments: &HookTest) -> Result<(), Failure> {
     say(&if arguments.json { format!("{told:#}\n") } else { words(&told) })
 }
 
+/// What is in a file, `-` for what is piped in: a payload no longer than hooks take.
+fn payload(file: &Path) -> anyhow::Result<Value> {
+    let is_piped = file == Path::new("-");
+    let name = if is_piped { "what was piped in".to_owned() } else { file.display().to_string() };
+    let mut bytes = Vec::new();
+    let mut read =
+        |from: &mut dyn Read| from.take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let came = match is_piped {
+        true => read(&mut stdin().lock()),
+        false => File::open(file).and_then(|mut file| read(&mut file)),
+    };
+    came.with_context(|| format!("cannot read {name}"))?;
+    if bytes.len() > MAX_BODY_BYTES {
+        return Err(anyhow!("{name} has more than {MAX_BODY_BYTES} bytes, which no hook takes"));
+    }
+    // Editors put a mark before a text.
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    serde_json::from_slice(text).with_context(|| format!("{name} is no JSON"))
+}
+
 /// Tells it by a configuration file, without a Larder that runs.
 fn try_by(config: &Path, arguments: &HookTest, payload: &Value) -> Result<Value, Failure> {
     let (name, text) = (config.display().to_string(), read(config)?);
-    let file = File { name: &name, text: &text };
+    let file = config::File { name: &name, text: &text };
     let (meant, report) = understand(file, &Flags::default(), &environment::of_process);
     let Some(meant) = meant else {
         say_aside(&report.to_string());
