@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { holdUntil } from './answer.js';
+import { Expiry } from './expiry.js';
 import { Larder } from './larder.js';
 import { now } from './heads.js';
 import { whole } from './http.js';
@@ -24,6 +25,7 @@ const MAX_GIVEN = 128 << 20;
 class Entries {
   making = new Making();
   #larder = new Larder();
+  #expiry = new Expiry((tags) => this.#larder.purge(tags, false));
 
   /**
    * Looks for what was kept: gives what is told about it, its body, and whether it is stale. It is
@@ -74,9 +76,14 @@ class Entries {
     return { mayBeOutdated: !this.#larder.isRefusing };
   }
 
-  /** Purges tags, and all that bears them. */
+  /** Purges tags, and all that bears them: softly where the old may be served for some time. */
   purge(tags, durations) {
-    const done = this.#larder.purge(purged(tags), Boolean(durations) && durations.expire !== 0);
+    const isSoft = Boolean(durations) && durations.expire !== 0;
+    const names = purged(tags);
+    // Nothing lives longer than a year.
+    if (!isSoft || durations.expire >= YEAR_S) this.#expiry.note(names, Infinity);
+    else if (durations.expire > 0) this.#expiry.note(names, durations.expire);
+    const done = this.#larder.purge(names, isSoft);
     holdUntil(done);
     return done;
   }

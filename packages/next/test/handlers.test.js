@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import Isr from '@larder/next/isr';
 import useCache from '@larder/next/use-cache';
 import { now } from '../src/heads.js';
+import { until } from './stub.js';
 
 const run = Math.random().toString(36).slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'larder-next-'));
@@ -94,6 +95,17 @@ test('what is revalidated is gone, or stale where it may be', async () => {
     for (const life of ['60', 'false']) assert.equal(await state(`/${name}/${life}`), expected, `${name} ${life}`);
     for (const key of [name, `${name}2`]) assert.equal(await state(key, FETCH), expected, key);
   }
+});
+
+test('what may be stale for a time is gone when that is over', async () => {
+  const [key, tag] = [`/for-a-time/${run}`, `for-a-time${run}`];
+  await keep(key, page('x', [tag]));
+  await keep(`${key}/2`, page('x', [tag, `${tag}2`]));
+  // Next tells both handlers.
+  await Promise.all([request().revalidateTag(tag, { expire: 1 }), useCache.updateTags([tag], { expire: 1 })]);
+  assert.equal(await state(key), 'stale');
+  await until('it is gone', async () => (await state(key)) === 'none');
+  assert.equal(await state(`${key}/2`), 'none');
 });
 
 test('a tag is purged whatever characters it and its neighbours have', async () => {

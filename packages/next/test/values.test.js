@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { withLarder } from '@larder/next';
+import { Expiry } from '../src/expiry.js';
 import { Heads, now } from '../src/heads.js';
 import { Making } from '../src/making.js';
 import { header, named, ofPage, purged } from '../src/tags.js';
@@ -139,4 +140,37 @@ test('while a site is built it is kept in memory, and Larder need not be there',
   const env = { ...process.env, NEXT_PHASE: 'phase-production-build', LARDER_ADMIN: 'http://127.0.0.1:1' };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { env, cwd: import.meta.dirname });
   assert.deepEqual([stdout, stderr], ['x 5 abc undefined\n', '']);
+});
+
+test('the old of tags may be served for the time that was named last', async (t) => {
+  let at = 0;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(performance, 'now', () => at);
+  const purged = [];
+  const expiry = new Expiry((tags) => purged.push([at / 1000, ...tags]));
+  const pass = (seconds) => {
+    for (let i = 0; i < seconds; i += 1) {
+      at += 1000;
+      t.mock.timers.tick(1000);
+    }
+  };
+  expiry.note(['a', 'b', 'c', 'd'], 300);
+  expiry.note(['b'], 100);
+  expiry.note(['c'], Infinity);
+  pass(99);
+  assert.deepEqual(purged, []);
+  pass(1);
+  assert.deepEqual(purged, [[100, 'b']]);
+  expiry.note(['d'], 300);
+  pass(500);
+  assert.deepEqual(purged.slice(1), [[300, 'a'], [400, 'd']]);
+  // Longer than any timer, and more than are noted.
+  at += 1000;
+  expiry.note(['long'], 30 * 86_400);
+  at += 30 * 86_400_000;
+  t.mock.timers.tick(2 ** 31);
+  assert.deepEqual(purged.at(-1).slice(1), ['long']);
+  expiry.note(Array.from({ length: 5000 }, (_, index) => `${index}`), 1);
+  pass(1);
+  assert.deepEqual([purged.at(-1).length - 1, purged.at(-1).at(-1)], [4096, '4999']);
 });
