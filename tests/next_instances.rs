@@ -135,6 +135,43 @@ fn a_value_of_use_cache_goes_with_its_tag() {
     assert!((3..=4).contains(&content.count("/note")), "{}", content.count("/note"));
 }
 
+/// Pages of `cacheComponents`, some with a frame that is kept around what is one visitor's.
+#[test]
+fn with_cache_components_instances_share_what_they_made_too() {
+    let content = Content::new();
+    let addresses = [free_address(), free_address()];
+    let larder = larder_before(&addresses, "");
+    let sites = addresses.map(|address| {
+        let instance = Instance { address, content: content.address(), build: None };
+        NextSite::of_components(&instance, &larder)
+    });
+    content.say("/note", "Buy salt");
+    let visitor = [("Cookie", "name=Ottilie")];
+    let framed = || larder.get_with("/", &visitor);
+    assert!(sites.iter().all(|site| shows(&site.get("/notes"), "Buy salt")));
+    for _ in 0..2 {
+        let answer = framed();
+        assert!(shows(&answer, "Buy salt") && shows(&answer, "Hello, <!-- -->Ottilie"));
+        assert!(!answer.is_hit() && !shows(&larder.get("/"), "Ottilie"));
+        assert!(shows(&larder.fill("/notes"), "Buy salt"));
+    }
+    assert!(larder.get("/notes").is_hit());
+    // One of each page's functions.
+    assert_eq!(content.count("/note"), 2);
+    for (edition, expire) in [(0, 0), (1, 300), (2, 0)] {
+        let note = format!("Note {edition}.");
+        content.say("/note", &note);
+        sites[edition % 2].publish(&json!({ "tag": "notes", "expire": expire }));
+        let all = || {
+            let notes = sites.iter().map(|site| site.get("/notes"));
+            notes.chain([larder.fill("/notes"), framed()])
+        };
+        assert!(expire > 0 || all().all(|answer| shows(&answer, &note)), "{note}");
+        until("all have the note", || all().all(|answer| shows(&answer, &note)).then_some(()));
+    }
+    assert!(sites.iter().all(|site| site.error_lines("@larder/next").is_empty()));
+}
+
 /// Next gives whoever asks meanwhile what it began to make before.
 #[test]
 fn what_began_before_a_purge_is_kept_by_nobody() {

@@ -101,6 +101,16 @@ impl Texts {
     }
 }
 
+/// The sites, below the tests.
+const SITE: &str = "sites/next";
+/// One in a folder of the other, whose packages it has.
+const COMPONENTS: &str = "sites/next/components";
+
+/// What tells a server where Larder is.
+fn told(larder: &Larder) -> [(&'static str, String); 2] {
+    [("LARDER_ADMIN", format!("http://{}", larder.admin)), ("LARDER_TOKEN", larder.token())]
+}
+
 /// The site's server, on a copy of what was built; killed when dropped.
 pub struct NextSite {
     process: Child,
@@ -124,39 +134,48 @@ impl NextSite {
     pub fn start(content: &Content) -> NextSite {
         let instance =
             Instance { address: free_address(), content: content.address(), build: None };
-        NextSite::start_with(&instance, &[])
+        NextSite::start_with(&instance, SITE, &[])
     }
 
     /// Starts one that keeps what it makes through Larder.
     pub fn sharing(instance: &Instance, larder: &Larder) -> NextSite {
         let package = tests().join("../packages/next/src/index.js").canonicalize().unwrap();
-        let more = [
-            ("LARDER_NEXT", package.to_string_lossy().into_owned()),
-            ("LARDER_ADMIN", format!("http://{}", larder.admin)),
-            ("LARDER_TOKEN", larder.token()),
-        ];
-        NextSite::start_with(instance, &more)
+        let more = [("LARDER_NEXT", package.to_string_lossy().into_owned())];
+        NextSite::start_with(instance, SITE, &[&more[..], &told(larder)].concat())
     }
 
-    fn start_with(instance: &Instance, more: &[(&str, String)]) -> NextSite {
+    /// Starts one of the site with `cacheComponents`, which was built to do that.
+    pub fn of_components(instance: &Instance, larder: &Larder) -> NextSite {
+        NextSite::start_with(instance, COMPONENTS, &told(larder))
+    }
+
+    fn start_with(instance: &Instance, site: &str, more: &[(&str, String)]) -> NextSite {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("next-{}-{number}", std::process::id()));
-        let built = tests().join("sites/next");
+        let (all, built) = (tests().join(SITE), tests().join(site));
         assert!(built.join(".next/BUILD_ID").exists(), "not built: run scripts/setup test");
         // Next writes what it renders and fetches into its folder.
-        copy(&built.join(".next"), &folder.join(".next"));
+        // It looks for its handlers from where it was built.
+        let below = built.strip_prefix(&all).unwrap();
+        let runs = folder.join(below);
+        copy(&built.join(".next"), &runs.join(".next"));
         if let Some(build) = instance.build {
-            std::fs::write(folder.join(".next/BUILD_ID"), build).unwrap();
+            std::fs::write(runs.join(".next/BUILD_ID"), build).unwrap();
         }
-        for name in ["node_modules", "public", "package.json", "next.config.mjs"] {
-            let target = built.join(name).canonicalize().unwrap();
-            std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+        let link = |from: PathBuf, to: PathBuf| {
+            std::os::unix::fs::symlink(from.canonicalize().unwrap(), to).unwrap();
+        };
+        for name in ["node_modules", "public", "package.json"] {
+            link(all.join(name), folder.join(name));
         }
+        link(built.join("next.config.mjs"), runs.join("next.config.mjs"));
         let address = instance.address;
         let process = Command::new("node")
-            .args(["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1"])
+            .args(["node_modules/next/dist/bin/next", "start"])
+            .arg(Path::new(".").join(below))
+            .args(["--hostname", "127.0.0.1"])
             .args(["--port", &address.port().to_string()])
             .env("CONTENT_URL", format!("http://{}", instance.content))
             .env("NEXT_TELEMETRY_DISABLED", "1")
