@@ -81,6 +81,7 @@ fn their_types_hold() {
 
 #[test]
 fn what_would_be_published_is_the_source_and_its_types_and_depends_on_nothing() {
+    let license = std::fs::read_to_string(tests().join("../LICENSE")).unwrap();
     for package in PACKAGES {
         let at = folder().join(package);
         let read = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
@@ -105,9 +106,10 @@ fn what_would_be_published_is_the_source_and_its_types_and_depends_on_nothing() 
         let is_its = |path: &&str| {
             let path = Path::new(path);
             path.starts_with("src")
-                || ["README.md", "package.json"].iter().any(|it| path == Path::new(it))
+                || ["README.md", "LICENSE", "package.json"].iter().any(|it| path == Path::new(it))
         };
         assert!(files.iter().all(is_its), "{package}: {files:?}");
+        assert!(files.contains(&"LICENSE") && read("LICENSE") == license, "{package}");
         for path in told["exports"].as_object().unwrap().values() {
             for path in path.as_object().unwrap().values() {
                 let path = path.as_str().unwrap().trim_start_matches("./");
