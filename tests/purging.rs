@@ -370,3 +370,51 @@ fn rules_give_tags_with_parts_of_the_path() {
     assert_gone(&larder.get("/blog/b"));
     assert!(larder.get("/blog/a/comments").is_hit());
 }
+
+/// An app may give whoever asks after a purge what it began to make before.
+#[test]
+fn what_an_answer_says_it_was_begun_at_counts_for_it() {
+    let origin = Origin::as_told();
+    let larder = Larder::before(&origin);
+    let head = || {
+        let told = larder.admin_json("/v1/tags");
+        told["head"].as_str().expect("where the log stands").to_owned()
+    };
+    let begun = head();
+    purge(&larder, &json!({ "tags": ["old"] }));
+    let (log, seq) = begun.split_once('.').unwrap();
+    let ahead = format!("{log}.{}", seq.parse::<u64>().unwrap() + 9);
+    // Of another log nobody knows what was purged since, wherever that stands.
+    let other = format!("0123456789abcdef.{}", head().split_once('.').unwrap().1);
+    for (at, (born, tag, is_kept)) in [
+        (begun.as_str(), "new", true),
+        (&begun, "old", false),
+        (&head(), "old", true),
+        (&ahead, "old", true),
+        (&other, "new", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = format!("/{at}");
+        let reply = format!("Cache-Control: max-age=60 | Cache-Tag: {tag} | Larder-Born: {born}");
+        let first = larder.told(&target, &reply);
+        assert_eq!(first.field("larder-born"), None, "it is for us alone");
+        larder.settle();
+        let is_hit = larder.get_with(&target, &[("X-Reply", &reply)]).is_hit();
+        assert_eq!(is_hit, is_kept, "{born} {tag}");
+    }
+    // What is on its way already is not kept for later, nor is what was there before.
+    let reply = "Cache-Control: max-age=60, stale-while-revalidate=600 | Cache-Tag: page";
+    larder.told("/page", reply);
+    let begun = head();
+    larder.turn_clock(61);
+    let again = format!("{reply} | Larder-Born: {begun}");
+    larder.told("/page", &again);
+    larder.settle();
+    assert!(larder.get("/page").is_hit(), "no purge touched it");
+    purge(&larder, &json!({ "tags": ["page"] }));
+    assert_gone(&larder.told("/page", &again));
+    larder.settle();
+    assert_gone(&larder.told("/page", &again));
+}

@@ -69,6 +69,7 @@ mod table {
         IfRange = "if-range",
         IfUnmodifiedSince = "if-unmodified-since",
         KeepAlive = "keep-alive",
+        LarderBorn = "larder-born",
         LarderCacheControl = "larder-cache-control",
         LastModified = "last-modified",
         Location = "location",

@@ -62,7 +62,7 @@ pub fn reply(
 pub fn shown(site: &Site, rule: &Rule, status: u16, fields: &Fields, has_forms: bool) -> Fields {
     let mut shown = fields.clone();
     shown.retain(|field| match field.id {
-        Name::SurrogateControl | Name::LarderCacheControl => false,
+        Name::SurrogateControl | Name::LarderCacheControl | Name::LarderBorn => false,
         // Ours are not to stand beside those of a cache behind us.
         _ if site.show_cache_status && matches!(field.name, "x-cache-status" | "x-cache-age") => {
             false

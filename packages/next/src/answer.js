@@ -27,7 +27,7 @@ export function holdUntil(done) {
 }
 
 /** The header fields that parts of a page have from it. */
-const FIELDS = ['cache-tag', 'larder-cache-control'];
+const FIELDS = ['cache-tag', 'larder-born', 'larder-cache-control'];
 
 /** The parts of a page, each of which is answered with what the page's header fields tell Larder. */
 export class Segments extends Map {

@@ -46,11 +46,12 @@ class Entries {
 
   /**
    * Keeps a body that began to be made at a time. Says whether what is made of it may be outdated: what
-   * is kept is not, nor is what Larder does not keep if nothing was purged meanwhile.
+   * is kept is not, nor is what Larder does not keep if nothing was purged meanwhile; and where it was
+   * born, if that is known.
    */
   async put(key, { about, body, tags, freshS, staleS, since }) {
+    const born = this.#larder.heads.at(this.making.since(since, tags));
     try {
-      const born = this.#larder.heads.at(this.making.since(since, tags));
       // Of a value from before Larder was known nobody can tell what it is still worth.
       if (!born) return await this.#unknown(body);
       const named = header(tags);
@@ -59,11 +60,11 @@ class Entries {
         'larder-born': born,
         ...(named && { 'cache-tag': named }),
       };
-      return await this.#larder.keep(name(key), headers, await withHead(encodeHead(about), body));
+      return { ...(await this.#larder.keep(name(key), headers, await withHead(encodeHead(about), body))), born };
     } catch (error) {
       // It is made again when it is asked for.
       if (error instanceof TooManyTags) this.#larder.say(`${key.slice(0, MAX_SHOWN)} is not kept: ${error.message}`, 'too many tags');
-      return await this.#unknown(body);
+      return { ...(await this.#unknown(body)), born };
     }
   }
 

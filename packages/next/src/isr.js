@@ -48,7 +48,7 @@ export default class LarderCacheHandler {
     const about = { lastModified: Date.now(), cacheControl: context.cacheControl };
     const kept = await entries.put(this.#key(key, context), { about, body: encode(value), tags, freshS, staleS, since });
     // It is still the answer, also to those who came after what outdated it, and waited for it.
-    if (kept?.mayBeOutdated && value?.headers) value.headers['larder-cache-control'] = 'no-store';
+    if (kept?.mayBeOutdated && value?.headers) bearDoubt(value.headers, kept.born);
   }
 
   async revalidateTag(tags, durations) {
@@ -112,6 +112,12 @@ function bearTags(value, named) {
     value.headers['larder-cache-control'] = 'no-store';
   }
   if (value.segmentData) value.segmentData = new Segments(value.segmentData, value.headers);
+}
+
+/** Has the answers to a page say where it was born, so that Larder knows which purges came since. */
+function bearDoubt(headers, born) {
+  if (born) headers['larder-born'] = born;
+  else headers['larder-cache-control'] = 'no-store';
 }
 
 /** For how many seconds a value is fresh, and may be stale after that. */

@@ -29,38 +29,41 @@ const larder = await stub((...all) => answer(...all));
 Object.assign(process.env, { LARDER_ADMIN: larder.url, LARDER_TOKEN: 'a-token', LARDER_TIMEOUT_MS: '1000' });
 const { default: Isr } = await import('../src/isr.js');
 
-/** What the answer that is made of a page tells Larder about keeping it. */
+/** What the answer that is made of a page tells Larder about keeping it: where it was born, if it is in doubt. */
 async function told(key) {
   const handler = new Isr({});
   const value = { kind: 'APP_PAGE', html: 'x', headers: { 'x-next-cache-tags': 'a' }, status: 200 };
   assert.equal(await handler.get(key, PAGE), null);
   await handler.set(key, value, { ...PAGE, cacheControl: LIFE });
-  return value.headers['larder-cache-control'];
+  return value.headers['larder-born'] ?? value.headers['larder-cache-control'];
 }
 
-test('what may be outdated is kept by nobody, and all else may be', async (t) => {
+test('what may be outdated says where it was born, and is kept by nobody where that is not known', async (t) => {
   t.after(larder.close);
   t.mock.method(console, 'warn', () => {});
-  const isPurged = true;
+  answer = answering(undefined, { get: 0 });
+  for (let i = 0; i < 3; i += 1) assert.equal(await told('never seen'), 'no-store');
+  const [isPurged, itsBirth] = [true, true];
   const forbidden = { putIsTold: false };
   const cases = [
     ['kept', answering(204, { isPurged }), undefined],
-    ['outdated', answering(409), 'no-store'],
+    ['outdated', answering(409), itsBirth],
     ['too long', answering(413), undefined],
-    ['too long, and something was purged', answering(413, { isPurged }), 'no-store'],
+    ['too long, and something was purged', answering(413, { isPurged }), itsBirth],
     ['no room', answering(503), undefined],
-    ['no room, and something was purged', answering(503, { isPurged }), 'no-store'],
+    ['no room, and something was purged', answering(503, { isPurged }), itsBirth],
     ['no site named', answering(400, { get: 400 }), undefined],
     ['may not put', answering(403, forbidden), undefined],
-    ['may not put, and something was purged', answering(403, { ...forbidden, isPurged }), 'no-store'],
-    ['broken off', answering(undefined), 'no-store'],
-    ['away', answering(undefined, { get: undefined }), 'no-store'],
+    ['may not put, and something was purged', answering(403, { ...forbidden, isPurged }), itsBirth],
+    ['broken off', answering(undefined), itsBirth],
+    ['away', answering(undefined, { get: 0 }), itsBirth],
   ];
   for (const [name, does, expected] of cases) {
     answer = answering(204);
     await until('it is back', async () => (await told('k')) === undefined);
     answer = does;
-    assert.equal(await told(name), expected, name);
+    const birth = `log.${purges}`;
+    assert.equal(await told(name), expected && birth, name);
   }
   // A token that is none: the site would never be kept.
   answer = answering(401, { get: 401 });

@@ -17,6 +17,20 @@ pub struct Born {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoPoint;
 
+impl Born {
+    /// A point that is never valid: nobody knows which purges came since.
+    const UNKNOWN: u64 = u64::MAX;
+
+    /// The point where a response was born that, as who made it says, was begun at `told`, and came to
+    /// a request that left here. What is begun in another log counts as purged in this one.
+    pub fn begun(self, told: Born) -> Born {
+        match told.log_id == self.log_id {
+            true => Born { seq: told.seq.min(self.seq), ..self },
+            false => Born { seq: Born::UNKNOWN, ..told },
+        }
+    }
+}
+
 /// As clients are told it, and tell it again: the log by sixteen hexadecimal digits, and the number.
 impl fmt::Display for Born {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

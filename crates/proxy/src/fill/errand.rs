@@ -348,8 +348,10 @@ impl Errand {
         Arc::new(Flowing { status, shown, length: response.length, admission, body_id })
     }
 
-    /// What `policy` is asked about a response.
-    pub fn offer<'a>(&'a self, response: &'a Response, born: Born) -> Offer<'a> {
+    /// What `policy` is asked about a response to a request that left when the purge log stood there.
+    pub fn offer<'a>(&'a self, response: &'a Response, left: Born) -> Offer<'a> {
+        let told = response.fields.text(Name::LarderBorn).and_then(|told| told.parse().ok());
+        let born = told.map_or(left, |told| left.begun(told));
         Offer {
             site: &self.site.settings.site,
             rule: self.rule(),
