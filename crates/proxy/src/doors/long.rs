@@ -1,44 +1,57 @@
 //! Places for the long bodies that doors read: few, since who sends one has not shown a secret yet.
 //!
 //! Where all are taken and one more client wants one, whoever sends least gives way, after a time of
-//! grace: bodies that come by drops keep nobody out for long, from however many addresses.
+//! grace, which is the shorter the more there are who wait: bodies that come by drops keep nobody out for
+//! long, from however many addresses.
 
 use super::network;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as Line, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// Longer bodies that doors hold at once, on all cores.
 pub const MAX_LONG_BODIES: usize = 16;
 /// Of those, how many one client holds: who sends bodies that never end keeps nobody else out.
 pub const MAX_LONG_BODIES_OF_ONE: usize = 4;
-/// How long a body has its place in any case; and how far back it counts how much of it came.
+/// How long a body has its place in any case, where hardly anybody waits; and how far back it counts how
+/// much of it came.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often who waits for a place looks again whether somebody is to give way.
+/// How often who stands first looks again, at least, whether somebody is to give way.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The places.
 #[derive(Clone, Debug)]
 pub struct LongBodies {
     all: Arc<Semaphore>,
+    /// Those who want one of all, one behind the other.
+    line: Arc<Line<()>>,
     /// The places of each client that is at a door now.
     clients: Arc<Mutex<HashMap<IpAddr, Weak<Semaphore>>>>,
-    /// Those bodies with a place that are not whole yet.
-    readings: Arc<Mutex<Vec<Arc<Coming>>>>,
+    bodies: Arc<Mutex<Bodies>>,
 }
 
 impl Default for LongBodies {
     fn default() -> LongBodies {
         LongBodies {
             all: Arc::new(Semaphore::new(MAX_LONG_BODIES)),
+            line: Arc::default(),
             clients: Arc::default(),
-            readings: Arc::default(),
+            bodies: Arc::default(),
         }
     }
+}
+
+#[derive(Debug, Default)]
+struct Bodies {
+    /// Those with a place that are not whole yet.
+    coming: Vec<Arc<Coming>>,
+    /// How many want a place of all.
+    waiting: usize,
 }
 
 /// A place: one of all, and one of the client's own.
@@ -50,14 +63,19 @@ pub struct Place {
 /// A body with a place, until it is whole.
 pub struct Reading {
     coming: Arc<Coming>,
-    all: Arc<Mutex<Vec<Arc<Coming>>>>,
+    all: Arc<Mutex<Bodies>>,
 }
+
+/// Who wants a place of all.
+struct Waiting<'a>(&'a Mutex<Bodies>);
 
 /// How much of a body comes.
 #[derive(Debug)]
 struct Coming {
     since: Instant,
     recent: Mutex<Recent>,
+    /// Whether it was told to give way, which it does when it comes to it.
+    is_told: AtomicBool,
     gives_way: Notify,
 }
 
@@ -77,31 +95,25 @@ impl LongBodies {
         let all = self.one_of_all().await?;
         let now = Instant::now();
         let recent = Mutex::new(Recent { begun: now, bytes: 0, before: 0 });
-        let coming = Arc::new(Coming { since: now, recent, gives_way: Notify::new() });
-        locked(&self.readings).push(coming.clone());
-        Some((Place { _all: all, _own: own }, Reading { coming, all: self.readings.clone() }))
+        let (is_told, gives_way) = (AtomicBool::new(false), Notify::new());
+        let coming = Arc::new(Coming { since: now, recent, is_told, gives_way });
+        locked(&self.bodies).coming.push(coming.clone());
+        Some((Place { _all: all, _own: own }, Reading { coming, all: self.bodies.clone() }))
     }
 
     async fn one_of_all(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(free) = self.all.clone().try_acquire_owned() {
-            return Some(free);
-        }
+        let _waiting = Waiting::begin(&self.bodies);
+        // Who stands first takes what is free, and has others give way.
+        let _first = self.line.lock().await;
         let mut waiting = pin!(self.all.clone().acquire_owned());
         loop {
-            self.have_one_give_way(Instant::now());
-            if let Ok(place) = timeout(LOOK_AGAIN, waiting.as_mut()).await {
+            if let Ok(place) = timeout(Duration::ZERO, waiting.as_mut()).await {
                 return place.ok();
             }
-        }
-    }
-
-    /// Has the body give way of which least came of late, if it had its time.
-    fn have_one_give_way(&self, now: Instant) {
-        let mut readings = locked(&self.readings);
-        let had_time = |coming: &Coming| now.duration_since(coming.since) >= GRACE;
-        let all = readings.iter().enumerate().filter(|(_, coming)| had_time(coming));
-        if let Some((least, _)) = all.min_by_key(|(_, coming)| coming.recent_bytes(now)) {
-            readings.swap_remove(least).gives_way.notify_one();
+            let grace = locked(&self.bodies).have_one_give_way(Instant::now());
+            if let Ok(place) = timeout(grace.min(LOOK_AGAIN), waiting.as_mut()).await {
+                return place.ok();
+            }
         }
     }
 
@@ -125,6 +137,42 @@ impl LongBodies {
     }
 }
 
+impl Bodies {
+    /// Has the body give way of which least came of late, if it had its time, and none is about to.
+    /// Tells the time that they have.
+    fn have_one_give_way(&self, now: Instant) -> Duration {
+        let clients = self.waiting / MAX_LONG_BODIES_OF_ONE;
+        let grace = GRACE / u32::try_from(1 + clients).unwrap_or(u32::MAX);
+        if self.coming.iter().any(|coming| coming.is_told.load(Ordering::Relaxed)) {
+            return grace;
+        }
+        let bytes = |coming: &&Arc<Coming>| coming.recent_bytes(now);
+        let had_time = |coming: &&Arc<Coming>| now.duration_since(coming.since) >= grace;
+        let (old, new): (Vec<_>, Vec<_>) = self.coming.iter().partition(had_time);
+        let Some(least) = old.into_iter().min_by_key(bytes) else { return grace };
+        // One that comes well is not to go for those who come by drops, go and come again.
+        let is_spared = new.iter().map(bytes).min().is_some_and(|new| 2 * new < bytes(&least));
+        if !is_spared {
+            least.is_told.store(true, Ordering::Relaxed);
+            least.gives_way.notify_one();
+        }
+        grace
+    }
+}
+
+impl Waiting<'_> {
+    fn begin(bodies: &Mutex<Bodies>) -> Waiting<'_> {
+        locked(bodies).waiting += 1;
+        Waiting(bodies)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        locked(self.0).waiting -= 1;
+    }
+}
+
 impl Reading {
     /// Notes that so much came.
     pub fn came(&self, bytes: usize) {
@@ -141,7 +189,7 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        locked(&self.all).retain(|coming| !Arc::ptr_eq(coming, &self.coming));
+        locked(&self.all).coming.retain(|coming| !Arc::ptr_eq(coming, &self.coming));
     }
 }
 
@@ -210,7 +258,53 @@ mod tests {
         tokio::time::sleep(2 * GRACE).await;
         held[1].1.came(1);
         let stopped =
-            locked(&places.readings).iter().map(|it| it.recent_bytes(Instant::now())).min();
+            locked(&places.bodies).coming.iter().map(|it| it.recent_bytes(Instant::now())).min();
         assert_eq!(stopped, Some(0));
+    }
+
+    /// Sends as little as has a place at all, and comes again when it has to go.
+    async fn drips(places: LongBodies, client: Option<IpAddr>) {
+        loop {
+            let (_place, reading) = places.place(client).await.expect("a place");
+            reading.came(17 << 10);
+            reading.gives_way().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drippers_from_many_addresses_keep_nobody_out_for_long() {
+        let places = LongBodies::default();
+        for number in 0..400_u16 {
+            let client = Some([10, 0, (number >> 8) as u8, number as u8].into());
+            for _ in 0..MAX_LONG_BODIES_OF_ONE {
+                tokio::spawn(drips(places.clone(), client));
+            }
+        }
+        tokio::time::sleep(GRACE).await;
+        let begun = Instant::now();
+        let (_place, reading) = places.place(Some([192, 0, 2, 1].into())).await.expect("a place");
+        let waited = begun.elapsed();
+        assert!(waited < 3 * GRACE, "{waited:?}");
+        // Who sends more than they keeps the place.
+        reading.came(100 << 10);
+        let stays = timeout(GRACE, reading.gives_way()).await;
+        assert!(stays.is_err(), "it sent most");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_give_way_than_wait() {
+        let places = LongBodies::default();
+        let mut held = Vec::new();
+        for number in 0..16 {
+            held.push(places.place(Some([192, 0, 2, number / 4].into())).await.expect("a place"));
+        }
+        let mut waiting = pin!(places.place(Some([192, 0, 2, 99].into())));
+        // They do not see it at once: this machine is busy.
+        assert!(timeout(4 * GRACE, waiting.as_mut()).await.is_err());
+        let mut gone = 0;
+        for (_, reading) in &held {
+            gone += usize::from(timeout(Duration::ZERO, reading.gives_way()).await.is_ok());
+        }
+        assert_eq!(gone, 1);
     }
 }
