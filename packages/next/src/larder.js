@@ -22,7 +22,7 @@ const OF_ONE_REQUEST = [400, 408, 413, 414, 431];
 const REFUSALS = [401, 403];
 /** What is told of Larder when it is left alone: where it gives no answer, and where it refuses. */
 const SO = {
-  away: 'Larder is done without until it answers, and what is made meanwhile is kept nowhere',
+  away: 'Larder is done without until it answers, and the handlers keep nothing that is made meanwhile',
   refuses: 'Larder is done without until that is mended: LARDER_TOKEN has to be one that may read, refresh and purge',
 };
 /** The same where a purge met it. */
