@@ -242,6 +242,10 @@ impl Departure {
 
     /// Whether a purge that came since it left covers what it brings, as far as that is known.
     pub fn is_purged(&self, brings: Option<&Meta>) -> bool {
+        if brings.is_some_and(|meta| meta.born.log_id != self.born.log_id) {
+            // What was begun in another log counts as purged, and what is stored is all of this one.
+            return true;
+        }
         if self.head() == self.born.seq {
             return false;
         }
