@@ -1,7 +1,7 @@
 //! Which formats a client takes, by `Accept` (RFC 9110 §12.5.1), in as few classes as make a
 //! difference: each is a variant of every picture.
 
-use crate::plan::Format;
+use crate::plan::{Best, Format};
 
 /// What a client takes beside JPEG and PNG, which everybody does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,6 +28,15 @@ impl Accepted {
             }
         }
         accepted
+    }
+
+    /// The best of what both take.
+    pub fn best(self, other: Accepted) -> Best {
+        match (self.avif && other.avif, self.webp && other.webp) {
+            (true, _) => Best::Avif,
+            (false, true) => Best::WebP,
+            (false, false) => Best::Basic,
+        }
     }
 
     /// Whether a format may be sent.

@@ -24,6 +24,7 @@ pub mod glob;
 pub mod groups;
 pub mod kept;
 pub mod key;
+pub mod lineage;
 pub mod media_type;
 pub mod meta;
 pub mod meta_code;

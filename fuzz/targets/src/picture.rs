@@ -19,6 +19,8 @@ pub fn picture(data: &[u8]) {
         Source::Path(path) => assert!(path.starts_with('/') && !path.starts_with("//")),
         Source::Url(url) => assert!(url.starts_with("http://") || url.starts_with("https://")),
     }
+    let again = Dialect::Own.read(&asked.target()).expect("it is written as it is read");
+    assert_eq!((&again.source, again.target()), (&asked.source, asked.target()));
     let Wanted::Picture(plan) = asked.wanted else { return };
     for plan in [plan, plan.settled()] {
         let again = format!("/_larder/image/{plan}/x");

@@ -1,8 +1,22 @@
 //! The one spelling of a plan, for keys and for who looks at what is stored.
 
-use super::options::{Fit, Flip, Format, Gravity, Output, Turn};
-use super::{Background, Plan};
+use super::options::{Best, Fit, Flip, Format, Gravity, Output, Turn};
+use super::{Asked, Background, Plan, Source, Wanted, own};
 use std::fmt;
+
+impl Asked {
+    /// The target that asks for the same in Larder's own dialect: one for all that ask for the same.
+    pub fn target(&self) -> String {
+        let options = match self.wanted {
+            Wanted::Picture(plan) => plan.settled().to_string(),
+            Wanted::Info => own::INFO.to_owned(),
+        };
+        match &self.source {
+            Source::Path(path) => format!("{}{options}{path}", own::ROOT),
+            Source::Url(url) => format!("{}{options}/{url}", own::ROOT),
+        }
+    }
+}
 
 /// The plan as Larder's own dialect writes it, options in one order, what is usual left out.
 impl fmt::Display for Plan {
@@ -83,6 +97,9 @@ fn part(thousandths: u16) -> String {
 fn output(output: Output) -> Option<&'static str> {
     match output {
         Output::Auto => None,
+        Output::UpTo(Best::Basic) => Some("auto-basic"),
+        Output::UpTo(Best::WebP) => Some("auto-webp"),
+        Output::UpTo(Best::Avif) => Some("auto-avif"),
         Output::Same => Some("same"),
         Output::Is(Format::Jpeg) => Some("jpeg"),
         Output::Is(Format::Png) => Some("png"),
@@ -131,10 +148,28 @@ mod tests {
             ("h=2,w=1,g=0.25:1,fit=cover", "w=1,h=2,fit=cover,g=0.25:1"),
             ("f=webp,bg=#C0FFEE,rotate=270,flip=vh", "f=webp,bg=c0ffee,rotate=270,flip=hv"),
             ("g=0.123:0", "g=0.123:0"),
+            ("f=auto-webp", "f=auto-webp"),
         ] {
             let read = plan(options);
             assert_eq!(read.to_string(), canonical, "{options}");
             assert_eq!(plan(canonical), read, "{options}");
+        }
+    }
+
+    #[test]
+    fn a_target_asks_for_the_same() {
+        for (target, canonical) in [
+            ("/_next/image?url=%2Fa%20b.jpg%3Fv%3D1&w=64&q=75", "w=64,q=75/a%20b.jpg?v=1"),
+            ("/_image?href=https%3A%2F%2FA.b%2Fc&w=8", "w=8/https://a.b/c"),
+            ("/_larder/image/w=1,fit=cover/a", "w=1/a"),
+            ("/_larder/image//a", "/a"),
+            ("/_larder/image/info/https:/a.b/c", "info/https://a.b/c"),
+        ] {
+            let read = |target: &str| Dialect::of(target).expect("one").read(target).expect("one");
+            let asked = read(target);
+            assert_eq!(asked.target(), format!("/_larder/image/{canonical}"));
+            assert_eq!(read(&asked.target()).target(), asked.target());
+            assert_eq!(read(&asked.target()).source, asked.source);
         }
     }
 

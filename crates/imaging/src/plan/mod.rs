@@ -12,7 +12,7 @@ mod own;
 mod query;
 mod source;
 
-pub use options::{Background, Fit, Flip, Format, Gravity, Output, Turn};
+pub use options::{Background, Best, Fit, Flip, Format, Gravity, Output, Turn};
 pub use source::Source;
 
 use std::fmt;

@@ -61,10 +61,24 @@ pub enum Output {
     /// The best that the client takes.
     #[default]
     Auto,
+    /// The best of those up to this one, whoever asks.
+    UpTo(Best),
     /// That of the source.
     Same,
     /// This one, whoever asks.
     Is(Format),
+}
+
+/// The newest format that a client takes. Each takes those before it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Best {
+    /// JPEG and PNG, which everybody takes.
+    #[default]
+    Basic,
+    /// WebP.
+    WebP,
+    /// AVIF.
+    Avif,
 }
 
 /// An opaque colour in sRGB.

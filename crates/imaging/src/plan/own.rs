@@ -1,7 +1,7 @@
 //! Larder's own dialect: `/_larder/image/w=640,h=480,fit=cover,q=75,f=auto/photo.jpg`, and
 //! `/_larder/image/info/photo.jpg`. What stands behind the options is a path of the site, or a URL.
 
-use super::options::{Background, Fit, Flip, Format, Gravity, Output, Turn};
+use super::options::{Background, Best, Fit, Flip, Format, Gravity, Output, Turn};
 use super::query::decoded_path;
 use super::{Asked, MAX_SIDE, NoPlan, Plan, Source, Wanted};
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 /// What begins its paths.
 pub const ROOT: &str = "/_larder/image/";
 /// The options of an `info`.
-const INFO: &str = "info";
+pub const INFO: &str = "info";
 /// The most that sides are multiplied by.
 const MAX_DPR: f32 = 4.0;
 
@@ -37,10 +37,6 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
 /// The source behind the options: a URL where a scheme begins it, as it stands or encoded whole, else a
 /// path of the site.
 fn source_of(text: &str) -> Result<Source, NoPlan> {
-    let is_url = |text: &str| {
-        let text = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-        text.starts_with("http://") || text.starts_with("https://")
-    };
     // Some clients and proxies make one slash of two.
     let mended = ["http:/", "https:/"].into_iter().find_map(|scheme| {
         let rest = text.strip_prefix(scheme)?;
@@ -55,6 +51,23 @@ fn source_of(text: &str) -> Result<Source, NoPlan> {
         // Its own encoding stays: `%2F` and `%3F` mean something else than what they stand for.
         _ => Source::parse("the source", &format!("/{text}")),
     }
+}
+
+fn is_url(text: &str) -> bool {
+    let begins = |scheme: &str| {
+        text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+    };
+    begins("http://") || begins("https://")
+}
+
+/// Whether what stands behind the options, or behind the slash of a path, is taken for a URL.
+pub fn reads_as_url(text: &str) -> bool {
+    let begins = |text: &str| {
+        // One slash is made two.
+        let text = text.replacen(":/", "://", usize::from(!text.contains("://")));
+        is_url(&text)
+    };
+    begins(text) || decoded_path(text).is_some_and(|decoded| is_url(&decoded))
 }
 
 fn plan(options: &str) -> Result<Plan, NoPlan> {
@@ -139,6 +152,9 @@ fn times(side: NonZeroU32, dpr: f32) -> NonZeroU32 {
 fn output(value: &str) -> Option<Output> {
     match value {
         "auto" => Some(Output::Auto),
+        "auto-basic" => Some(Output::UpTo(Best::Basic)),
+        "auto-webp" => Some(Output::UpTo(Best::WebP)),
+        "auto-avif" => Some(Output::UpTo(Best::Avif)),
         "same" => Some(Output::Same),
         name => Format::named(name).map(Output::Is),
     }

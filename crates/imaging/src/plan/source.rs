@@ -1,6 +1,6 @@
 //! Where a picture is made from.
 
-use super::{Dialect, NoPlan};
+use super::{Dialect, NoPlan, own};
 
 /// Where a picture is made from, as the URL names it; whether it may be asked for is for others to
 /// decide.
@@ -22,6 +22,9 @@ impl Source {
         let source = match text.split_once("://") {
             _ if text.is_empty() => return wrong("is empty"),
             _ if text.starts_with("//") => return wrong("has no scheme: write https://"),
+            _ if text.strip_prefix('/').is_some_and(own::reads_as_url) => {
+                return wrong("is a URL behind a slash: leave the slash out");
+            }
             _ if text.starts_with('/') => {
                 Source::Path(encoded(text.split('#').next().unwrap_or(text)))
             }
@@ -94,6 +97,10 @@ mod tests {
             ("", Err("is empty")),
             ("a.jpg", Err("is neither")),
             ("//a.example/b", Err("has no scheme")),
+            ("/https://a.example/b", Err("is a URL behind")),
+            ("/HTTP:/a.example/b", Err("is a URL behind")),
+            ("/https%3A%2F%2fa.example/b", Err("is a URL behind")),
+            ("/https:", path("/https:")),
             ("ftp://a/b", Err("is no URL")),
             ("file:///etc/passwd", Err("is no URL")),
             ("http://u:p@a/b", Err("is no URL")),

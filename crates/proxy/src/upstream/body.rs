@@ -139,10 +139,19 @@ impl Body for RequestBody {
     }
 }
 
-/// The body of a response as it comes from an origin. Dropped before its end, the connection is
+/// The body of a response.
+#[derive(Debug)]
+pub enum ResponseBody {
+    /// It comes from an origin.
+    Coming(Coming),
+    /// It was made here; nothing once it was taken.
+    Made(Bytes),
+}
+
+/// A body as it comes from an origin. Dropped before its end, the connection is
 /// closed; at its end, the connection goes back to the pool.
 #[derive(Debug)]
-pub struct ResponseBody {
+pub struct Coming {
     pub(super) incoming: Incoming,
     pub(super) link: Option<Link>,
     pub(super) pool: Rc<Pool>,
@@ -168,6 +177,33 @@ impl ResponseBody {
     /// # Errors
     /// When the origin stalls, or drops the connection before the end.
     pub async fn next(&mut self) -> Result<ResponsePiece, Error> {
+        match self {
+            ResponseBody::Coming(coming) => coming.next().await,
+            ResponseBody::Made(bytes) if bytes.is_empty() => Ok(ResponsePiece::End(Fields::new())),
+            ResponseBody::Made(bytes) => Ok(ResponsePiece::Data(std::mem::take(bytes))),
+        }
+    }
+
+    /// Whether there is nothing to come.
+    pub fn is_over(&self) -> bool {
+        match self {
+            ResponseBody::Coming(coming) => coming.is_over(),
+            ResponseBody::Made(bytes) => bytes.is_empty(),
+        }
+    }
+
+    /// Gives the connection back when the body is over before it was asked for.
+    pub fn finish(&mut self) {
+        if let ResponseBody::Coming(coming) = self
+            && coming.is_over()
+        {
+            coming.end(Fields::new());
+        }
+    }
+}
+
+impl Coming {
+    async fn next(&mut self) -> Result<ResponsePiece, Error> {
         loop {
             let frame = poll_fn(|cx| Pin::new(&mut self.incoming).poll_frame(cx));
             let frame = timeout(self.patience, frame).await;
@@ -209,16 +245,8 @@ impl ResponseBody {
         Ok(self.end(trailers))
     }
 
-    /// Whether there is nothing to come.
-    pub fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.incoming.is_end_stream()
-    }
-
-    /// Gives the connection back when the body is over before it was asked for.
-    pub fn finish(&mut self) {
-        if self.is_over() {
-            self.end(Fields::new());
-        }
     }
 
     fn end(&mut self, trailers: Fields) -> ResponsePiece {

@@ -1,6 +1,6 @@
 //! One server of an origin: its turns, its connections, one request and the head of its response.
 
-use super::body::{RequestBody, ResponseBody};
+use super::body::{Coming, RequestBody, ResponseBody};
 use super::connect::{connect, open};
 use super::exchange::{Early, Response};
 use super::gate::{Gate, Turn};
@@ -327,13 +327,14 @@ impl Endpoint {
         let (pool, turn) = (self.pool.clone(), Some(turn));
         let bodiless = outgoing.method == Method::Head || is_bodiless(head.status.as_u16());
         let left = length.filter(|_| !bodiless);
-        let body = ResponseBody { incoming, link, pool, limits, patience, left, turn };
+        let body = Coming { incoming, link, pool, limits, patience, left, turn };
         Ok(Response {
             status: head.status.as_u16(),
             fields,
             length,
             exchange: Exchange { asked, answered },
-            body,
+            lineage: None,
+            body: ResponseBody::Coming(body),
         })
     }
 }

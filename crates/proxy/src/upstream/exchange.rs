@@ -12,6 +12,7 @@ use crate::metrics::SiteCounters;
 use crate::settings::{HealthCheck, OriginLimits, SiteSettings};
 use policy::fields::Fields;
 use policy::freshness::Exchange;
+use policy::lineage::Lineage;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct Response {
     pub length: Option<u64>,
     /// When it was asked for and came.
     pub exchange: Exchange,
+    /// What it inherits of what it was made from, if it was made here.
+    pub lineage: Option<Box<Lineage>>,
     /// The body.
     pub body: ResponseBody,
 }
