@@ -1,0 +1,98 @@
+//! JPEG, by libjpeg (mozjpeg's), shrunk while its blocks are transformed.
+
+use crate::colour::Layout;
+use crate::fault::Fault;
+use crate::intake::{Intake, Rows, SPARE, Wish};
+use crate::sizing::Size;
+use crate::sniff::Header;
+use mozjpeg::{ColorSpace, Decompress, Marker};
+use std::cell::Cell;
+use std::io::{BufRead, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
+    // libjpeg's errors are told by unwinding through it, which its build allows for.
+    catch_unwind(AssertUnwindSafe(|| rows(source, header, wish))).unwrap_or_else(|error| {
+        let words = error.downcast_ref::<String>().map_or("", String::as_str);
+        let words = words.strip_prefix("libjpeg fatal error: ").unwrap_or(words);
+        Err(Fault::broken_by("JPEG", &words))
+    })
+}
+
+fn rows(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
+    let ran_dry = Cell::new(false);
+    let fault = |error| Fault::broken_by("JPEG", &error);
+    let reader = Reader { rest: source, ran_dry: &ran_dry };
+    // Adobe's marker tells that inks are stored the other way round.
+    let mut jpeg = Decompress::with_markers(&[Marker::APP(14)]).from_reader(reader).map_err(fault)?;
+    let layout = match jpeg.color_space() {
+        ColorSpace::JCS_GRAYSCALE => Layout::Grey,
+        ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => Layout::Cmyk,
+        _ => Layout::Rgb,
+    };
+    let is_inverted = jpeg.markers().any(|marker| marker.data.starts_with(b"Adobe"));
+    if jpeg.size() != (header.size.width as usize, header.size.height as usize) {
+        return Err(Fault::broken("JPEG: two frame headers"));
+    }
+    jpeg.scale(eighths(header.size, wish.target));
+    let mut jpeg = jpeg
+        .to_colorspace(match layout {
+            Layout::Grey => ColorSpace::JCS_GRAYSCALE,
+            Layout::Cmyk => ColorSpace::JCS_CMYK,
+            _ => ColorSpace::JCS_RGB,
+        })
+        .map_err(fault)?;
+    let size = Size { width: jpeg.width() as u32, height: jpeg.height() as u32 };
+    let rows = Rows { size, layout, is_deep: false, icc: header.icc.as_deref() };
+    let mut intake = Intake::new(&rows, wish);
+    let mut row = vec![0_u8; jpeg.width() * layout.channels()];
+    for _ in 0..size.height {
+        jpeg.read_scanlines_into(&mut row).map_err(fault)?;
+        if ran_dry.get() {
+            return Err(Fault::broken("JPEG: it ends too early"));
+        }
+        if layout == Layout::Cmyk && is_inverted {
+            row.iter_mut().for_each(|v| *v = !*v);
+        }
+        intake.push8(&row)?;
+    }
+    Ok(intake)
+}
+
+/// How many eighths of its size it is decoded to: enough that it still can be resized well.
+fn eighths(size: Size, target: Size) -> u8 {
+    if size == target {
+        return 8;
+    }
+    let is_enough = |eighths: u32| {
+        let enough = |side: u32, target: u32| {
+            u64::from(side) * u64::from(eighths) >= u64::from(8 * SPARE) * u64::from(target)
+        };
+        enough(size.width, target.width) && enough(size.height, target.height)
+    };
+    // The others are not faster than the whole.
+    [1, 2, 4].into_iter().find(|eighths| is_enough((*eighths).into())).unwrap_or(8)
+}
+
+/// The source; it notes when more is asked of it than there is, which libjpeg makes up for with grey.
+struct Reader<'a> {
+    rest: &'a [u8],
+    ran_dry: &'a Cell<bool>,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.rest.read(buffer)
+    }
+}
+
+impl BufRead for Reader<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        self.ran_dry.set(self.ran_dry.get() || self.rest.is_empty());
+        Ok(self.rest)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.rest = &self.rest[bytes..];
+    }
+}

@@ -1,0 +1,28 @@
+//! Sources as rows of pixels. One file a format.
+
+mod avif;
+mod gif;
+mod jpeg;
+mod png;
+mod webp;
+
+use crate::fault::Fault;
+use crate::intake::{Taken, Wish};
+use crate::sniff::{Header, Kind};
+
+/// Decodes a source, as large as it takes to make what is wished for. Gives also the profile that goes
+/// along with it.
+pub(crate) fn decode(
+    source: &[u8],
+    header: &Header<'_>,
+    wish: &Wish,
+) -> Result<(Taken, Option<Vec<u8>>), Fault> {
+    let intake = match header.kind {
+        Kind::Jpeg => jpeg::decode(source, header, wish)?,
+        Kind::Png => png::decode(source, header, wish)?,
+        Kind::WebP => webp::decode(source, header, wish)?,
+        Kind::Avif => avif::decode(source, header, wish)?,
+        Kind::Gif => gif::decode(source, header, wish)?,
+    };
+    intake.finish()
+}

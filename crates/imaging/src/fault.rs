@@ -1,0 +1,121 @@
+//! Why no picture is made. All of it is the source's doing, or asks for more than is allowed: nothing
+//! here would go better if it were tried again.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why no picture is made of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The source is no picture of any format that is known.
+    NoPicture,
+    /// It is a picture of a kind that is not read; which.
+    Unsupported(Cow<'static, str>),
+    /// It is a picture, but damaged; where.
+    Broken(Cow<'static, str>),
+    /// It asks for more than is allowed.
+    TooLarge {
+        /// What there is too much of.
+        what: Measure,
+        /// How much there is.
+        is: u64,
+        /// How much there may be.
+        limit: u64,
+    },
+}
+
+/// What is measured before anything is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Bytes of the source.
+    SourceBytes,
+    /// Pixels of the source, of one frame.
+    Pixels,
+    /// Pixels of a side of the source.
+    Side,
+    /// Pixels of what is to be made.
+    OutputPixels,
+    /// Pixels of a side of what is to be made.
+    OutputSide,
+    /// Frames of an animation.
+    Frames,
+    /// Passes over a progressive JPEG.
+    Scans,
+    /// Bytes of memory that making it would take.
+    MemoryBytes,
+}
+
+impl Measure {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Measure; 8] = [
+        Measure::SourceBytes,
+        Measure::Pixels,
+        Measure::Side,
+        Measure::OutputPixels,
+        Measure::OutputSide,
+        Measure::Frames,
+        Measure::Scans,
+        Measure::MemoryBytes,
+    ];
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Measure::SourceBytes => ("bytes", "publish a smaller file, or raise the limit"),
+            Measure::Pixels => ("pixels", "publish it in fewer pixels, or raise the limit"),
+            Measure::Side => ("pixels on a side", "publish it smaller, or raise the limit"),
+            Measure::OutputPixels => ("pixels asked for", "ask for a smaller one"),
+            Measure::OutputSide => ("pixels on a side asked for", "ask for a smaller one"),
+            Measure::Frames => ("frames", "publish a video instead"),
+            Measure::Scans => ("progressive scans", "save it anew with fewer"),
+            Measure::MemoryBytes => {
+                ("bytes of memory to be decoded", "publish it in fewer pixels, or raise the limit")
+            }
+        }
+    }
+}
+
+impl Fault {
+    /// A source that is damaged.
+    pub(crate) fn broken(place: &'static str) -> Fault {
+        Fault::Broken(Cow::Borrowed(place))
+    }
+
+    /// Damaged, in the words of whoever found it.
+    pub(crate) fn broken_by(format: &str, words: &dyn fmt::Display) -> Fault {
+        let words: String = words.to_string().chars().take(100).collect();
+        Fault::Broken(Cow::Owned(format!("{format}: {words}")))
+    }
+
+    /// A kind that is not read.
+    pub(crate) fn unsupported(kind: &'static str) -> Fault {
+        Fault::Unsupported(Cow::Borrowed(kind))
+    }
+
+    /// Refuses what is beyond a limit.
+    pub(crate) fn beyond(what: Measure, is: u64, limit: u64) -> Result<(), Fault> {
+        match is > limit {
+            true => Err(Fault::TooLarge { what, is, limit }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::NoPicture => f.write_str(
+                "the source is no picture: serve a JPEG, PNG, WebP, AVIF or GIF at its address",
+            ),
+            Fault::Unsupported(kind) => {
+                write!(f, "the source is {kind}, which is not read: save it as JPEG, PNG or WebP")
+            }
+            Fault::Broken(place) => write!(f, "the source is damaged ({place}): save it anew"),
+            Fault::TooLarge { what, is, limit } => {
+                let (unit, remedy) = what.words();
+                write!(f, "the source has {is} {unit}, of which {limit} are allowed: {remedy}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,412 @@
+//! What is to be done and what came of it, as bytes, for a pipe to a worker in a process of its own. Both
+//! ends are the same program, so there are no versions. The source and the picture go beside it as they
+//! are.
+
+use crate::colour::Profile;
+use crate::fault::{Fault, Measure};
+use crate::info::{Info, info};
+use crate::limits::Limits;
+use crate::plan::{Background, Fit, Flip, Format, Gravity, Output, Plan, Turn};
+use crate::run::{Auto, Effort, Made, Media, Recipe, picture};
+use crate::sizing::Size;
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+/// The longest job or outcome, in bytes.
+pub const MAX_BYTES: usize = 1024;
+/// The longest text within one, in bytes.
+const MAX_TEXT_BYTES: usize = 512;
+
+/// What is to be done with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// What.
+    pub task: Task,
+    /// Within which limits.
+    pub limits: Limits,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Make a picture.
+    Picture(Recipe),
+    /// Say what is known of it.
+    Info,
+}
+
+/// What came of a job; the bytes of a picture go beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A picture.
+    Picture {
+        /// Its format.
+        media: Media,
+        /// Its size.
+        size: Size,
+        /// Whether it is the source, only without metadata.
+        original: bool,
+    },
+    /// What is known of the source.
+    Info(Info),
+    /// Nothing, and why.
+    Fault(Fault),
+}
+
+impl Job {
+    /// Does it. The bytes are those of the picture, if one came of it.
+    pub fn run(&self, source: &[u8]) -> (Outcome, Vec<u8>) {
+        let done = match &self.task {
+            Task::Picture(recipe) => picture(source, recipe, &self.limits).map(
+                |Made { bytes, media, size, original }| (Outcome::Picture { media, size, original }, bytes),
+            ),
+            Task::Info => info(source, &self.limits).map(|info| (Outcome::Info(info), Vec::new())),
+        };
+        done.unwrap_or_else(|fault| (Outcome::Fault(fault), Vec::new()))
+    }
+
+    /// As bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        match &self.task {
+            Task::Info => out.byte(0),
+            Task::Picture(recipe) => {
+                out.byte(1);
+                out.recipe(recipe);
+            }
+        }
+        let Limits { source_bytes, pixels, side, output_pixels, frames, scans, memory_bytes } = self.limits;
+        for limit in
+            [source_bytes, pixels, side.into(), output_pixels, frames.into(), scans.into(), memory_bytes]
+        {
+            out.number(limit);
+        }
+        out.0
+    }
+
+    /// From bytes; nothing if they are no job.
+    pub fn decode(bytes: &[u8]) -> Option<Job> {
+        let mut from = Reader(bytes);
+        let task = match from.byte()? {
+            0 => Task::Info,
+            1 => Task::Picture(from.recipe()?),
+            _ => return None,
+        };
+        let limits = Limits {
+            source_bytes: from.number()?,
+            pixels: from.number()?,
+            side: from.number()?.try_into().ok()?,
+            output_pixels: from.number()?,
+            frames: from.number()?.try_into().ok()?,
+            scans: from.number()?.try_into().ok()?,
+            memory_bytes: from.number()?,
+        };
+        from.0.is_empty().then_some(Job { task, limits })
+    }
+}
+
+impl Outcome {
+    /// As bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        match self {
+            Outcome::Picture { media, size, original } => {
+                out.byte(0);
+                out.one_of(&Media::ALL, *media);
+                out.size(*size);
+                out.byte((*original).into());
+            }
+            Outcome::Info(info) => {
+                out.byte(1);
+                out.one_of(&Media::ALL, info.format);
+                out.size(info.size);
+                out.number(info.orientation.into());
+                out.number(info.pages.into());
+                out.byte(info.alpha.into());
+                info.dominant.into_iter().for_each(|value| out.byte(value));
+                out.0.extend(info.hash.to_le_bytes());
+            }
+            Outcome::Fault(fault) => {
+                out.byte(2);
+                out.fault(fault);
+            }
+        }
+        out.0
+    }
+
+    /// From bytes; nothing if they are no outcome.
+    pub fn decode(bytes: &[u8]) -> Option<Outcome> {
+        let mut from = Reader(bytes);
+        let outcome = match from.byte()? {
+            0 => Outcome::Picture {
+                media: from.one_of(&Media::ALL)?,
+                size: from.size()?,
+                original: from.flag()?,
+            },
+            1 => Outcome::Info(Info {
+                format: from.one_of(&Media::ALL)?,
+                size: from.size()?,
+                orientation: from.number()?.try_into().ok()?,
+                pages: from.number()?.try_into().ok()?,
+                alpha: from.flag()?,
+                dominant: [from.byte()?, from.byte()?, from.byte()?],
+                hash: u128::from_le_bytes(from.bytes(16)?.try_into().ok()?),
+            }),
+            2 => Outcome::Fault(from.fault()?),
+            _ => return None,
+        };
+        from.0.is_empty().then_some(outcome)
+    }
+}
+
+const FITS: [Fit; 5] = [Fit::Inside, Fit::Cover, Fit::Contain, Fit::Fill, Fit::Outside];
+const GRAVITIES: [Gravity; 9] = [
+    Gravity::Centre,
+    Gravity::North,
+    Gravity::NorthEast,
+    Gravity::East,
+    Gravity::SouthEast,
+    Gravity::South,
+    Gravity::SouthWest,
+    Gravity::West,
+    Gravity::NorthWest,
+];
+const OUTPUTS: [Output; 6] = [
+    Output::Auto,
+    Output::Same,
+    Output::Is(Format::Jpeg),
+    Output::Is(Format::Png),
+    Output::Is(Format::WebP),
+    Output::Is(Format::Avif),
+];
+const TURNS: [Turn; 4] = [Turn::None, Turn::Quarter, Turn::Half, Turn::ThreeQuarters];
+const AUTOS: [Auto; 3] = [Auto::Basic, Auto::WebP, Auto::Avif];
+const EFFORTS: [Effort; 2] = [Effort::Quick, Effort::Thorough];
+const PROFILES: [Profile; 2] = [Profile::ConvertToSrgb, Profile::Keep];
+
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.extend(number.to_le_bytes());
+    }
+
+    /// The place of a value among all there are.
+    fn one_of<T: PartialEq>(&mut self, all: &[T], one: T) {
+        let at = all.iter().position(|each| *each == one);
+        self.byte(at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX));
+    }
+
+    fn size(&mut self, size: Size) {
+        self.number(size.width.into());
+        self.number(size.height.into());
+    }
+
+    fn text(&mut self, text: &str) {
+        let mut end = text.len().min(MAX_TEXT_BYTES);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.number(end as u64);
+        self.0.extend_from_slice(&text.as_bytes()[..end]);
+    }
+
+    fn recipe(&mut self, recipe: &Recipe) {
+        let Recipe { plan, auto, effort, keep_copyright, profile } = *recipe;
+        let Plan { width, height, fit, gravity, quality, output, background, turn, flip } = plan;
+        self.number(width.map_or(0, NonZeroU32::get).into());
+        self.number(height.map_or(0, NonZeroU32::get).into());
+        self.one_of(&FITS, fit);
+        // A focus is none of those with a name.
+        self.one_of(&GRAVITIES, gravity);
+        let (x, y) = gravity.point();
+        self.number(x.into());
+        self.number(y.into());
+        self.byte(quality.unwrap_or(0));
+        self.one_of(&OUTPUTS, output);
+        self.byte(background.is_some().into());
+        background.map_or([0; 3], |Background(rgb)| rgb).into_iter().for_each(|value| self.byte(value));
+        self.one_of(&TURNS, turn);
+        self.byte(flip.horizontal.into());
+        self.byte(flip.vertical.into());
+        self.one_of(&AUTOS, auto);
+        self.one_of(&EFFORTS, effort);
+        self.byte(keep_copyright.into());
+        self.one_of(&PROFILES, profile);
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        match fault {
+            Fault::NoPicture => self.byte(0),
+            Fault::Unsupported(kind) => {
+                self.byte(1);
+                self.text(kind);
+            }
+            Fault::Broken(place) => {
+                self.byte(2);
+                self.text(place);
+            }
+            Fault::TooLarge { what, is, limit } => {
+                self.byte(3);
+                self.one_of(&Measure::ALL, *what);
+                self.number(*is);
+                self.number(*limit);
+            }
+        }
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.bytes(1).map(|bytes| bytes[0])
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+        all.get(usize::from(self.byte()?)).copied()
+    }
+
+    fn size(&mut self) -> Option<Size> {
+        Some(Size { width: self.number()?.try_into().ok()?, height: self.number()?.try_into().ok()? })
+    }
+
+    fn text(&mut self) -> Option<Cow<'static, str>> {
+        let length = usize::try_from(self.number()?).ok().filter(|length| *length <= MAX_TEXT_BYTES)?;
+        String::from_utf8(self.bytes(length)?.to_vec()).ok().map(Cow::Owned)
+    }
+
+    fn recipe(&mut self) -> Option<Recipe> {
+        let side = |number: u64| u32::try_from(number).ok().map(NonZeroU32::new);
+        let (width, height) = (side(self.number()?)?, side(self.number()?)?);
+        let fit = self.one_of(&FITS)?;
+        let named = self.byte()?;
+        let (x, y) = (self.number()?.try_into().ok()?, self.number()?.try_into().ok()?);
+        let gravity = match named {
+            u8::MAX => Gravity::Focus(x, y),
+            at => *GRAVITIES.get(usize::from(at))?,
+        };
+        let quality = Some(self.byte()?).filter(|quality| *quality != 0);
+        let output = self.one_of(&OUTPUTS)?;
+        let has_background = self.flag()?;
+        let background = Background(self.bytes(3)?.try_into().ok()?);
+        let background = has_background.then_some(background);
+        let turn = self.one_of(&TURNS)?;
+        let flip = Flip { horizontal: self.flag()?, vertical: self.flag()? };
+        let plan = Plan { width, height, fit, gravity, quality, output, background, turn, flip };
+        Some(Recipe {
+            plan,
+            auto: self.one_of(&AUTOS)?,
+            effort: self.one_of(&EFFORTS)?,
+            keep_copyright: self.flag()?,
+            profile: self.one_of(&PROFILES)?,
+        })
+    }
+
+    fn fault(&mut self) -> Option<Fault> {
+        Some(match self.byte()? {
+            0 => Fault::NoPicture,
+            1 => Fault::Unsupported(self.text()?),
+            2 => Fault::Broken(self.text()?),
+            3 => Fault::TooLarge {
+                what: self.one_of(&Measure::ALL)?,
+                is: self.number()?,
+                limit: self.number()?,
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipes() -> Vec<Recipe> {
+        let full = Plan {
+            width: NonZeroU32::new(640),
+            height: NonZeroU32::new(u32::MAX),
+            fit: Fit::Contain,
+            gravity: Gravity::Focus(250, 1000),
+            quality: Some(75),
+            output: Output::Is(Format::Avif),
+            background: Some(Background([1, 2, 3])),
+            turn: Turn::ThreeQuarters,
+            flip: Flip { horizontal: false, vertical: true },
+        };
+        let named = Plan { gravity: Gravity::SouthWest, ..Plan::default() };
+        let plans = [Plan::default(), full, named];
+        let (auto, effort) = (Auto::WebP, Effort::Thorough);
+        let recipe = |plan| Recipe { plan, auto, effort, keep_copyright: true, profile: Profile::Keep };
+        plans.map(recipe).to_vec()
+    }
+
+    #[test]
+    fn jobs_are_read_as_they_were_written() {
+        let tasks = recipes().into_iter().map(Task::Picture).chain([Task::Info]);
+        for task in tasks {
+            let job = Job { task, limits: Limits::default() };
+            let bytes = job.encode();
+            assert!(bytes.len() <= MAX_BYTES);
+            assert_eq!(Job::decode(&bytes), Some(job));
+            for end in 0..bytes.len() {
+                assert_eq!(Job::decode(&bytes[..end]), None);
+            }
+        }
+    }
+
+    #[test]
+    fn outcomes_are_read_as_they_were_written() {
+        let size = Size { width: 3, height: 4 };
+        let large = Fault::TooLarge { what: Measure::MemoryBytes, is: u64::MAX, limit: 1 };
+        let info = Info {
+            format: Media::Gif,
+            size,
+            orientation: 6,
+            pages: 2,
+            alpha: true,
+            dominant: [1, 2, 3],
+            hash: u128::MAX - 1,
+        };
+        let long = Fault::Broken("é".repeat(400).into());
+        for outcome in [
+            Outcome::Picture { media: Media::Avif, size, original: true },
+            Outcome::Info(info),
+            Outcome::Fault(Fault::NoPicture),
+            Outcome::Fault(Fault::unsupported("an SVG")),
+            Outcome::Fault(Fault::broken("PNG: header")),
+            Outcome::Fault(large),
+        ] {
+            let bytes = outcome.encode();
+            assert_eq!(Outcome::decode(&bytes), Some(outcome));
+            for end in 0..bytes.len() {
+                assert_eq!(Outcome::decode(&bytes[..end]), None);
+            }
+        }
+        let bytes = Outcome::Fault(long).encode();
+        assert!(bytes.len() <= MAX_BYTES && Outcome::decode(&bytes).is_some());
+    }
+}
