@@ -2,6 +2,7 @@
 //! to show it. One file a format; all of it reads untrusted bytes, and decodes none.
 
 pub(crate) mod avif;
+pub(crate) mod avif_file;
 pub(crate) mod exif;
 pub(crate) mod gif;
 pub(crate) mod jpeg;

@@ -1,4 +1,5 @@
 //! Codecs that are written in C. All the unsafe code of this crate stands here, behind functions that
 //! are safe whatever they are given. None of them starts a thread or opens anything.
 
+pub(crate) mod aom;
 pub(crate) mod webp;
