@@ -101,7 +101,9 @@ impl Colours {
     pub fn row8<'a>(&self, row: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<&'a [u8], Fault> {
         if let Some(transform) = &self.eight {
             scratch.resize(row.len() / self.layout.channels() * self.out().channels(), 0);
-            transform.transform(row, scratch).map_err(|error| Fault::broken_by("colours", &error))?;
+            transform
+                .transform(row, scratch)
+                .map_err(|error| Fault::broken_by("colours", &error))?;
             return Ok(scratch);
         }
         Ok(expanded(self.layout, row, scratch))
@@ -111,7 +113,9 @@ impl Colours {
     pub fn row16<'a>(&self, row: &'a [u16], scratch: &'a mut Vec<u16>) -> Result<&'a [u16], Fault> {
         if let Some(transform) = &self.sixteen {
             scratch.resize(row.len() / self.layout.channels() * self.out().channels(), 0);
-            transform.transform(row, scratch).map_err(|error| Fault::broken_by("colours", &error))?;
+            transform
+                .transform(row, scratch)
+                .map_err(|error| Fault::broken_by("colours", &error))?;
             return Ok(scratch);
         }
         Ok(expanded(self.layout, row, scratch))
@@ -145,7 +149,8 @@ fn expanded<'a, T: Sample>(layout: Layout, row: &'a [T], scratch: &'a mut Vec<T>
             scratch.extend(row.chunks_exact(2).flat_map(|p| [p[0], p[0], p[0], p[1]]));
         }
         Layout::Cmyk => scratch.extend(
-            row.chunks_exact(4).flat_map(|p| [p[0].through(p[3]), p[1].through(p[3]), p[2].through(p[3])]),
+            row.chunks_exact(4)
+                .flat_map(|p| [p[0].through(p[3]), p[1].through(p[3]), p[2].through(p[3])]),
         ),
     }
     scratch
@@ -154,7 +159,8 @@ fn expanded<'a, T: Sample>(layout: Layout, row: &'a [T], scratch: &'a mut Vec<T>
 /// Whether a profile of RGB changes nothing that could be seen.
 fn is_srgb(profile: &ColorProfile) -> bool {
     let (layout, options) = (moxcms::Layout::Rgb, TransformOptions::default());
-    let transform = profile.create_transform_8bit(layout, &ColorProfile::new_srgb(), layout, options);
+    let transform =
+        profile.create_transform_8bit(layout, &ColorProfile::new_srgb(), layout, options);
     let Ok(transform) = transform else { return false };
     const STEPS: [u8; 6] = [0, 30, 80, 128, 190, 255];
     let mut probes = Vec::with_capacity(3 * 216);
@@ -177,7 +183,9 @@ fn light(value: f64) -> f64 {
 /// The light, of 65535, of each value of 8 bits.
 pub(crate) fn light_of_8() -> &'static [u16; 256] {
     static TABLE: OnceLock<[u16; 256]> = OnceLock::new();
-    TABLE.get_or_init(|| std::array::from_fn(|v| (light(v as f64 / 255.0) * 65_535.0).round() as u16))
+    TABLE.get_or_init(|| {
+        std::array::from_fn(|v| (light(v as f64 / 255.0) * 65_535.0).round() as u16)
+    })
 }
 
 /// The light, of 65535, of each value of 16 bits.

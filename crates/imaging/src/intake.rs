@@ -172,7 +172,9 @@ impl Blocks {
         if self.block == (1, 1) {
             match self.channels {
                 3 => self.pixels.extend(row.iter().map(|v| light[(*v).into()])),
-                _ => self.pixels.extend(row.chunks_exact(4).flat_map(|p| premultiplied(p, light, alpha))),
+                _ => self
+                    .pixels
+                    .extend(row.chunks_exact(4).flat_map(|p| premultiplied(p, light, alpha))),
             }
             return;
         }
@@ -225,7 +227,10 @@ impl Blocks {
         self.flush();
         let Size { width, height } = self.source;
         Linear {
-            size: Size { width: width.div_ceil(self.block.0), height: height.div_ceil(self.block.1) },
+            size: Size {
+                width: width.div_ceil(self.block.0),
+                height: height.div_ceil(self.block.1),
+            },
             extent: (
                 f64::from(width) / f64::from(self.block.0),
                 f64::from(height) / f64::from(self.block.1),

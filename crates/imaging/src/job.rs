@@ -58,7 +58,9 @@ impl Job {
     pub fn run(&self, source: &[u8]) -> (Outcome, Vec<u8>) {
         let done = match &self.task {
             Task::Picture(recipe) => picture(source, recipe, &self.limits).map(
-                |Made { bytes, media, size, original }| (Outcome::Picture { media, size, original }, bytes),
+                |Made { bytes, media, size, original }| {
+                    (Outcome::Picture { media, size, original }, bytes)
+                },
             ),
             Task::Info => info(source, &self.limits).map(|info| (Outcome::Info(info), Vec::new())),
         };
@@ -75,10 +77,17 @@ impl Job {
                 out.recipe(recipe);
             }
         }
-        let Limits { source_bytes, pixels, side, output_pixels, frames, scans, memory_bytes } = self.limits;
-        for limit in
-            [source_bytes, pixels, side.into(), output_pixels, frames.into(), scans.into(), memory_bytes]
-        {
+        let Limits { source_bytes, pixels, side, output_pixels, frames, scans, memory_bytes } =
+            self.limits;
+        for limit in [
+            source_bytes,
+            pixels,
+            side.into(),
+            output_pixels,
+            frames.into(),
+            scans.into(),
+            memory_bytes,
+        ] {
             out.number(limit);
         }
         out.0
@@ -230,7 +239,10 @@ impl Writer {
         self.byte(quality.unwrap_or(0));
         self.one_of(&OUTPUTS, output);
         self.byte(background.is_some().into());
-        background.map_or([0; 3], |Background(rgb)| rgb).into_iter().for_each(|value| self.byte(value));
+        background
+            .map_or([0; 3], |Background(rgb)| rgb)
+            .into_iter()
+            .for_each(|value| self.byte(value));
         self.one_of(&TURNS, turn);
         self.byte(flip.horizontal.into());
         self.byte(flip.vertical.into());
@@ -291,11 +303,15 @@ impl<'a> Reader<'a> {
     }
 
     fn size(&mut self) -> Option<Size> {
-        Some(Size { width: self.number()?.try_into().ok()?, height: self.number()?.try_into().ok()? })
+        Some(Size {
+            width: self.number()?.try_into().ok()?,
+            height: self.number()?.try_into().ok()?,
+        })
     }
 
     fn text(&mut self) -> Option<Cow<'static, str>> {
-        let length = usize::try_from(self.number()?).ok().filter(|length| *length <= MAX_TEXT_BYTES)?;
+        let length =
+            usize::try_from(self.number()?).ok().filter(|length| *length <= MAX_TEXT_BYTES)?;
         String::from_utf8(self.bytes(length)?.to_vec()).ok().map(Cow::Owned)
     }
 
@@ -360,7 +376,8 @@ mod tests {
         let named = Plan { gravity: Gravity::SouthWest, ..Plan::default() };
         let plans = [Plan::default(), full, named];
         let (auto, effort) = (Auto::WebP, Effort::Thorough);
-        let recipe = |plan| Recipe { plan, auto, effort, keep_copyright: true, profile: Profile::Keep };
+        let recipe =
+            |plan| Recipe { plan, auto, effort, keep_copyright: true, profile: Profile::Keep };
         plans.map(recipe).to_vec()
     }
 

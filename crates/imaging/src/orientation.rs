@@ -181,7 +181,11 @@ mod tests {
             let (first, second) = (Orientation::by_exif(first), Orientation::by_exif(second));
             let once = first.then(second).apply::<1>(rows.as_bytes(), stored);
             let middle = first.apply::<1>(rows.as_bytes(), stored);
-            assert_eq!(second.apply::<1>(&middle, first.size(stored)), once, "{first:?} {second:?}");
+            assert_eq!(
+                second.apply::<1>(&middle, first.size(stored)),
+                once,
+                "{first:?} {second:?}"
+            );
         }
     }
 

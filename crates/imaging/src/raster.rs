@@ -96,14 +96,17 @@ impl Raster {
             None => [0; 4],
         };
         let canvas = sizing.canvas;
-        let mut pixels = Vec::with_capacity(canvas.width as usize * canvas.height as usize * channels);
+        let mut pixels =
+            Vec::with_capacity(canvas.width as usize * canvas.height as usize * channels);
         for _ in 0..u64::from(canvas.width) * u64::from(canvas.height) {
             pixels.extend_from_slice(&fill[..channels]);
         }
         let (left, top) = (sizing.at.0 as usize, sizing.at.1 as usize);
         for (y, row) in self.pixels.chunks_exact(self.row_bytes()).enumerate() {
             let at = ((top + y) * canvas.width as usize + left) * channels;
-            for (to, from) in pixels[at..].chunks_exact_mut(channels).zip(row.chunks_exact(self.channels())) {
+            for (to, from) in
+                pixels[at..].chunks_exact_mut(channels).zip(row.chunks_exact(self.channels()))
+            {
                 to[..3].copy_from_slice(&from[..3]);
                 if alpha {
                     to[3] = from.get(3).copied().unwrap_or(255);
@@ -115,6 +118,8 @@ impl Raster {
 
     /// Whether it has no colours.
     pub fn is_grey(&self) -> bool {
-        self.pixels.chunks_exact(self.channels()).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
+        self.pixels
+            .chunks_exact(self.channels())
+            .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
     }
 }

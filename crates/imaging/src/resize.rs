@@ -62,7 +62,10 @@ fn shown4(pixels: &[U16x4]) -> Vec<u8> {
             0 => 0,
             u16::MAX => values[usize::from(v)],
             // The filter overshoots: there may be more light than alpha.
-            _ => values[((u32::from(v) * 65_535 + u32::from(a) / 2) / u32::from(a)).min(65_535) as usize],
+            _ => {
+                values[((u32::from(v) * 65_535 + u32::from(a) / 2) / u32::from(a)).min(65_535)
+                    as usize]
+            }
         };
         shown.extend([value(r), value(g), value(b), ((u32::from(a) + 128) / 257) as u8]);
     }

@@ -16,7 +16,7 @@ use crate::sniff::{Header, Kind, header};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The quality of a plan that names none.
-pub const DEFAULT_QUALITY: u8 = 75;
+pub const DEFAULT_QUALITY: u8 = 80;
 /// What is said of a picture over which a decoder stumbled that must not.
 pub const STUMBLED: &str = "a decoder stumbled over it";
 /// More colours than these are not drawn.
@@ -246,7 +246,9 @@ impl<'a> Work<'a> {
             (Output::Auto, Auto::Avif, _) => (Format::Avif, None),
             (Output::Auto, Auto::WebP, _) => (Format::WebP, None),
             (Output::Auto, Auto::Basic, _) if raster.alpha => (Format::Png, None),
-            (Output::Auto, Auto::Basic, _) => (Format::Jpeg, manner.is_drawn.then_some(Format::Png)),
+            (Output::Auto, Auto::Basic, _) => {
+                (Format::Jpeg, manner.is_drawn.then_some(Format::Png))
+            }
         }
     }
 
@@ -271,7 +273,12 @@ impl<'a> Work<'a> {
             Kind::Avif | Kind::Gif => Some(self.source.to_vec()),
         }?;
         let media = self.header.kind.into();
-        (bytes.len() <= made.bytes.len()).then_some(Made { bytes, media, size: made.size, original: true })
+        (bytes.len() <= made.bytes.len()).then_some(Made {
+            bytes,
+            media,
+            size: made.size,
+            original: true,
+        })
     }
 
     /// Whether the source's own format is one that may be sent.

@@ -110,16 +110,24 @@ pub(crate) fn read(source: &[u8]) -> Result<Avif<'_>, Fault> {
         .ok_or_else(broken)?;
     let alpha = items.references.iter().find(|reference| {
         let names_alpha = |(name, body): (&[u8], &[u8])| {
-            name == b"auxC" && body.get(4..).is_some_and(|name| name.starts_with(b"urn:mpeg:") && name.windows(5).any(|part| part == b"alpha" || part == b"auxid"))
+            name == b"auxC"
+                && body.get(4..).is_some_and(|name| {
+                    name.starts_with(b"urn:mpeg:")
+                        && name.windows(5).any(|part| part == b"alpha" || part == b"auxid")
+                })
         };
-        reference.name == b"auxl" && reference.to == primary && properties(reference.from).any(names_alpha)
+        reference.name == b"auxl"
+            && reference.to == primary
+            && properties(reference.from).any(names_alpha)
     });
     let alpha = alpha.map(|reference| reference.from);
     let premultiplied = items.references.iter().any(|reference| {
         reference.name == b"prem" && reference.from == primary && Some(reference.to) == alpha
     });
     let exif = items.references.iter().find(|reference| {
-        reference.name == b"cdsc" && reference.to == primary && items.kind(reference.from) == Some(b"Exif")
+        reference.name == b"cdsc"
+            && reference.to == primary
+            && items.kind(reference.from) == Some(b"Exif")
     });
     let exif = exif.and_then(|reference| match items.data(reference.from)? {
         Cow::Borrowed(data) => data.get(4 + be32(data, 0)? as usize..),
@@ -151,15 +159,17 @@ fn nclx(name: &[u8], body: &[u8]) -> Option<Nclx> {
 
 /// Turns and mirrors apply in the order in which they stand.
 fn orientation<'a>(properties: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Orientation {
-    properties.fold(Orientation::default(), |orientation, (name, body)| match (name, body.first()) {
-        // Turns are against the clock.
-        (b"irot", Some(turns)) => orientation.then(Orientation::quarters((4 - turns % 4) % 4)),
-        // An axis of 0 changes top and bottom, one of 1 left and right.
-        (b"imir", Some(axis)) => match axis & 1 {
-            0 => orientation.then(Orientation::MIRROR).then(Orientation::quarters(2)),
-            _ => orientation.then(Orientation::MIRROR),
-        },
-        _ => orientation,
+    properties.fold(Orientation::default(), |orientation, (name, body)| {
+        match (name, body.first()) {
+            // Turns are against the clock.
+            (b"irot", Some(turns)) => orientation.then(Orientation::quarters((4 - turns % 4) % 4)),
+            // An axis of 0 changes top and bottom, one of 1 left and right.
+            (b"imir", Some(axis)) => match axis & 1 {
+                0 => orientation.then(Orientation::MIRROR).then(Orientation::quarters(2)),
+                _ => orientation.then(Orientation::MIRROR),
+            },
+            _ => orientation,
+        }
     })
 }
 
@@ -288,7 +298,8 @@ fn references(iref: &[u8]) -> Vec<Reference<'_>> {
     let mut references = Vec::new();
     for (name, body) in boxes(iref.get(4..).unwrap_or_default()).take(MAX_ITEMS) {
         let (Some(from), Some(count)) = (id(body, 0), be16(body, step)) else { continue };
-        let targets = (0..usize::from(count).min(MAX_ITEMS)).map_while(|at| id(body, step + 2 + at * step));
+        let targets =
+            (0..usize::from(count).min(MAX_ITEMS)).map_while(|at| id(body, step + 2 + at * step));
         references.extend(targets.map(|to| Reference { name, from, to }));
     }
     references

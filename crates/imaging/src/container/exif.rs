@@ -156,9 +156,12 @@ pub(crate) mod tests {
 
     #[test]
     fn rights_are_written_as_they_are_read() {
-        for (artist, copyright) in
-            [(None, None), (Some("Al"), None), (Some("Ada"), Some("© 2026 Ada Lovelace")), (None, Some("A. N. Other"))]
-        {
+        for (artist, copyright) in [
+            (None, None),
+            (Some("Al"), None),
+            (Some("Ada"), Some("© 2026 Ada Lovelace")),
+            (None, Some("A. N. Other")),
+        ] {
             let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
             let written = Rights { artist: bytes(artist), copyright: bytes(copyright) };
             let exif = written.exif();

@@ -74,7 +74,9 @@ pub(crate) fn header(source: &[u8]) -> Result<Header<'_>, Fault> {
             }
             b"ANMF" => header.frames += 1,
             b"ICCP" => header.icc = Some(Cow::Borrowed(chunk.data)),
-            b"EXIF" => header.exif = Some(chunk.data.strip_prefix(b"Exif\0\0").unwrap_or(chunk.data)),
+            b"EXIF" => {
+                header.exif = Some(chunk.data.strip_prefix(b"Exif\0\0").unwrap_or(chunk.data))
+            }
             _ => {}
         }
     }
@@ -159,7 +161,12 @@ fn file(chunks: &[u8]) -> Vec<u8> {
 }
 
 /// The same file with this profile and EXIF, and without what else is not needed to show it.
-pub(crate) fn with(source: &[u8], size: Size, icc: Option<&[u8]>, exif: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn with(
+    source: &[u8],
+    size: Size,
+    icc: Option<&[u8]>,
+    exif: Option<&[u8]>,
+) -> Option<Vec<u8>> {
     let all = || chunks(body(source));
     let old = all().find(|chunk| chunk.name == b"VP8X").map_or(0, |chunk| chunk.data[0]);
     let lossless_alpha = all().any(|chunk| picture_has_alpha(&chunk));

@@ -24,7 +24,8 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     let (mut row, mut shallow) = (Vec::new(), Vec::new());
     for y in 0..header.size.height as usize {
         row.clear();
-        let values = alpha.as_ref().map(|alpha| (alpha, &alpha.samples[0][y * width..(y + 1) * width]));
+        let values =
+            alpha.as_ref().map(|alpha| (alpha, &alpha.samples[0][y * width..(y + 1) * width]));
         for x in 0..width {
             let mut rgb = matrix.pixel(&planes, x, y);
             if let Some((alpha, values)) = values {
@@ -87,7 +88,9 @@ impl Matrix {
         let most = f32::from((1_u16 << planes.depth) - 1);
         let (first, others) = match told.full_range {
             true => ((0.0, 1.0 / most), (128.0 * scale, 1.0 / most)),
-            false => ((16.0 * scale, 1.0 / (219.0 * scale)), (128.0 * scale, 1.0 / (224.0 * scale))),
+            false => {
+                ((16.0 * scale, 1.0 / (219.0 * scale)), (128.0 * scale, 1.0 / (224.0 * scale)))
+            }
         };
         let way = match told.matrix {
             _ if planes.samples[1].is_empty() => Way::Grey,

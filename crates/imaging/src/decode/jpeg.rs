@@ -24,7 +24,8 @@ fn rows(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault
     let fault = |error| Fault::broken_by("JPEG", &error);
     let reader = Reader { rest: source, ran_dry: &ran_dry };
     // Adobe's marker tells that inks are stored the other way round.
-    let mut jpeg = Decompress::with_markers(&[Marker::APP(14)]).from_reader(reader).map_err(fault)?;
+    let mut jpeg =
+        Decompress::with_markers(&[Marker::APP(14)]).from_reader(reader).map_err(fault)?;
     let layout = match jpeg.color_space() {
         ColorSpace::JCS_GRAYSCALE => Layout::Grey,
         ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => Layout::Cmyk,

@@ -53,7 +53,10 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     } else {
         let mut row = vec![0; row_bytes];
         for _ in 0..size.height {
-            reader.read_row(&mut row).map_err(fault)?.ok_or(Fault::broken("PNG: it ends too early"))?;
+            reader
+                .read_row(&mut row)
+                .map_err(fault)?
+                .ok_or(Fault::broken("PNG: it ends too early"))?;
             push(&row)?;
         }
     }

@@ -61,7 +61,8 @@ fn on_canvas(
         row.fill(0);
         if (top..top + height).contains(&y) {
             let from = 4 * width * (y - top);
-            row[4 * left..4 * (left + width)].copy_from_slice(&pixels.bytes[from..from + 4 * width]);
+            row[4 * left..4 * (left + width)]
+                .copy_from_slice(&pixels.bytes[from..from + 4 * width]);
         }
         intake.push8(&row)?;
     }

@@ -1,7 +1,7 @@
 //! AVIF, by libaom. The full range is signalled in both file and frame: decoders that look at one only
 //! would show it too dark or too pale.
 
-use super::Manner;
+use super::{Manner, Scale, on_scale};
 use crate::container::avif_file::{Parts, file};
 use crate::fault::Fault;
 use crate::ffi::aom::{self, Picture, Settings};
@@ -9,7 +9,22 @@ use crate::raster::Raster;
 use crate::run::Effort;
 
 /// From this quality on colours have as many pixels as brightness.
-const FULL_COLOURS_FROM: u8 = 90;
+const FULL_COLOURS_FROM: u8 = 93;
+/// What libavif calls quality.
+const SCALE: Scale = [
+    (1, 5),
+    (20, 35),
+    (35, 44),
+    (50, 50),
+    (60, 54),
+    (70, 57),
+    (75, 59),
+    (80, 63),
+    (85, 69),
+    (90, 77),
+    (95, 85),
+    (100, 94),
+];
 /// BT.601, by ITU-T H.273.
 const MATRIX: u8 = 6;
 
@@ -53,14 +68,19 @@ fn alpha(raster: &Raster, settings: Settings) -> Option<Vec<u8>> {
     let values: Vec<u8> = raster.pixels.chunks_exact(4).map(|pixel| pixel[3]).collect();
     let half = raster.size.width.div_ceil(2) as usize * raster.size.height.div_ceil(2) as usize;
     let none = vec![128; half];
-    let picture =
-        Picture { size: raster.size, halved: true, planes: [&values, &none, &none], grey: true, matrix: 2 };
+    let picture = Picture {
+        size: raster.size,
+        halved: true,
+        planes: [&values, &none, &none],
+        grey: true,
+        matrix: 2,
+    };
     aom::encode(&picture, Settings { quantizer: settings.quantizer * 2 / 3, ..settings })
 }
 
 /// libaom's quantizer that looks like JPEG's quality.
 fn quantizer(quality: u8) -> u8 {
-    ((100 - u32::from(quality)) * 63 / 100) as u8
+    ((100.0 - on_scale(&SCALE, quality)) * 0.63).round() as u8
 }
 
 /// Brightness and colours of BT.601, of the full range.

@@ -1,6 +1,6 @@
 //! JPEG, by libjpeg (mozjpeg's).
 
-use super::Manner;
+use super::{Manner, Scale, on_scale};
 use crate::container::jpeg::{profile_segments, segment};
 use crate::fault::Fault;
 use crate::raster::Raster;
@@ -9,18 +9,35 @@ use mozjpeg::{ColorSpace, Compress};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// From this quality on colours have as many pixels as brightness.
-const FULL_COLOURS_FROM: u8 = 90;
+const FULL_COLOURS_FROM: u8 = 93;
+/// libjpeg's quality.
+const SCALE: Scale = [
+    (1, 5),
+    (20, 28),
+    (35, 35),
+    (50, 45),
+    (60, 52),
+    (70, 59),
+    (75, 62),
+    (80, 69),
+    (85, 77),
+    (90, 84),
+    (95, 88),
+    (100, 97),
+];
 
 pub(crate) fn encode(raster: &Raster, manner: &Manner<'_>) -> Result<Vec<u8>, Fault> {
     let file = catch_unwind(AssertUnwindSafe(|| written(raster, manner)));
     let file = file.ok().and_then(Result::ok);
-    let file = file.filter(|_| !raster.alpha).ok_or(Fault::broken("it cannot be written as JPEG"))?;
+    let file =
+        file.filter(|_| !raster.alpha).ok_or(Fault::broken("it cannot be written as JPEG"))?;
     Ok(marked(file, manner))
 }
 
 fn written(raster: &Raster, manner: &Manner<'_>) -> std::io::Result<Vec<u8>> {
     let is_grey = raster.is_grey();
-    let mut jpeg = Compress::new(if is_grey { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB });
+    let mut jpeg =
+        Compress::new(if is_grey { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB });
     match manner.effort {
         Effort::Quick => {
             jpeg.set_fastest_defaults();
@@ -30,7 +47,7 @@ fn written(raster: &Raster, manner: &Manner<'_>) -> std::io::Result<Vec<u8>> {
     }
     jpeg.set_size(raster.size.width as usize, raster.size.height as usize);
     jpeg.set_color_space(if is_grey { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_YCbCr });
-    jpeg.set_quality(manner.quality.into());
+    jpeg.set_quality(on_scale(&SCALE, manner.quality));
     if !is_grey {
         let every = if manner.quality >= FULL_COLOURS_FROM { 1 } else { 2 };
         jpeg.set_chroma_sampling_pixel_sizes((every, every), (every, every));

@@ -14,8 +14,12 @@ pub(crate) fn encode(raster: &Raster, manner: &Manner<'_>) -> Result<Vec<u8>, Fa
         Effort::Quick => 2,
         Effort::Thorough => 5,
     };
-    let lossy =
-        Settings { lossless: false, quality: quality(manner.quality), method, sharp: manner.effort == Effort::Thorough };
+    let lossy = Settings {
+        lossless: false,
+        quality: manner.quality.into(),
+        method,
+        sharp: manner.effort == Effort::Thorough,
+    };
     let mut file = webp::encode(raster, lossy).ok_or_else(fault)?;
     if manner.is_drawn {
         let exact = Settings { lossless: true, quality: 40.0, method: 2, sharp: false };
@@ -26,9 +30,4 @@ pub(crate) fn encode(raster: &Raster, manner: &Manner<'_>) -> Result<Vec<u8>, Fa
         return Ok(file);
     }
     with(&file, raster.size, manner.icc, manner.exif).ok_or_else(fault)
-}
-
-/// libwebp's quality that looks like JPEG's.
-fn quality(quality: u8) -> f32 {
-    f32::from(quality)
 }

@@ -69,7 +69,9 @@ impl Drop for Codec {
 /// Encodes a picture as one key frame.
 pub(crate) fn encode(picture: &Picture<'_>, settings: Settings) -> Option<Vec<u8>> {
     let colours = match picture.halved {
-        true => Size { width: picture.size.width.div_ceil(2), height: picture.size.height.div_ceil(2) },
+        true => {
+            Size { width: picture.size.width.div_ceil(2), height: picture.size.height.div_ceil(2) }
+        }
         false => picture.size,
     };
     let area = |size: Size| size.width as usize * size.height as usize;
@@ -109,8 +111,9 @@ fn encoder(picture: &Picture<'_>, settings: Settings) -> Option<Codec> {
     let (mut config, mut codec): (sys::aom_codec_enc_cfg_t, sys::aom_codec_ctx_t) =
         unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
     // SAFETY: the table is libaom's own, the configuration outlives the call.
-    let status =
-        unsafe { sys::aom_codec_enc_config_default(interface, &mut config, sys::AOM_USAGE_ALL_INTRA) };
+    let status = unsafe {
+        sys::aom_codec_enc_config_default(interface, &mut config, sys::AOM_USAGE_ALL_INTRA)
+    };
     if status != sys::AOM_CODEC_OK {
         return None;
     }
@@ -171,8 +174,9 @@ pub(crate) fn decode(frame: &[u8], size: Size) -> Option<Planes> {
     let (mut told, mut codec): (sys::aom_codec_stream_info_t, sys::aom_codec_ctx_t) =
         unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
     // SAFETY: the data is one slice, and what is told outlives the call.
-    let status =
-        unsafe { sys::aom_codec_peek_stream_info(interface, frame.as_ptr(), frame.len(), &mut told) };
+    let status = unsafe {
+        sys::aom_codec_peek_stream_info(interface, frame.as_ptr(), frame.len(), &mut told)
+    };
     let is_right = told.w <= size.width && told.h <= size.height;
     if status != sys::AOM_CODEC_OK || !is_right {
         return None;
@@ -186,8 +190,9 @@ pub(crate) fn decode(frame: &[u8], size: Size) -> Option<Planes> {
     }
     let mut codec = Codec(codec);
     // SAFETY: the data is one slice.
-    let status =
-        unsafe { sys::aom_codec_decode(&mut codec.0, frame.as_ptr(), frame.len(), ptr::null_mut()) };
+    let status = unsafe {
+        sys::aom_codec_decode(&mut codec.0, frame.as_ptr(), frame.len(), ptr::null_mut())
+    };
     if status != sys::AOM_CODEC_OK {
         return None;
     }
@@ -228,9 +233,11 @@ fn copied(image: &sys::aom_image_t) -> Option<Planes> {
             unsafe {
                 let row = image.planes[at].add(y * stride);
                 match is_wide {
-                    true => samples.extend_from_slice(std::slice::from_raw_parts(row.cast::<u16>(), width)),
-                    false => samples
-                        .extend(std::slice::from_raw_parts(row, width).iter().map(|v| u16::from(*v))),
+                    true => samples
+                        .extend_from_slice(std::slice::from_raw_parts(row.cast::<u16>(), width)),
+                    false => samples.extend(
+                        std::slice::from_raw_parts(row, width).iter().map(|v| u16::from(*v)),
+                    ),
                 }
             }
         }

@@ -49,7 +49,8 @@ pub(crate) fn decode(file: &[u8], alpha: bool, scaled: Option<Size>) -> Option<P
     config.output.colorspace =
         if alpha { sys::WEBP_CSP_MODE::MODE_RGBA } else { sys::WEBP_CSP_MODE::MODE_RGB };
     config.output.is_external_memory = 1;
-    config.output.u.RGBA = sys::WebPRGBABuffer { rgba: bytes.as_mut_ptr(), stride, size: bytes.len() };
+    config.output.u.RGBA =
+        sys::WebPRGBABuffer { rgba: bytes.as_mut_ptr(), stride, size: bytes.len() };
     // SAFETY: the input is one slice; the output is told its buffer's stride and length, which libwebp
     // holds its own size against before it writes; both outlive the call.
     let status = unsafe { sys::WebPDecode(file.as_ptr(), file.len(), &mut config) };
@@ -102,7 +103,11 @@ impl Drop for Picture {
 }
 
 /// Takes what was encoded.
-unsafe extern "C" fn write(data: *const u8, length: usize, picture: *const sys::WebPPicture) -> c_int {
+unsafe extern "C" fn write(
+    data: *const u8,
+    length: usize,
+    picture: *const sys::WebPPicture,
+) -> c_int {
     // SAFETY: libwebp calls it with the picture that it was given, whose pointer is that of `file`, and
     // with data of that length.
     unsafe {

@@ -1,0 +1,167 @@
+//! Palettes: the fewest colours that still look like the picture.
+//!
+//! Fewer colours cost nothing that is seen as long as the error stays below what the quality allows, and
+//! they save more than anything else does: one picture with alpha took 116 KB with 256 colours and
+//! 18 KB with 11, at the same SSIMULACRA2.
+
+use crate::raster::Raster;
+use png::BitDepth;
+use quantizr::{Histogram, Image, Options, QuantizeResult};
+use std::collections::HashMap;
+
+/// How many colours are tried.
+const COUNTS: [i32; 14] = [2, 4, 8, 11, 16, 22, 32, 45, 64, 90, 128, 180, 220, 256];
+/// Of so many pixels the error is taken.
+const SAMPLES: usize = 8192;
+/// Up to so many colours are kept as they are, whatever the quality.
+const FEW: usize = 16;
+/// From this quality on colours that fit into a palette are kept as they are.
+const EXACT_FROM: u8 = 90;
+
+/// A picture of a palette.
+pub(crate) struct Paletted {
+    /// Bits of a pixel.
+    pub depth: BitDepth,
+    /// Red, green and blue of each colour.
+    pub colours: Vec<u8>,
+    /// Alpha of the first colours; the others are opaque.
+    pub alpha: Vec<u8>,
+    /// Rows, packed.
+    pub rows: Vec<u8>,
+}
+
+/// The picture with as many colours as its quality takes; nothing where the sizes do not fit.
+pub(crate) fn paletted(raster: &Raster, quality: u8) -> Option<Paletted> {
+    let pixels = with_alpha(raster);
+    if let Some((palette, indices)) = exact(&pixels, quality) {
+        return Some(packed(raster, &palette, &indices));
+    }
+    let (width, height) = (raster.size.width as usize, raster.size.height as usize);
+    let image = Image::new(&pixels, width, height).ok()?;
+    let mut result = fewest(&image, &pixels, quality);
+    result.set_dithering_level(DITHER).ok()?;
+    let mut indices = vec![0; width * height];
+    result.remap_image(&image, &mut indices).ok()?;
+    let palette = colours(&result);
+    Some(packed(raster, &palette, &indices))
+}
+
+/// How much of an error is handed on to neighbours: all of it makes noise, which does not compress.
+const DITHER: f32 = 0.5;
+
+fn with_alpha(raster: &Raster) -> Vec<u8> {
+    match raster.alpha {
+        true => raster.pixels.clone(),
+        false => raster.pixels.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect(),
+    }
+}
+
+/// All colours, if there are few enough.
+fn exact(pixels: &[u8], quality: u8) -> Option<(Vec<[u8; 4]>, Vec<u8>)> {
+    let most = if quality >= EXACT_FROM { 256 } else { FEW };
+    let mut palette: Vec<[u8; 4]> = Vec::new();
+    let mut places: HashMap<[u8; 4], u8> = HashMap::new();
+    let mut indices = Vec::with_capacity(pixels.len() / 4);
+    for pixel in pixels.chunks_exact(4) {
+        let colour = if pixel[3] == 0 { [0; 4] } else { [pixel[0], pixel[1], pixel[2], pixel[3]] };
+        let index = match places.get(&colour) {
+            Some(index) => *index,
+            None if palette.len() == most => return None,
+            None => {
+                let index = palette.len() as u8;
+                palette.push(colour);
+                places.insert(colour, index);
+                index
+            }
+        };
+        indices.push(index);
+    }
+    Some((palette, indices))
+}
+
+/// The fewest colours whose error the quality allows.
+fn fewest(image: &Image<'_>, pixels: &[u8], quality: u8) -> QuantizeResult {
+    let mut histogram = Histogram::new();
+    histogram.add_image(image);
+    let with = |count: i32| {
+        let mut options = Options::default();
+        // All of these are within 2 and 256.
+        let _ = options.set_max_colors(count);
+        QuantizeResult::quantize_histogram(&histogram, &options)
+    };
+    let step = (pixels.len() / 4).div_ceil(SAMPLES).max(1);
+    let samples: Vec<&[u8]> = pixels.chunks_exact(4).step_by(step).collect();
+    let allowed = f64::from(100 - quality) * ERROR_A_STEP;
+    let (mut low, mut high) = (0, COUNTS.len() - 1);
+    let mut best = None;
+    while low < high {
+        let middle = (low + high) / 2;
+        let result = with(COUNTS[middle]);
+        match error(&samples, &colours(&result)) <= allowed {
+            true => (high, best) = (middle, Some(result)),
+            false => low = middle + 1,
+        }
+    }
+    best.unwrap_or_else(|| with(COUNTS[high]))
+}
+
+/// The mean square error that a step of quality allows, in squares of values of 8 bits. At 75 it takes as
+/// many colours as sharp does.
+const ERROR_A_STEP: f64 = 1.8;
+
+fn colours(result: &QuantizeResult) -> Vec<[u8; 4]> {
+    let palette = result.get_palette();
+    let count = usize::try_from(palette.count).unwrap_or(0);
+    palette.entries.iter().take(count).map(|c| [c.r, c.g, c.b, c.a]).collect()
+}
+
+/// The mean square of what the nearest colours are wrong by, alpha multiplied in, as bright as each is seen.
+fn error(samples: &[&[u8]], palette: &[[u8; 4]]) -> f64 {
+    let seen = |p: &[u8]| {
+        let alpha = f32::from(p[3]);
+        let by = |v: u8, weight: f32| f32::from(v) * alpha / 255.0 * weight;
+        [by(p[0], 0.71), by(p[1], 1.0), by(p[2], 0.67), alpha * 0.79]
+    };
+    let palette: Vec<[f32; 4]> = palette.iter().map(|colour| seen(colour)).collect();
+    let sum: f64 = samples
+        .iter()
+        .map(|sample| {
+            let sample = seen(sample);
+            let distance = |colour: &[f32; 4]| {
+                colour.iter().zip(sample).map(|(a, b)| (a - b) * (a - b)).sum::<f32>()
+            };
+            f64::from(palette.iter().map(distance).fold(f32::MAX, f32::min))
+        })
+        .sum();
+    sum / samples.len().max(1) as f64
+}
+
+/// The indices in as few bits as they take, colours that are not opaque first.
+fn packed(raster: &Raster, palette: &[[u8; 4]], indices: &[u8]) -> Paletted {
+    let mut order: Vec<u8> = (0..palette.len()).map(|at| at as u8).collect();
+    order.sort_by_key(|at| palette[usize::from(*at)][3] == 255);
+    let mut place = [0; 256];
+    (0..=255_u8).zip(&order).for_each(|(new, old)| place[usize::from(*old)] = new);
+    let sorted: Vec<[u8; 4]> = order.iter().map(|at| palette[usize::from(*at)]).collect();
+    let (depth, bits) = match sorted.len() {
+        0..=2 => (BitDepth::One, 1),
+        3..=4 => (BitDepth::Two, 2),
+        5..=16 => (BitDepth::Four, 4),
+        _ => (BitDepth::Eight, 8),
+    };
+    let width = raster.size.width as usize;
+    let mut rows = Vec::with_capacity(indices.len() * bits / 8 + raster.size.height as usize);
+    for row in indices.chunks_exact(width) {
+        rows.extend(row.chunks(8 / bits).map(|group| {
+            group.iter().enumerate().fold(0, |byte, (at, index)| {
+                byte | place[usize::from(*index)] << (8 - bits * (at + 1))
+            })
+        }));
+    }
+    Paletted {
+        depth,
+        colours: sorted.iter().flat_map(|colour| &colour[..3]).copied().collect(),
+        alpha: sorted.iter().map(|colour| colour[3]).take_while(|alpha| *alpha < 255).collect(),
+        rows,
+    }
+}
