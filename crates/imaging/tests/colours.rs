@@ -1,0 +1,156 @@
+//! Colours: profiles are converted or kept, and inks become light.
+
+mod support;
+
+use imaging::plan::{Format, Output, Plan};
+use imaging::{Profile, Recipe};
+use moxcms::{ColorProfile, Layout, TransformOptions};
+use support::{Pixels, jpeg, make, of, png_with, read, recipe, seen, webp};
+
+const COLOURS: [[u8; 3]; 6] =
+    [[200, 60, 50], [50, 190, 70], [60, 80, 200], [128, 128, 128], [250, 250, 240], [20, 20, 30]];
+
+/// Six fields with these colours of sRGB, as a profile stores them.
+fn fields(profile: &ColorProfile) -> Pixels {
+    let (srgb, options) = (ColorProfile::new_srgb(), TransformOptions::default());
+    let to = srgb.create_transform_8bit(Layout::Rgb, profile, Layout::Rgb, options).expect("a way");
+    let stored = COLOURS.map(|colour| {
+        let mut stored = [0; 3];
+        to.transform(&colour, &mut stored).expect("a colour");
+        stored
+    });
+    Pixels::new(96, 16, |x, _| {
+        let [r, g, b] = stored[(x / 16) as usize];
+        [r, g, b, 255]
+    })
+}
+
+fn shows_the_colours(seen: &Pixels, words: &str) {
+    let step = seen.width / 6;
+    for (at, colour) in (0..).zip(COLOURS) {
+        let is = seen.at(at * step + step / 2, seen.height / 2);
+        assert!(
+            is.iter().zip(colour).all(|(a, b)| a.abs_diff(b) <= 9),
+            "{words}: {is:?} {colour:?}"
+        );
+    }
+}
+
+fn icc_segment(profile: &[u8]) -> Vec<u8> {
+    [b"ICC_PROFILE\0\x01\x01", profile].concat()
+}
+
+#[test]
+fn wide_gamuts_become_srgb_in_each_format() {
+    for (name, profile) in
+        [("P3", ColorProfile::new_display_p3()), ("Adobe", ColorProfile::new_adobe_rgb())]
+    {
+        let (pixels, icc) = (fields(&profile), profile.encode().expect("a profile"));
+        for source in [
+            jpeg(&pixels, &[(2, icc_segment(&icc))]),
+            png_with(&pixels, |info| info.icc_profile = Some(icc.clone().into())),
+            webp(&pixels, None, Some(icc.clone())),
+        ] {
+            for width in [96, 48] {
+                let made = make(&source, &recipe(Format::Png, width, 100));
+                assert!(support::avif::find(&made.bytes, b"iCCP").is_none() || made.original);
+                if !made.original {
+                    shows_the_colours(&seen(&made), name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_profile_is_kept_where_told_and_says_what_the_colours_are() {
+    let profile = ColorProfile::new_display_p3();
+    let (pixels, icc) = (fields(&profile), profile.encode().expect("a profile"));
+    let source = png_with(&pixels, |info| info.icc_profile = Some(icc.clone().into()));
+    for format in [Format::Jpeg, Format::Png, Format::WebP, Format::Avif] {
+        let kept = Recipe { profile: Profile::Keep, ..recipe(format, 48, 95) };
+        let made = make(&source, &kept);
+        let stored = read(&made.bytes);
+        let is = stored.at(4, 4);
+        assert!(is[0].abs_diff(pixels.at(8, 8)[0]) <= 5, "{format:?}: {is:?}");
+        // Made anew of that it is in sRGB again.
+        shows_the_colours(&seen(&make(&made.bytes, &recipe(Format::Png, 24, 100))), "again");
+    }
+}
+
+#[test]
+fn a_profile_of_srgb_changes_nothing_and_does_not_go_along() {
+    let icc = ColorProfile::new_srgb().encode().expect("a profile");
+    let fields = fields(&ColorProfile::new_srgb());
+    let source = png_with(&fields, |info| info.icc_profile = Some(icc.into()));
+    let kept = Recipe { profile: Profile::Keep, ..recipe(Format::Png, 48, 100) };
+    let made = make(&source, &kept);
+    assert!(support::avif::find(&made.bytes, b"iCCP").is_none());
+    shows_the_colours(&seen(&made), "sRGB");
+}
+
+#[test]
+fn a_damaged_profile_is_none() {
+    let fields = fields(&ColorProfile::new_srgb());
+    for icc in [b"no profile".to_vec(), vec![0; 4000]] {
+        let source = jpeg(&fields, &[(2, icc_segment(&icc))]);
+        shows_the_colours(&seen(&make(&source, &recipe(Format::Png, 48, 100))), "damaged");
+    }
+}
+
+#[test]
+fn grey_with_a_profile_of_grey_is_as_light_as_it_says() {
+    let icc = ColorProfile::new_gray_with_gamma(1.0).encode().expect("a profile");
+    let mut file = Vec::new();
+    let mut info = png::Info::with_size(8, 8);
+    (info.color_type, info.bit_depth) = (png::ColorType::Grayscale, png::BitDepth::Eight);
+    info.icc_profile = Some(icc.into());
+    let mut writer = png::Encoder::with_info(&mut file, info).unwrap().write_header().unwrap();
+    writer.write_image_data(&[55; 64]).unwrap();
+    writer.finish().unwrap();
+    // 55 of 255 in linear light is 127 in sRGB.
+    let is = seen(&make(&file, &recipe(Format::Png, 4, 100))).at(1, 1);
+    assert!(is[..3].iter().all(|v| v.abs_diff(127) <= 2), "{is:?}");
+}
+
+/// A JPEG of inks, as they are written: the other way round where it is Adobe's.
+fn cmyk(inks: [u8; 4], adobe: Option<u8>) -> Vec<u8> {
+    use mozjpeg::{ColorSpace, Compress, Marker};
+    let mut jpeg = Compress::new(ColorSpace::JCS_CMYK);
+    jpeg.set_size(16, 16);
+    jpeg.set_fastest_defaults();
+    let transform = adobe == Some(2);
+    jpeg.set_color_space(if transform { ColorSpace::JCS_YCCK } else { ColorSpace::JCS_CMYK });
+    jpeg.set_quality(98.0);
+    let mut jpeg = jpeg.start_compress(Vec::new()).expect("a JPEG");
+    let _ = Marker::APP(14);
+    let value = |v: u8| if adobe.is_some() { 255 - v } else { v };
+    jpeg.write_scanlines(&inks.map(value).repeat(256)).expect("pixels");
+    let mut file = jpeg.finish().expect("an end");
+    let marker = file.windows(2).position(|part| part == [0xff, 0xee]);
+    if let (None, Some(at)) = (adobe, marker) {
+        file.drain(at..at + 16);
+    }
+    file
+}
+
+#[test]
+fn inks_become_light_whichever_way_round_they_are_stored() {
+    for adobe in [None, Some(0), Some(2)] {
+        for (inks, light) in [
+            ([0, 0, 0, 0], [255, 255, 255]),
+            ([255, 0, 0, 0], [0, 255, 255]),
+            ([0, 255, 0, 0], [255, 0, 255]),
+            ([0, 0, 0, 255], [0, 0, 0]),
+            ([0, 128, 255, 51], [204, 102, 0]),
+        ] {
+            let is = seen(&make(&cmyk(inks, adobe), &recipe(Format::Png, 8, 100))).at(4, 4);
+            assert!(
+                is.iter().zip(light).all(|(a, b)| a.abs_diff(b) <= 6),
+                "{adobe:?} {inks:?}: {is:?}"
+            );
+        }
+    }
+    let plan = Plan { output: Output::Is(Format::WebP), ..Plan::default() };
+    assert!(!make(&cmyk([9; 4], Some(0)), &of(plan)).original);
+}
