@@ -7,6 +7,7 @@
 mod configuration;
 mod entry;
 mod fields;
+mod imaging;
 mod message;
 mod picture;
 mod purge;

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{configuration, entry, fields, message, picture, purge, webhook};
+use crate::{configuration, entry, fields, imaging, message, picture, purge, webhook};
 
 /// A target: takes any bytes and must come back.
 pub type Target = fn(&[u8]);
@@ -13,6 +13,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("conditional", fields::conditional),
     ("date", fields::date),
     ("entry", entry::entry),
+    ("imaging_decode", imaging::decode),
+    ("imaging_job", imaging::job),
     ("location", fields::location),
     ("negotiate", fields::negotiate),
     ("path", fields::path),

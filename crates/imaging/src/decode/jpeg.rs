@@ -8,14 +8,17 @@ use crate::sniff::Header;
 use mozjpeg::{ColorSpace, Decompress, Marker};
 use std::cell::Cell;
 use std::io::{BufRead, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
     // libjpeg's errors are told by unwinding through it, which its build allows for.
     catch_unwind(AssertUnwindSafe(|| rows(source, header, wish))).unwrap_or_else(|error| {
-        let words = error.downcast_ref::<String>().map_or("", String::as_str);
-        let words = words.strip_prefix("libjpeg fatal error: ").unwrap_or(words);
-        Err(Fault::broken_by("JPEG", &words))
+        let words = error.downcast_ref::<String>();
+        match words.and_then(|words| words.strip_prefix("libjpeg fatal error: ")) {
+            Some(words) => Err(Fault::broken_by("JPEG", &words)),
+            // It is no error of libjpeg's, but a panic.
+            None => resume_unwind(error),
+        }
     })
 }
 
