@@ -1,7 +1,7 @@
 //! Makes a picture of a source: headers, limits, pixels, size, format, bytes.
 
 use crate::colour::Profile;
-use crate::container::{exif, jpeg, png, webp};
+use crate::container::{avif, exif, gif, jpeg, png, webp};
 use crate::decode::decode;
 use crate::encode::{Manner, encode};
 use crate::fault::Fault;
@@ -44,7 +44,7 @@ pub enum Auto {
     Basic,
     /// WebP too.
     WebP,
-    /// AVIF too.
+    /// AVIF too; whoever takes it takes WebP.
     Avif,
 }
 
@@ -243,7 +243,9 @@ impl<'a> Work<'a> {
             (Output::Same, _, Kind::Png | Kind::Gif) => (Format::Png, None),
             (Output::Same, _, Kind::WebP) => (Format::WebP, None),
             (Output::Same, _, Kind::Avif) => (Format::Avif, None),
-            (Output::Auto, Auto::Avif, _) => (Format::Avif, None),
+            (Output::Auto, Auto::Avif, _) => {
+                (Format::Avif, manner.is_drawn.then_some(Format::WebP))
+            }
             (Output::Auto, Auto::WebP, _) => (Format::WebP, None),
             (Output::Auto, Auto::Basic, _) if raster.alpha => (Format::Png, None),
             (Output::Auto, Auto::Basic, _) => {
@@ -269,8 +271,9 @@ impl<'a> Work<'a> {
             Kind::Jpeg => jpeg::stripped(self.source, exif),
             Kind::Png => png::stripped(self.source, exif),
             Kind::WebP => webp::with(self.source, self.header.size, icc, exif),
-            // Their metadata is part of what tells where the pixels are, or there is none to speak of.
-            Kind::Avif | Kind::Gif => Some(self.source.to_vec()),
+            // Nothing can be put in there, so what is to be kept needs a file of our own.
+            Kind::Avif => avif::stripped(self.source).filter(|_| exif.is_none()),
+            Kind::Gif => gif::stripped(self.source),
         }?;
         let media = self.header.kind.into();
         (bytes.len() <= made.bytes.len()).then_some(Made {

@@ -155,6 +155,27 @@ fn an_original_that_goes_out_has_lost_what_is_not_needed() {
 }
 
 #[test]
+fn an_original_avif_or_gif_has_lost_it_too() {
+    let secret = b"GPS 59.3293 N";
+    // A copyright that is long enough to be stored beside its entry.
+    let exif =
+        [&b"MM\0\x2a\0\0\0\x08\0\x01\x82\x98\0\x02\0\0\0\x0e\0\0\0\x1a\0\0\0\0"[..], secret, &[0]];
+    let photo = jpeg(&Pixels::photo(60, 40), &[(1, [b"Exif\0\0", &exif.concat()[..]].concat())]);
+    let kept = Recipe { keep_copyright: true, ..recipe(Format::Avif, 60, 10) };
+    let avif = make(&photo, &kept).bytes;
+    let mut gif = gif(&Pixels::fields(8, 8), (8, 8), (0, 0));
+    let end = gif.len() - 1;
+    gif.splice(end..end, [b"\x21\xfe\x0d", &secret[..], &[0]].concat());
+    for source in [avif, gif] {
+        assert!(support::avif::find(&source, secret).is_some());
+        let plan = Plan { quality: Some(98), ..Plan::default() };
+        let made = make(&source, &Recipe { auto: Auto::Avif, ..of(plan) });
+        assert!(made.original && support::avif::find(&made.bytes, secret).is_none());
+        make(&made.bytes, &recipe(Format::Png, 4, 80));
+    }
+}
+
+#[test]
 fn who_made_it_is_kept_where_told_in_each_format() {
     let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x82\x98\0\x02\0\0\0\x09\0\0\0\x1a\0\0\0\0(c) Ada.\0\0";
     let photo = Pixels::photo(60, 40);
@@ -179,6 +200,7 @@ fn auto_is_what_client_and_picture_allow() {
         (&photo, Auto::Avif, Media::Avif),
         (&clear, Auto::Basic, Media::Png),
         (&fields, Auto::Basic, Media::Png),
+        (&fields, Auto::Avif, Media::WebP),
     ] {
         let plan = Plan { width: std::num::NonZeroU32::new(100), ..Plan::default() };
         assert_eq!(make(source, &Recipe { auto, ..of(plan) }).media, media, "{auto:?}");

@@ -148,6 +148,29 @@ pub(crate) fn read(source: &[u8]) -> Result<Avif<'_>, Fault> {
     })
 }
 
+/// The same file with nothing but zeros where EXIF and XMP were: what stands where stays true.
+pub(crate) fn stripped(source: &[u8]) -> Option<Vec<u8>> {
+    let items = Items::read(source, child(source, b"meta")?.get(4..)?)?;
+    let mut file = source.to_vec();
+    for (id, kind) in &items.kinds {
+        if !matches!(*kind, b"Exif" | b"mime") {
+            continue;
+        }
+        let (_, location) = items.locations.iter().find(|(item, _)| item == id)?;
+        // In the box of data they would have to be looked for; no encoder puts them there.
+        if location.method != 0 {
+            return None;
+        }
+        for (from, length) in &location.parts {
+            // To the end of the file it would be whatever else stands there.
+            let length = usize::try_from(*length).ok().filter(|length| *length > 0)?;
+            let from = usize::try_from(*from).ok()?;
+            file.get_mut(from..from.checked_add(length)?)?.fill(0);
+        }
+    }
+    Some(file)
+}
+
 fn nclx(name: &[u8], body: &[u8]) -> Option<Nclx> {
     match body {
         [b'n', b'c', b'l', b'x', _, _, _, _, _, matrix, flags, ..] if name == b"colr" => {

@@ -53,6 +53,28 @@ fn frames(source: &[u8], mut at: usize) -> u32 {
     }
 }
 
+/// The same file without comments and what applications put in.
+pub(crate) fn stripped(source: &[u8]) -> Option<Vec<u8>> {
+    let mut at = 13 + table_bytes(*source.get(10)?);
+    let mut file = source.get(..at)?.to_vec();
+    loop {
+        let end = match (source.get(at)?, source.get(at + 1)) {
+            (0x3b, _) => {
+                file.push(0x3b);
+                return Some(file);
+            }
+            (0x2c, _) => after_blocks(source, at + 11 + table_bytes(*source.get(at + 9)?)),
+            (0x21, Some(_)) => after_blocks(source, at + 2),
+            _ => return None,
+        };
+        // Of extensions what tells how a frame is shown is kept.
+        let is_needed = source[at] == 0x2c || source.get(at + 1) == Some(&0xf9);
+        let block = source.get(at..end)?;
+        file.extend_from_slice(if is_needed { block } else { &[] });
+        at = end;
+    }
+}
+
 /// What follows a row of blocks.
 fn after_blocks(source: &[u8], mut at: usize) -> usize {
     loop {
