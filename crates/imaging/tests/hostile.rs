@@ -101,6 +101,17 @@ fn bytes_that_were_changed_harm_nobody() {
     }
 }
 
+#[test]
+fn a_jpeg_that_lost_pixels_is_not_made_grey() {
+    let mut source = jpeg(&Pixels::photo(64, 64), &[]);
+    let scan = source.windows(2).position(|part| part == [0xff, 0xda]).expect("a scan");
+    let end = source.len() - 2;
+    // No code is that long.
+    source[scan + 40..end].iter_mut().enumerate().for_each(|(at, b)| *b = [0xff, 0][at % 2]);
+    let fault = info(&source, &limits()).expect_err("damaged");
+    assert!(matches!(fault, Fault::Broken(_)), "{fault}");
+}
+
 fn too_large(source: &[u8], what: Measure) {
     match picture(source, &of(Plan::default()), &Limits::default()) {
         Err(Fault::TooLarge { what: found, .. }) => assert_eq!(found, what),

@@ -2,6 +2,7 @@
 
 use crate::colour::Layout;
 use crate::fault::Fault;
+use crate::ffi::jpeg::{Stopped, strict};
 use crate::intake::{Intake, Rows, SPARE, Wish};
 use crate::sizing::Size;
 use crate::sniff::Header;
@@ -13,11 +14,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
     // libjpeg's errors are told by unwinding through it, which its build allows for.
     catch_unwind(AssertUnwindSafe(|| rows(source, header, wish))).unwrap_or_else(|error| {
-        let words = error.downcast_ref::<String>();
-        match words.and_then(|words| words.strip_prefix("libjpeg fatal error: ")) {
-            Some(words) => Err(Fault::broken_by("JPEG", &words)),
+        match error.downcast::<Stopped>() {
+            Ok(stopped) => Err(Fault::broken_by("JPEG", &stopped.0)),
             // It is no error of libjpeg's, but a panic.
-            None => resume_unwind(error),
+            Err(panic) => resume_unwind(panic),
         }
     })
 }
@@ -27,8 +27,10 @@ fn rows(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault
     let fault = |error| Fault::broken_by("JPEG", &error);
     let reader = Reader { rest: source, ran_dry: &ran_dry };
     // Adobe's marker tells that inks are stored the other way round.
-    let mut jpeg =
-        Decompress::with_markers(&[Marker::APP(14)]).from_reader(reader).map_err(fault)?;
+    let mut jpeg = Decompress::with_markers(&[Marker::APP(14)])
+        .with_err(strict())
+        .from_reader(reader)
+        .map_err(fault)?;
     let layout = match jpeg.color_space() {
         ColorSpace::JCS_GRAYSCALE => Layout::Grey,
         ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => Layout::Cmyk,

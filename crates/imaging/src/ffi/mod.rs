@@ -2,4 +2,5 @@
 //! are safe whatever they are given. None of them starts a thread or opens anything.
 
 pub(crate) mod aom;
+pub(crate) mod jpeg;
 pub(crate) mod webp;
