@@ -66,6 +66,7 @@ fn all_of_a_real_site_works_and_nothing_of_one_visitor_reaches_another() {
     assert!(said.contains("ok  home renders"), "{said}");
     let metrics = larder.metrics();
     assert!(metrics.sum("larder_requests_total", &["verdict=\"hit\""]) > 10, "{said}");
+    assert!(metrics.sum("larder_pictures_total", &["outcome=\"made\""]) > 0, "{said}");
     let pages = ["/", "/articles/first-in-first-out"];
     visit("warm.mjs", &larder, &["fill", pages[0], pages[1]]);
     larder.settle();

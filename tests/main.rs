@@ -31,6 +31,7 @@ mod next_instances;
 mod origins;
 mod paced;
 mod packages;
+mod pictures;
 mod presets;
 mod process;
 mod purging;

@@ -45,6 +45,9 @@ fn all_of_a_real_site_works_and_nothing_of_one_visitor_reaches_another() {
     assert!(said.contains("ok  a draft is shown"), "{said}");
     let metrics = larder.metrics();
     assert!(metrics.sum("larder_requests_total", &["verdict=\"hit\""]) > 100, "{said}");
+    // The pictures are Larder's, and the app's own optimizer had nothing to do.
+    assert!(metrics.sum("larder_pictures_total", &["outcome=\"made\""]) > 0);
+    assert!(!site.made_pictures());
 }
 
 #[test]
@@ -52,6 +55,7 @@ fn without_a_preset_all_works_but_drafts_of_what_is_kept() {
     let content = Content::new();
     let site = NextSite::start(&content);
     visit("next.mjs", &larder(&site, "none"), &["none"]);
+    assert!(site.made_pictures(), "else the other test would show nothing");
 }
 
 #[test]

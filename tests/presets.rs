@@ -207,7 +207,9 @@ fn next_unquoted_tags_are_echoed_as_they_came() {
         Some("abc123") => Reply::status(304, "").with("ETag", "abc123"),
         _ => Reply::cached("public, max-age=5", "picture").with("ETag", "abc123"),
     });
-    let larder = preset("nextjs", &origin);
+    // With the app's own pictures.
+    let site = "[[site]]\norigin = \"{origin}\"\npreset = \"nextjs\"\nimages.enabled = false\n";
+    let larder = Larder::configured(site, &origin);
     larder.fill("/_next/image?url=%2Fa.png&w=640&q=75");
     larder.turn_clock(6);
     let answer = larder.get("/_next/image?url=%2Fa.png&w=640&q=75");

@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { cacheStatus, isHit, open, standstill } from './browser.mjs';
 
-const STEP_LIMIT_MS = 10_000;
+const STEP_LIMIT_MS = 30_000;
 const PAGES = {
   '/': 'Articles',
   '/about': 'About',

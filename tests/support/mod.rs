@@ -19,6 +19,7 @@ mod message;
 mod metrics;
 mod next;
 mod origin;
+pub mod pictures;
 mod reply;
 mod secure;
 mod wire;

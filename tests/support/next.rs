@@ -197,6 +197,12 @@ impl NextSite {
         site
     }
 
+    /// Whether its own image optimizer made anything: what it makes it keeps in its folder.
+    pub fn made_pictures(&self) -> bool {
+        let kept = |folder: &Path| folder.join(".next/cache/images").exists();
+        kept(&self.folder) || kept(&self.folder.join("components"))
+    }
+
     /// Its settings for Larder.
     pub fn toml(&self, preset: &str) -> String {
         format!("[[site]]\norigin = \"http://{}\"\npreset = {preset:?}\n", self.address)

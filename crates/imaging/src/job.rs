@@ -180,8 +180,11 @@ const GRAVITIES: [Gravity; 9] = [
     Gravity::West,
     Gravity::NorthWest,
 ];
-const OUTPUTS: [Output; 6] = [
+const OUTPUTS: [Output; 9] = [
     Output::Auto,
+    Output::UpTo(Auto::Basic),
+    Output::UpTo(Auto::WebP),
+    Output::UpTo(Auto::Avif),
     Output::Same,
     Output::Is(Format::Jpeg),
     Output::Is(Format::Png),

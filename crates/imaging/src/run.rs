@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::intake::{Taken, Wish, shrink};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
+pub use crate::plan::Best as Auto;
 use crate::plan::{Background, Format, Output, Plan};
 use crate::raster::Raster;
 use crate::resize::resize;
@@ -35,17 +36,6 @@ pub struct Recipe {
     pub keep_copyright: bool,
     /// What becomes of the colour profile.
     pub profile: Profile,
-}
-
-/// The best format that client and site take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auto {
-    /// JPEG and PNG.
-    Basic,
-    /// WebP too.
-    WebP,
-    /// AVIF too; whoever takes it takes WebP.
-    Avif,
 }
 
 /// How much time may be spent.
@@ -243,12 +233,12 @@ impl<'a> Work<'a> {
             (Output::Same, _, Kind::Png | Kind::Gif) => (Format::Png, None),
             (Output::Same, _, Kind::WebP) => (Format::WebP, None),
             (Output::Same, _, Kind::Avif) => (Format::Avif, None),
-            (Output::Auto, Auto::Avif, _) => {
+            (Output::Auto | Output::UpTo(_), Auto::Avif, _) => {
                 (Format::Avif, manner.is_drawn.then_some(Format::WebP))
             }
-            (Output::Auto, Auto::WebP, _) => (Format::WebP, None),
-            (Output::Auto, Auto::Basic, _) if raster.alpha => (Format::Png, None),
-            (Output::Auto, Auto::Basic, _) => {
+            (Output::Auto | Output::UpTo(_), Auto::WebP, _) => (Format::WebP, None),
+            (Output::Auto | Output::UpTo(_), Auto::Basic, _) if raster.alpha => (Format::Png, None),
+            (Output::Auto | Output::UpTo(_), Auto::Basic, _) => {
                 (Format::Jpeg, manner.is_drawn.then_some(Format::Png))
             }
         }
@@ -290,7 +280,7 @@ impl<'a> Work<'a> {
         match self.recipe.plan.output {
             Output::Same => true,
             Output::Is(format) => Media::from(format) == Media::from(kind),
-            Output::Auto => match kind {
+            Output::Auto | Output::UpTo(_) => match kind {
                 Kind::Jpeg | Kind::Png | Kind::Gif => true,
                 Kind::WebP => self.recipe.auto != Auto::Basic,
                 Kind::Avif => self.recipe.auto == Auto::Avif,

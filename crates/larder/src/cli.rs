@@ -56,6 +56,20 @@ pub enum Command {
     Store(StoreCommand),
     /// Print completions for a shell: larder completions bash > /etc/bash_completion.d/larder
     Completions(Completions),
+    /// Make pictures for the Larder that began this process
+    #[command(hide = true)]
+    PictureWorker(PictureWorker),
+}
+
+/// `larder picture-worker`: begun by `larder serve`, and of no use to anybody else.
+#[derive(Debug, Args)]
+pub struct PictureWorker {
+    /// Bytes of memory that a picture may take
+    #[arg(long)]
+    pub memory: u64,
+    /// Whether nobody waits for what it makes
+    #[arg(long)]
+    pub patient: bool,
 }
 
 /// `larder completions`

@@ -9,6 +9,7 @@ pub mod health;
 pub mod hook;
 pub mod init;
 pub mod objects;
+pub mod picture_worker;
 mod progress;
 pub mod purge;
 pub mod serve;

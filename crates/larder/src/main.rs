@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Hook(command) => commands::hook::run(&command),
         Command::Store(command) => commands::store::run(&command),
         Command::Top(arguments) => commands::top::run(&arguments),
+        Command::PictureWorker(arguments) => commands::picture_worker::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(arguments.shell),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)

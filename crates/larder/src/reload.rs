@@ -73,6 +73,8 @@ impl Reload {
                 old.settings.purge.stale_window != new.settings.purge.stale_window,
             ),
             ("limits.max_long_streams", client.max_long_streams != new_client.max_long_streams),
+            ("images", old.settings.pictures != new.settings.pictures),
+            ("images.worker_memory", old.worker_memory_bytes != new.worker_memory_bytes),
             ("log.access", old.access_log != new.access_log),
             ("log.level", old.level != new.level),
         ];
@@ -85,6 +87,7 @@ impl Reload {
         settings.listen.clone_from(&kept.listen);
         settings.fill.max_object_bytes = kept.fill.max_object_bytes;
         settings.fill.in_flight_bytes = kept.fill.in_flight_bytes;
+        settings.pictures.clone_from(&kept.pictures);
         settings.purge.stale_window = kept.purge.stale_window;
         settings.client.max_long_streams = kept.client.max_long_streams;
         if !meant.node_is_named {
@@ -93,6 +96,7 @@ impl Reload {
         }
         (meant.admin.listen, meant.memory_bytes) = (old.admin.listen, old.memory_bytes);
         (meant.max_variants, meant.access_log) = (old.max_variants, old.access_log);
+        meant.worker_memory_bytes = old.worker_memory_bytes;
         (meant.level, meant.disk) = (old.level, old.disk.clone());
     }
 }

@@ -33,6 +33,17 @@ impl Lineage {
         }
     }
 
+    /// What was made of two inherits of both.
+    pub fn and(mut self, other: Lineage) -> Lineage {
+        self.born = match (self.born, other.born) {
+            (Some(one), Some(other)) => Some(earlier(one, other)),
+            (one, other) => one.or(other),
+        };
+        self.tags = [self.tags, other.tags].concat().into();
+        self.sources = [self.sources, other.sources].concat().into();
+        self
+    }
+
     /// Gives it to what was made, or confirmed, whose request left at `meta.born`.
     pub fn pass_to(&self, meta: &mut Meta) {
         meta.born = self.born.map_or(meta.born, |born| earlier(meta.born, born));

@@ -10,6 +10,7 @@ use crate::marks::Marks;
 use crate::metrics::{CoreCounters, SiteCounters};
 use crate::pace::Pace;
 use crate::pauses::Pauses;
+use crate::pictures::workshop::Workshop;
 use crate::settings::{Settings, SiteSettings};
 use crate::upstream::{self, LongStreams, Upstream, UpstreamShared};
 use policy::rule::SiteId;
@@ -57,13 +58,36 @@ pub struct Shared {
     pub access_log: Option<Arc<AccessLog>>,
     /// Looks why nothing hits.
     pub diagnosis: Arc<Diagnosis>,
+    /// Where pictures are made.
+    pub workshop: Arc<Workshop>,
     /// How TLS is spoken with clients, where any listener speaks it.
     pub tls: Option<Arc<ServerConfig>>,
     /// Each core's counters, and behind them those of what operators ask for.
     pub counters: Arc<[Arc<CoreCounters>]>,
-    upstreams: Box<[Arc<UpstreamShared>]>,
+    upstreams: Box<[Upstreams]>,
     /// Of each site, in the order of the settings.
     paces: Box<[(SiteId, Arc<Pace>)]>,
+}
+
+/// The origin of a site, and those that pictures are made of beside.
+#[derive(Debug)]
+struct Upstreams {
+    own: Arc<UpstreamShared>,
+    sources: Box<[Arc<UpstreamShared>]>,
+}
+
+impl Upstreams {
+    fn of(
+        site: &SiteSettings,
+        mut make: impl FnMut(&SiteSettings) -> Arc<UpstreamShared>,
+    ) -> Upstreams {
+        let sources = site.sources().map(&mut make).collect();
+        Upstreams { own: make(site), sources }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<UpstreamShared>> {
+        std::iter::once(&self.own).chain(&self.sources)
+    }
 }
 
 /// What one core has. A reload makes a new one for the requests that come from then on.
@@ -93,6 +117,15 @@ pub struct SiteOnCore {
     pub pace: Arc<Pace>,
     /// What is counted of it.
     pub counters: Arc<SiteCounters>,
+    /// Other origins that its pictures are made of, in the order of the settings.
+    pub sources: Box<[Rc<SiteOnCore>]>,
+}
+
+impl SiteOnCore {
+    /// All origins that it asks.
+    fn upstreams(&self) -> impl Iterator<Item = &Rc<Upstream>> {
+        std::iter::once(&self.upstream).chain(self.sources.iter().map(|source| &source.upstream))
+    }
 }
 
 /// The core as it is now.
@@ -129,6 +162,7 @@ impl Shared {
         store: Arc<Store>,
         access_log: Option<AccessLog>,
         tls: Option<Arc<ServerConfig>>,
+        workshop: Arc<Workshop>,
         cores: usize,
     ) -> Arc<Shared> {
         let client = &settings.client;
@@ -137,7 +171,8 @@ impl Shared {
         let upstream =
             |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone(), &long));
         Arc::new(Shared {
-            upstreams: settings.sites.iter().map(upstream).collect(),
+            upstreams: settings.sites.iter().map(|it| Upstreams::of(it, upstream)).collect(),
+            workshop,
             paces: settings.sites.iter().map(|it| (it.site.id, Arc::default())).collect(),
             counters: (0..cores + BESIDE).map(|_| Arc::default()).collect(),
             store,
@@ -163,7 +198,8 @@ impl Shared {
         let limits = Arc::new(settings.origin.clone());
         self.long.set_idle(settings.client.long_stream_timeout);
         let upstream = |site: &SiteSettings| {
-            let known = self.upstreams.iter().find(|known| known.is_for(site, &limits));
+            let mut known = self.upstreams.iter().flat_map(Upstreams::all);
+            let known = known.find(|known| known.is_for(site, &limits));
             let make = || Arc::new(UpstreamShared::new(site, limits.clone(), &self.long));
             known.cloned().unwrap_or_else(make)
         };
@@ -172,7 +208,8 @@ impl Shared {
             (it.site.id, known.map(|(_, pace)| pace.clone()).unwrap_or_default())
         };
         Arc::new(Shared {
-            upstreams: settings.sites.iter().map(upstream).collect(),
+            upstreams: settings.sites.iter().map(|it| Upstreams::of(it, upstream)).collect(),
+            workshop: self.workshop.clone(),
             paces: settings.sites.iter().map(pace).collect(),
             counters: self.counters.clone(),
             store: self.store.clone(),
@@ -228,20 +265,28 @@ impl Core {
 
     fn with(shared: Arc<Shared>, number: usize, before: Option<&Core>) -> Rc<Core> {
         let counters = shared.counters[number].clone();
-        type Parts<'p> = ((&'p SiteSettings, &'p Arc<UpstreamShared>), &'p (SiteId, Arc<Pace>));
-        let site = |((settings, upstream), (_, pace)): Parts<'_>| {
-            let known = before.into_iter().flat_map(|core| core.sites.iter());
-            let known = known.map(|site| &site.upstream).find(|known| known.is(upstream));
-            let upstream = match known {
+        let known = |upstream: &Arc<UpstreamShared>| {
+            let all = before.into_iter().flat_map(|core| core.sites.iter());
+            let mut all = all.flat_map(|site| site.upstreams());
+            match all.find(|known| known.is(upstream)) {
                 Some(known) => known.clone(),
                 None => Rc::new(Upstream::new(upstream.clone(), number)),
-            };
+            }
+        };
+        let on_core = |settings: &SiteSettings, upstream, pace: &Arc<Pace>, sources| {
             let counters = counters.site(&settings.site.name);
-            let (settings, pace) = (settings.clone(), pace.clone());
-            Rc::new(SiteOnCore { settings, upstream, pace, counters })
+            let (settings, pace, upstream) = (settings.clone(), pace.clone(), known(upstream));
+            Rc::new(SiteOnCore { settings, upstream, pace, counters, sources })
         };
         let sites = shared.settings.sites.iter().zip(&shared.upstreams).zip(&shared.paces);
-        let sites = sites.map(site).collect();
+        let sites = sites
+            .map(|((settings, upstreams), (_, pace))| {
+                let sources = settings.sources().zip(&upstreams.sources);
+                let sources = sources.map(|(source, it)| on_core(source, it, pace, Box::default()));
+                let sources = sources.collect();
+                on_core(settings, &upstreams.own, pace, sources)
+            })
+            .collect();
         Rc::new(Core {
             number,
             sites,
@@ -255,10 +300,11 @@ impl Core {
     /// Lets go the connections to origins that `new` does not have.
     pub fn retire_for(&self, new: &Core) {
         let stays = |upstream: &Rc<Upstream>| {
-            new.sites.iter().any(|site| Rc::ptr_eq(&site.upstream, upstream))
+            let mut all = new.sites.iter().flat_map(|site| site.upstreams());
+            all.any(|known| Rc::ptr_eq(known, upstream))
         };
-        let gone = self.sites.iter().filter(|site| !stays(&site.upstream));
-        gone.for_each(|site| site.upstream.retire());
+        let all = self.sites.iter().flat_map(|site| site.upstreams());
+        all.filter(|upstream| !stays(upstream)).for_each(|upstream| upstream.retire());
     }
 
     /// The site for a host: the first that names it, else one for every host.
@@ -299,7 +345,8 @@ impl Core {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         loop {
             ticks.tick().await;
-            self.sites.iter().for_each(|site| site.upstream.sweep());
+            let all = self.sites.iter().flat_map(|site| site.upstreams());
+            all.for_each(|upstream| upstream.sweep());
         }
     }
 }

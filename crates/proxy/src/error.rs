@@ -42,6 +42,14 @@ pub enum Error {
     QueueTimeout,
     /// The request allows no asking the origin, and nothing stored will do.
     OnlyIfCached,
+    /// The URL of a picture asks for what there is not; the text says what is wrong.
+    PictureAsked(String),
+    /// The source of a picture may not be used; the text says why.
+    PictureSource(String),
+    /// The origin's name leads to no address that may be asked for what strangers name.
+    OutOfReach,
+    /// As many pictures are being made, and as many wait, as may.
+    PicturesBusy,
     /// The origin's name does not resolve.
     OriginUnknown(String),
     /// The origin refuses connections; the text says how.
@@ -83,6 +91,10 @@ impl Error {
         "origin-queue-timeout",
         "too-many-streams",
         "only-if-cached",
+        "picture-asked",
+        "picture-source",
+        "out-of-reach",
+        "pictures-busy",
         "origin-unknown",
         "origin-unreachable",
         "origin-tls",
@@ -98,19 +110,20 @@ impl Error {
     pub fn status(&self) -> u16 {
         use Error::*;
         match self {
-            Malformed(_) | ClientGone | PlainOnTls => 400,
+            Malformed(_) | ClientGone | PlainOnTls | PictureAsked(_) => 400,
             Connect => 405,
             ClientTooSlow => 408,
             BodyTooLarge => 413,
             TargetTooLong => 414,
             Expectation => 417,
+            OutOfReach | PictureSource(_) => 403,
             UnknownHost => 421,
             HeadTooLarge => 431,
             ClientLeft => 499,
             TransferCoding => 501,
             OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_) | OriginDropped
             | OriginMalformed(_) | OriginHeadTooLarge => 502,
-            TooManyConnections | TooManyStreams | QueueFull | QueueTimeout => 503,
+            TooManyConnections | TooManyStreams | QueueFull | QueueTimeout | PicturesBusy => 503,
             OnlyIfCached | OriginConnectTimeout | OriginTimeout | OriginStalled => 504,
             Loop => 508,
         }
@@ -138,6 +151,10 @@ impl Error {
             QueueTimeout => "origin-queue-timeout",
             TooManyStreams => "too-many-streams",
             OnlyIfCached => "only-if-cached",
+            PictureAsked(_) => "picture-asked",
+            PictureSource(_) => "picture-source",
+            OutOfReach => "out-of-reach",
+            PicturesBusy => "pictures-busy",
             OriginUnknown(_) => "origin-unknown",
             OriginUnreachable(_) => "origin-unreachable",
             OriginTls(_) => "origin-tls",
@@ -177,6 +194,18 @@ impl Error {
             TooManyStreams => "The server has as many long streams as it takes (max_long_streams).",
             QueueTimeout => "The origin had no turn for the request in time (queue_timeout).",
             OnlyIfCached => "The request asks for a stored response only, and none will do.",
+            PictureAsked(what) => return format!("The picture's URL is wrong: {what}."),
+            PictureSource(why) => {
+                return format!("The picture's source may not be used: {why}.");
+            }
+            OutOfReach => {
+                "The picture's source has no address that may be asked: it is private, or this \
+                 server's own (allow_private)."
+            }
+            PicturesBusy => {
+                "As many pictures are being made as this server makes at once, and as many wait \
+                 (images.queue)."
+            }
             OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
             OriginUnreachable(how) => return format!("The origin is not reachable: {how}."),
             OriginTls(how) => return format!("The origin's TLS cannot be used: {how}."),
@@ -221,7 +250,8 @@ impl Error {
 
     /// Whether it is a limit of ours that stood in the way of asking an origin.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Error::QueueFull | Error::QueueTimeout | Error::TooManyStreams)
+        use Error::*;
+        matches!(self, QueueFull | QueueTimeout | TooManyStreams | PicturesBusy | OutOfReach)
     }
 
     /// Whether the connection cannot be used after it, since where the next request begins is

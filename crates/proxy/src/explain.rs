@@ -7,6 +7,7 @@ use crate::doors::DOOR;
 use crate::edge;
 use crate::error::Error;
 use crate::fill::Errand;
+use crate::pictures::{asked, looked_up};
 use crate::serve::is_kept;
 use crate::settings::SiteSettings;
 use crate::upstream::request::Client;
@@ -67,6 +68,7 @@ impl<'s> Look<'s> {
         let settings = &shared.settings;
         let site = &settings.sites[settings.site_number(&request.host)?];
         let now = shared.clock.now();
+        let request = &*looked_up(site, request);
         let way = Way::of(&site.site, request);
         let Ok(KeyTold { key, .. }) = &way.key else {
             let outcome = Outcome::of(&way, Found::Nothing, Facts::default(), request, now);
@@ -189,8 +191,13 @@ pub fn fetch(
 
 fn errand(core: &Rc<Core>, request: &Request) -> Option<Errand> {
     let site = core.site_for(&request.host)?.clone();
-    let key = Way::of(&site.settings.site, request).key.ok()?.key;
-    let request = Request { method: Method::Get, ..request.clone() };
+    let (request, making) = match asked(&site.settings, request) {
+        Some(Ok((wanted, making))) => (wanted, Some(Rc::new(making))),
+        Some(Err(_)) => return None,
+        None => (request.clone(), None),
+    };
+    let key = Way::of(&site.settings.site, &request).key.ok()?.key;
+    let request = Request { method: Method::Get, ..request };
     let nobody = IpAddr::V4(Ipv4Addr::LOCALHOST);
     Some(Errand {
         core: core.clone(),
@@ -200,6 +207,7 @@ fn errand(core: &Rc<Core>, request: &Request) -> Option<Errand> {
         variant: Variant::default(),
         stored: None,
         part: None,
+        making,
         site,
     })
 }

@@ -29,6 +29,7 @@ pub mod metrics;
 mod pace;
 mod pass;
 mod pauses;
+pub mod pictures;
 mod places;
 pub mod proxy_protocol;
 mod recall;

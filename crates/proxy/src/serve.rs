@@ -16,6 +16,7 @@ use crate::fill::Errand;
 use crate::hints::Hints;
 use crate::metrics::Verdict;
 use crate::pass::{Passing, pass};
+use crate::pictures::{self, Making};
 use crate::recall::recall;
 use crate::slices::{self, Begun};
 use crate::upstream::RequestBody;
@@ -74,6 +75,9 @@ pub async fn serve(
     if let Some(door) = door_for(site, request) {
         return Box::pin(knock(core, site, caller, request, body, door)).await;
     }
+    if let Some(asked) = pictures::asked(&site.settings, request) {
+        return Box::pin(picture(core, site, caller, request, asked, key, now)).await;
+    }
     let rule = policy.rule_for(request);
     let answer = match route(policy, rule, request, key) {
         Route::Pass(why) => {
@@ -86,18 +90,43 @@ pub async fn serve(
             };
             Box::pin(pass(passing, body)).await
         }
-        Route::Cached(key) => by_cache(core, site, caller, request, key, now).await,
+        Route::Cached(key) => by_cache(core, site, caller, request, None, key, now).await,
     };
     let beside = edge::beside(policy, rule, request);
     Answer { beside: answer.told_plainly(policy, beside), ..answer }
 }
 
-/// Looks up, judges, and fetches where that is needed.
+/// Answers with a picture, which is looked up by the one spelling that all who ask for it share.
+async fn picture(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    caller: &Caller,
+    request: &Request,
+    asked: Result<(Request, Making), Error>,
+    key: &mut Vec<u8>,
+    now: Timestamp,
+) -> Answer {
+    let policy = &site.settings.site;
+    let answer = match asked {
+        Err(error) => Answer::own(error),
+        Ok((wanted, making)) => {
+            let wanted = Rc::new(wanted);
+            let key = KeyRef::build(&wanted, policy.rule_for(&wanted), key);
+            let making = Some(Rc::new(making));
+            by_cache(core, site, caller, &wanted, making, key, now).await
+        }
+    };
+    let beside = edge::beside(policy, policy.rule_for(request), request);
+    Answer { beside: answer.told_plainly(policy, beside), ..answer }
+}
+
+/// Looks up, judges, and fetches where that is needed. `making`: what is fetched is made here.
 async fn by_cache(
     core: &Rc<Core>,
     site: &Rc<SiteOnCore>,
     caller: &Caller,
     request: &Rc<Request>,
+    making: Option<Rc<Making>>,
     key: KeyRef<'_>,
     now: Timestamp,
 ) -> Answer {
@@ -118,6 +147,7 @@ async fn by_cache(
         variant,
         stored,
         part: None,
+        making: making.clone(),
     };
     let answer = match (verdict, lookup) {
         (Reuse::Fresh, Lookup::Hit(entry)) => hit(wish, entry, now),

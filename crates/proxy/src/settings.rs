@@ -2,6 +2,11 @@
 //!
 //! Every queue, buffer, pool, body and wait has a limit here, with a name of its own.
 
+mod pictures;
+
+pub use crate::upstream::Reach;
+pub use pictures::{Folder, OnError, PictureLimits, PictureSettings, RemoteSource};
+
 use crate::doors::Door;
 use policy::glob::Glob;
 use policy::rule::Site;
@@ -35,6 +40,8 @@ pub struct Settings {
     pub fill: FillLimits,
     /// How purges go about.
     pub purge: PurgeLimits,
+    /// Limits of making pictures.
+    pub pictures: PictureLimits,
 }
 
 /// An address to serve on.
@@ -61,6 +68,10 @@ pub struct SiteSettings {
     pub doors: Vec<Arc<dyn Door>>,
     /// The `Host` that the origin is sent.
     pub origin_host: OriginHost,
+    /// Which addresses of the origins' names may be connected to.
+    pub reach: Reach,
+    /// Which pictures are made for it, if any are.
+    pub pictures: Option<Arc<PictureSettings>>,
 }
 
 /// How TLS is spoken with origins.
@@ -246,6 +257,12 @@ impl Settings {
 }
 
 impl SiteSettings {
+    /// Other origins that its pictures are made of.
+    pub fn sources(&self) -> impl Iterator<Item = &SiteSettings> {
+        let sources = self.pictures.iter().flat_map(|pictures| &pictures.sources);
+        sources.map(|source| &source.settings)
+    }
+
     /// The `Host` that origins are asked with whether they are well; empty: their own.
     pub fn host_of_checks(&self) -> &str {
         match &self.origin_host {

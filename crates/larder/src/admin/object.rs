@@ -11,6 +11,7 @@ use policy::key::{KeyRef, url_scope};
 use policy::request::{Request, Scheme};
 use policy::time::Timestamp;
 use proxy::core::Shared;
+use proxy::pictures::{looked_up, spellings};
 use proxy::settings::SiteSettings;
 use serde_json::{Value, json};
 use store::Listed;
@@ -70,6 +71,12 @@ fn stored(shared: &Shared, site: Option<&SiteSettings>, request: &Request) -> Ve
     // What a site stored that is no longer there.
     scopes.push([request.hostname().as_bytes(), b"\0", request.target.as_bytes()].concat());
     if let Some(site) = site {
+        // Pictures are kept under one spelling for all who ask for the same.
+        let spellings = spellings(site, &request.host, &request.target).into_iter();
+        scopes.extend(
+            spellings
+                .map(|target| url_scope(request.hostname(), &target, site.site.rule_for(request))),
+        );
         // With its fields, of which some make parts of the query count no more.
         let rule = site.site.rule_for(request);
         scopes.push(KeyRef::build(request, rule, &mut Vec::new()).url().to_vec());
@@ -82,7 +89,8 @@ fn stored(shared: &Shared, site: Option<&SiteSettings>, request: &Request) -> Ve
 /// The response that the request would find.
 fn pick<'l>(site: &SiteSettings, request: &Request, stored: &'l [Listed]) -> Option<&'l Listed> {
     let mut buffer = Vec::new();
-    let key = KeyRef::build(request, site.site.rule_for(request), &mut buffer);
+    let request = looked_up(site, request);
+    let key = KeyRef::build(&request, site.site.rule_for(&request), &mut buffer);
     let answers = |listed: &&Listed| {
         listed.key.as_ref() == key && listed.meta.variant.answers(&request.fields)
     };

@@ -19,6 +19,15 @@ pub struct Peers(pub Network);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(pub OriginAddress);
 
+/// An URL, and all below it, of which pictures are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceBelow {
+    /// Its origin.
+    pub origin: Origin,
+    /// Its path.
+    pub path: String,
+}
+
 /// Which `Host` the origin is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostSent(pub OriginHost);
@@ -27,6 +36,7 @@ read_from_text! {
     "Listener", "an address and port in quotes, such as \"0.0.0.0:8080\"": [] Listener;
     "Peers", "an address or network in quotes, such as \"10.0.0.0/8\"": [] Peers;
     "Origin", "an URL in quotes, such as \"http://127.0.0.1:4321\"": [] Origin;
+    "SourceBelow", "an URL in quotes, such as \"https://cdn.example.com/\"": [] SourceBelow;
     "HostSent", "\"keep\", \"origin\" or a host": [] HostSent;
 }
 
@@ -151,6 +161,30 @@ fn parse_authority(authority: &str) -> Result<(String, Option<u16>), Fault> {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.url())
+    }
+}
+
+impl FromStr for SourceBelow {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<SourceBelow, Fault> {
+        let from = text.find("://").map_or(0, |at| at + 3);
+        let end = text[from..].find(['/', '?', '#']).map_or(text.len(), |at| from + at);
+        let (origin, path) = text.split_at(end);
+        let fits = |b: u8| b.is_ascii_graphic() && !b"?#%\\".contains(&b);
+        if path.split('/').any(|segment| segment == "." || segment == "..")
+            || !path.bytes().all(fits)
+        {
+            let mend = "write a plain path, as in \"https://cdn.example.com/photos/\"";
+            return Err(Fault::new("this path is not to be held against others", mend));
+        }
+        Ok(SourceBelow { origin: origin.parse()?, path: path.to_owned() })
+    }
+}
+
+impl fmt::Display for SourceBelow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
     }
 }
 

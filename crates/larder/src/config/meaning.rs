@@ -6,6 +6,7 @@ pub mod data_folder;
 mod doors;
 mod edits;
 mod hooks;
+mod images;
 mod origin_tls;
 mod rule;
 mod shadow;
@@ -47,6 +48,7 @@ pub fn work_out(
         origin: (&written.origin).into(),
         fill: (&written.storage).into(),
         purge: (&written.purge).into(),
+        pictures: images::limits(&written.images),
     });
     let data = data_folder::choose(flags.data.as_deref(), environment);
     let meant = settings.map(|settings| Meant {
@@ -57,6 +59,8 @@ pub fn work_out(
         hooks,
         memory_bytes: written.storage.memory.0,
         max_variants: written.storage.max_variants.0,
+        worker_memory_bytes: written.images.worker_memory.0,
+        require_sandbox: written.images.require_sandbox,
         access_log: written.log.access,
         level: written.log.level,
         disk: disk(&written.storage.disk, &data),

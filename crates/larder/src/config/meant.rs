@@ -66,6 +66,10 @@ pub struct Meant {
     pub memory_bytes: u64,
     /// What is kept on disk.
     pub disk: Disk,
+    /// Bytes of memory that making a picture may take.
+    pub worker_memory_bytes: u64,
+    /// Whether nothing is served where those that make pictures cannot be shut in.
+    pub require_sandbox: bool,
     /// Variants kept of one URL.
     pub max_variants: usize,
     /// The form of the access log.

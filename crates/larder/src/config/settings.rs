@@ -120,8 +120,18 @@ mod tests {
     fn every_setting_has_its_help() {
         let sections = sections();
         let names: Vec<_> = sections.iter().map(|section| section.name.as_str()).collect();
-        let all =
-            ["server", "admin", "storage", "origin", "purge", "log", "site", "site.rule", "hook"];
+        let all = [
+            "server",
+            "admin",
+            "storage",
+            "origin",
+            "purge",
+            "images",
+            "log",
+            "site",
+            "site.rule",
+            "hook",
+        ];
         assert_eq!(names, all);
         for section in &sections {
             assert!(!section.help.is_empty(), "{}", section.name);

@@ -41,6 +41,10 @@ words! {
     HostPattern, "HostPattern", "a host in quotes, such as \"example.com\"", read_host;
     /// A pattern of paths.
     PathPattern, "PathPattern", "a path pattern in quotes, such as \"/api/*\"", read_path;
+    /// What the paths of a folder's files begin with.
+    FolderPath, "FolderPath", "a path in quotes, such as \"/photos/\"", read_folder_path;
+    /// What goes out in the place of a picture.
+    OnImageError, "OnImageError", "\"error\", \"original\" or a path", read_on_image_error;
     /// A path that is answered here.
     OwnPath, "OwnPath", "a path in quotes, such as \"/api/revalidate\"", read_own_path;
     /// A pattern of names of cookies or of parameters of a query.
@@ -158,6 +162,25 @@ fn read_path(text: &str) -> Result<String, Fault> {
         let mend = "write it as in \"/blog/{slug}\" or \"/docs/{path*}\"";
         Fault::new(wrong.to_string(), mend)
     })?;
+    Ok(text.to_owned())
+}
+
+fn read_folder_path(text: &str) -> Result<String, Fault> {
+    let fits = |b: u8| b.is_ascii_graphic() && !b"?#%\\;".contains(&b);
+    if !text.starts_with('/') || text.contains("//") || !text.bytes().all(fits) {
+        return Err(Fault::new("this is no path of a folder", "write it as in \"/photos/\""));
+    }
+    if text.split('/').any(|segment| segment.starts_with('.')) {
+        return Err(Fault::new("a path has no dots here", "write it as in \"/photos/\""));
+    }
+    Ok(if text.ends_with('/') { text.to_owned() } else { format!("{text}/") })
+}
+
+fn read_on_image_error(text: &str) -> Result<String, Fault> {
+    if !matches!(text, "error" | "original") && !text.starts_with('/') {
+        let mend = "write \"error\", \"original\", or a path such as \"/missing.png\"";
+        return Err(Fault::new("this says not what goes out", mend));
+    }
     Ok(text.to_owned())
 }
 

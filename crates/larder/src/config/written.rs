@@ -7,12 +7,14 @@
 
 mod admin;
 mod hook;
+mod images;
 mod limits;
 mod rule;
 mod site;
 
 pub use admin::{Admin, Scope, Token};
 pub use hook::{Hook, HookKind};
+pub use images::{FolderOf, ImageDialect, ImageFormat, ImageProfile, Images, SiteImages};
 pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Revalidate, Site};
@@ -40,6 +42,8 @@ pub struct Written {
     pub origin: Origins,
     /// How purges go about.
     pub purge: Purges,
+    /// How pictures are made, for all sites.
+    pub images: Images,
     /// What is logged: requests to standard output, all else to standard error.
     pub log: Log,
     /// Sites, each with its hosts, its origin and its rules. The first that answers for a host

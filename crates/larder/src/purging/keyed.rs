@@ -1,7 +1,9 @@
-//! Scopes of purges as the configuration knows them: its sites, and the keys of their rules.
+//! Scopes of purges as the configuration knows them: its sites, the keys of their rules, and the
+//! spellings under which pictures are kept.
 
-use policy::purge::Scope;
+use policy::purge::{Scope, Url};
 use policy::rule::{Rule, Site, SiteId};
+use proxy::pictures::spellings;
 use proxy::settings::SiteSettings;
 
 /// The site that has a host, or is called so.
@@ -19,5 +21,21 @@ pub fn keyed(scopes: Box<[Scope]>, sites: &[SiteSettings]) -> Box<[Scope]> {
         .iter()
         .flat_map(|site| site.site.rules.iter().chain([&site.site.default_rule]))
         .collect();
-    scopes.into_iter().flat_map(|scope| scope.keyed_by(rules.iter().copied())).collect()
+    let scopes = scopes.into_iter().flat_map(|scope| spelt(scope, sites));
+    scopes.flat_map(|scope| scope.keyed_by(rules.iter().copied())).collect()
+}
+
+/// A scope and, if it is the URL of a picture, those under which that is kept.
+pub fn spelt(scope: Scope, sites: &[SiteSettings]) -> Vec<Scope> {
+    let mut all = vec![scope];
+    if let Scope::Url(Url { host, target }) = all[0].clone() {
+        let named = host.as_deref().unwrap_or_default();
+        for target in sites.iter().flat_map(|site| spellings(site, named, &target)) {
+            let scope = Scope::Url(Url { host: host.clone(), target: target.into() });
+            if !all.contains(&scope) {
+                all.push(scope);
+            }
+        }
+    }
+    all
 }

@@ -77,6 +77,7 @@ impl Collector for DataPath {
         self.reasons(&mut encoder)?;
         self.not_stored(&mut encoder)?;
         self.compressed(&mut encoder)?;
+        self.pictures(&mut encoder)?;
         self.sizes(&mut encoder)
     }
 }
@@ -161,6 +162,29 @@ impl DataPath {
             count(&mut metric, &[("coding", coding.token())], sum)?;
         }
         Ok(())
+    }
+
+    fn pictures(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let workshop = &self.0.workshop;
+        let counts = workshop.counts();
+        let help = "Pictures that were to be made, by how it ended";
+        let name = "larder_pictures";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (outcome, counter) in [
+            ("made", &counts.made),
+            ("refused", &counts.refused),
+            ("timed-out", &counts.timed_out),
+            ("crashed", &counts.crashed),
+            ("busy", &counts.busy),
+        ] {
+            count(&mut metric, &[("outcome", outcome)], counter.load(Ordering::Relaxed))?;
+        }
+        let seconds = counts.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        let (name, help) = ("larder_pictures_seconds", "Seconds that making them took");
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(seconds).encode(metric)?;
+        let help = "Pictures that wait to be made";
+        gauge(encoder, "larder_pictures_waiting", help, workshop.waiting() as u64)
     }
 
     fn sizes(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {

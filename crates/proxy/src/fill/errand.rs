@@ -5,6 +5,7 @@ use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::heads;
+use crate::pictures::{self, Making};
 use crate::recall::recall;
 use crate::resume;
 use crate::upstream::request::{Client, Outgoing, outgoing};
@@ -48,6 +49,8 @@ pub struct Errand {
     pub stored: Option<Arc<Entry>>,
     /// Which part is asked for, as a value of `Range`, where no more is wanted.
     pub part: Option<Rc<str>>,
+    /// The picture that it is, where no origin has it.
+    pub making: Option<Rc<Making>>,
 }
 
 /// Under which conditions the origin is asked.
@@ -85,6 +88,11 @@ impl Errand {
         self.core.shared.store.depart(self.key.as_ref(), self.site.settings.site.id)
     }
 
+    /// The picture that is to be made, if it is one.
+    pub fn making(&self) -> Option<&Making> {
+        self.making.as_deref()
+    }
+
     /// The rule for the request.
     pub fn rule(&self) -> &Rule {
         self.site.settings.site.rule_for(&self.request)
@@ -120,7 +128,10 @@ impl Errand {
         response.body.finish();
         counters.unchanged.one();
         match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
-            Confirmation::Update(meta) => {
+            Confirmation::Update(mut meta) => {
+                if let Some(lineage) = &response.lineage {
+                    lineage.pass_to(&mut meta);
+                }
                 let renewed = self.renewed(*meta);
                 let kept = self.core.shared.store.refresh(&self.key, entry, renewed, departure);
                 Ok(Arrival::Confirmed(kept, None))
@@ -242,6 +253,9 @@ impl Errand {
     }
 
     async fn send(&self, out: &Outgoing, early: Option<Early>) -> Result<Response, Error> {
+        if let Some(making) = &self.making {
+            return Box::pin(pictures::exchange(self, making, &out.fields)).await;
+        }
         let clock = &self.core.shared.clock;
         let (upstream, counters) = (&self.site.upstream, &self.site.counters);
         let response =
@@ -294,7 +308,12 @@ impl Errand {
         }
         let verdict = admission::admission(&self.offer(response, departure.born()));
         match verdict.beside(self.stored.is_some()) {
-            Admission::Store(meta) => Ok(meta),
+            Admission::Store(mut meta) => {
+                if let Some(lineage) = &response.lineage {
+                    lineage.pass_to(&mut meta);
+                }
+                Ok(meta)
+            }
             Admission::Skip(why) => Err(why),
         }
     }

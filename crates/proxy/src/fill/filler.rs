@@ -2,6 +2,7 @@
 
 use super::errand::{Arrival, Conditions, Errand};
 use super::{Fill, Flowing, Head, Reader};
+use crate::background;
 use crate::error::Error;
 use crate::slices;
 use crate::upstream::request::make_anonymous;
@@ -34,8 +35,11 @@ pub fn lead(mut errand: Errand, fill: Arc<Fill>, early: Early) {
     }
     let end = EndOnDrop::new(&errand, &fill);
     tokio::task::spawn_local(async move {
-        run(&errand, fill, Some(early)).await;
+        let brought = run(&errand, fill, Some(early)).await;
         drop(end);
+        if let Brought::Provisional = brought {
+            background::refresh(errand, false);
+        }
     });
 }
 
@@ -57,6 +61,9 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
         errand.part = Some(partial::first_ask(Spec::From(0, Some(0))).into());
     }
     errand.client.is_told = false;
+    if let Some(making) = &mut errand.making {
+        Rc::make_mut(making).takes_its_time = true;
+    }
     if let Some(entry) = errand.fresh_by_now().await {
         fill.begin(Head::Stored { entry, status: None }, false, false);
         return;
@@ -64,7 +71,9 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
     let brought = run(&errand, fill, None).await;
     let shared = &errand.core.shared;
     match brought {
-        Brought::Something => shared.pauses.went_well(errand.key.as_ref().bytes()),
+        Brought::Something | Brought::Provisional => {
+            shared.pauses.went_well(errand.key.as_ref().bytes())
+        }
         Brought::TheOldAgain => errand.pause(OLD_PAUSE),
         // Nobody in particular asked, so it is so for everybody: the old page is not true any more.
         Brought::NothingToKeep => {
@@ -79,6 +88,8 @@ pub async fn fill_in_background(mut errand: Errand, fill: Arc<Fill>) {
 enum Brought {
     /// A response that is kept, or the word that the stored one is good.
     Something,
+    /// A response that is kept until a better one is made, which can begin now.
+    Provisional,
     /// A response that is kept and that its framework calls old, as it did the one before: it does
     /// not become new by being asked for.
     TheOldAgain,
@@ -188,9 +199,11 @@ async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) -> Brought 
         fill.go_on_for(partial::BLOCK_BYTES);
     }
     fill.begin(Head::Flowing(flowing.clone()), is_shared, writer.is_some());
+    let is_provisional = response.is_provisional;
     let kept = body(errand, fill, response, &flowing, writer).await;
     match flowing.admission.as_ref().err().copied().or(kept.err()) {
         None if errand.is_old_again(&flowing) => Brought::TheOldAgain,
+        None if is_provisional => Brought::Provisional,
         None => Brought::Something,
         Some(why) => unkept(why, flowing.status),
     }

@@ -8,6 +8,7 @@ use super::health::Health;
 use super::link::{Link, Lost};
 use super::long::LongStreams;
 use super::pool::Pool;
+use super::reach::Reach;
 use super::request::{Outgoing, fields};
 use super::resolve::Resolver;
 use super::upgrade::{self, Tunnel, Upgraded};
@@ -66,9 +67,10 @@ impl EndpointShared {
         tls: Option<OriginTls>,
         limits: Arc<OriginLimits>,
         long: LongStreams,
+        reach: Reach,
     ) -> EndpointShared {
         let gate = Gate::new(&limits);
-        let resolver = Arc::new(Resolver::new(address));
+        let resolver = Arc::new(Resolver::new(address, reach));
         EndpointShared { limits, gate, resolver, tls, long, health: Health::default() }
     }
 
@@ -334,6 +336,7 @@ impl Endpoint {
             length,
             exchange: Exchange { asked, answered },
             lineage: None,
+            is_provisional: false,
             body: ResponseBody::Coming(body),
         })
     }

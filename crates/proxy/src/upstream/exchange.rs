@@ -4,6 +4,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::endpoint::{Either, Endpoint, EndpointShared, Failed};
 use super::gate::Turn;
 use super::long::LongStreams;
+use super::reach::Reach;
 use super::request::Outgoing;
 use super::retries::Retries;
 use crate::clock::Clock;
@@ -37,6 +38,7 @@ pub struct UpstreamShared {
     /// Whose it is, and how it is checked: another site's, or another check, makes it another.
     site: String,
     health_check: Option<HealthCheck>,
+    reach: Reach,
 }
 
 /// An origin, as one core has it.
@@ -61,6 +63,8 @@ pub struct Response {
     pub exchange: Exchange,
     /// What it inherits of what it was made from, if it was made here.
     pub lineage: Option<Box<Lineage>>,
+    /// Whether something better is to take its place as soon as there is time.
+    pub is_provisional: bool,
     /// The body.
     pub body: ResponseBody,
 }
@@ -75,7 +79,13 @@ impl UpstreamShared {
         let endpoint = |address: &_| {
             let tls = site.origin_tls.clone();
             let (limits, long) = (limits.clone(), long.clone());
-            Arc::new(EndpointShared::new(Clone::clone(address), tls, limits, long))
+            Arc::new(EndpointShared::new(
+                Clone::clone(address),
+                tls,
+                limits,
+                long,
+                site.reach.clone(),
+            ))
         };
         let endpoints: Vec<_> = site.origins.iter().map(endpoint).collect();
         let turns = limits.concurrency.saturating_mul(endpoints.len()).min(Semaphore::MAX_PERMITS);
@@ -87,6 +97,7 @@ impl UpstreamShared {
             retries: Retries::default(),
             site: site.site.name.clone(),
             health_check: site.health_check.clone(),
+            reach: site.reach.clone(),
         }
     }
 
@@ -97,6 +108,7 @@ impl UpstreamShared {
         site.origin_tls.is_none()
             && self.site == site.site.name
             && self.health_check == site.health_check
+            && self.reach == site.reach
             && addresses.eq(&site.origins)
             && *self.limits == *limits
     }

@@ -321,7 +321,17 @@ mod tests {
         let site = Site { name: "default".into(), ..Site::default() };
         let (origin_tls, health_check) = (None, None);
         let (origins, doors) = (vec![origin()], Vec::new());
-        SiteSettings { site, origins, origin_tls, health_check, doors, origin_host }
+        let (reach, pictures) = Default::default();
+        SiteSettings {
+            site,
+            origins,
+            origin_tls,
+            health_check,
+            doors,
+            origin_host,
+            reach,
+            pictures,
+        }
     }
 
     fn origin() -> OriginAddress {

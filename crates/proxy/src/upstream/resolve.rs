@@ -1,6 +1,7 @@
 //! The addresses of one origin. Its name is asked for again after `dns_ttl`, beside the requests:
 //! they go on with the addresses that are known, so a resolver that is slow or away costs nothing.
 
+use super::reach::Reach;
 use crate::error::Error;
 use crate::settings::OriginAddress;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -19,6 +20,7 @@ const FAILURE_LASTS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Resolver {
     origin: OriginAddress,
+    reach: Reach,
     state: Mutex<State>,
 }
 
@@ -46,8 +48,8 @@ struct Asking {
 
 impl Resolver {
     /// A resolver that knows nothing yet.
-    pub fn new(origin: OriginAddress) -> Resolver {
-        Resolver { origin, state: Mutex::default() }
+    pub fn new(origin: OriginAddress, reach: Reach) -> Resolver {
+        Resolver { origin, reach, state: Mutex::default() }
     }
 
     /// Whose addresses they are.
@@ -55,11 +57,20 @@ impl Resolver {
         &self.origin
     }
 
-    /// The addresses, best first.
+    /// The addresses that may be connected to, best first.
     ///
     /// # Errors
-    /// When the name does not resolve and never has.
+    /// When the name does not resolve and never has, or to none that may be reached.
     pub async fn resolve(self: &Arc<Resolver>, ttl: Duration) -> Found {
+        let mut addresses = self.addresses(ttl).await?;
+        addresses.retain(|address| self.reach.allows(*address));
+        match addresses.is_empty() {
+            true => Err(Error::OutOfReach),
+            false => Ok(addresses),
+        }
+    }
+
+    async fn addresses(self: &Arc<Resolver>, ttl: Duration) -> Found {
         if let Ok(address) = self.origin.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.origin.port)]);
         }
@@ -156,7 +167,26 @@ mod tests {
     use super::*;
 
     fn resolver(host: &str) -> Arc<Resolver> {
-        Arc::new(Resolver::new(OriginAddress { is_tls: false, host: host.to_owned(), port: 81 }))
+        reaching(Reach::Anywhere, host)
+    }
+
+    fn reaching(reach: Reach, host: &str) -> Arc<Resolver> {
+        let origin = OriginAddress { is_tls: false, host: host.to_owned(), port: 81 };
+        Arc::new(Resolver::new(origin, reach))
+    }
+
+    #[tokio::test]
+    async fn what_is_out_of_reach_is_left_out() {
+        let ttl = Duration::from_secs(30);
+        for (host, found) in [("127.0.0.1", Err(Error::OutOfReach)), ("8.8.8.8", Ok(1))] {
+            let resolved = reaching(Reach::Public, host).resolve(ttl).await;
+            assert_eq!(resolved.map(|addresses| addresses.len()), found, "{host}");
+        }
+        let resolver = reaching(Reach::Public, "name.invalid");
+        let [inside, outside] = ["10.0.0.1:81", "8.8.8.8:81"].map(|it| it.parse().expect("one"));
+        let known = Known { addresses: vec![inside, outside], since: Instant::now() };
+        resolver.state().known = Some(known);
+        assert_eq!(resolver.resolve(ttl).await, Ok(vec![outside]));
     }
 
     #[tokio::test]

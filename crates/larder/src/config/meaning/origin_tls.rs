@@ -33,6 +33,18 @@ pub fn origin_tls(site: &Site, place: &Place, notes: &mut Notes<'_, '_>) -> Opti
     Some(OriginTls { config, name: name.ok()? })
 }
 
+/// How TLS is spoken with the sources of a site's pictures: whom the system believes.
+pub fn of_sources(site: &Site, place: &Place, notes: &mut Notes<'_, '_>) -> Option<OriginTls> {
+    let believed = match &site.images.ca {
+        Some(file) => of_file(file),
+        None => of_system(),
+    };
+    let mend = "name a PEM file of the authorities to believe: images.ca = \"ca.pem\"";
+    let config = believed.and_then(Believed::client_config);
+    let config = config.map_err(|what| notes.error(place, what, mend)).ok()?;
+    Some(OriginTls { config, name: None })
+}
+
 fn of_file(file: &Path) -> Result<Believed, String> {
     let read = std::fs::read(file);
     let pem = read.map_err(|error| format!("cannot read {}: {error}", file.display()))?;

@@ -2,7 +2,7 @@
 
 use super::rule::{globs, rule};
 use super::shadow::{covers, glob_covers};
-use super::{Notes, doors, origin_tls};
+use super::{Notes, doors, images, origin_tls};
 use crate::config::Flags;
 use crate::config::address::Origin;
 use crate::config::place::Place;
@@ -13,7 +13,7 @@ use crate::config::written::Written;
 use policy::preset::Preset;
 use policy::rule::{Rule, Site, SiteId};
 use policy::time::Seconds;
-use proxy::settings::{HealthCheck, Listen, OriginAddress, SiteSettings};
+use proxy::settings::{HealthCheck, Listen, OriginAddress, Reach, SiteSettings};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -43,6 +43,7 @@ pub fn sites(
         let origin_tls = origin_tls::origin_tls(site, &place, notes);
         let health_check = health_check(&site.health_check, &place, notes);
         let doors = doors::doors(site, &written.server.trusted_proxies, &place, notes);
+        let pictures = images::pictures(site, meant.id, written, listen, &place, notes);
         origins.map(|origins| SiteSettings {
             site: meant,
             origins,
@@ -50,6 +51,8 @@ pub fn sites(
             health_check,
             doors,
             origin_host: site.origin_host.0.clone(),
+            reach: Reach::Anywhere,
+            pictures,
         })
     };
     // All are worked out before any is given up, so that each mistake is noted.

@@ -1,6 +1,6 @@
 //! `[[site]]`: a site, its hosts and its origin.
 
-use super::Rule;
+use super::{Rule, SiteImages};
 use crate::config::address::{HostSent, Origin, Peers};
 use crate::config::quantity::{Length, Lifetime};
 use crate::config::reading::OneOrMany;
@@ -65,6 +65,8 @@ pub struct Site {
     /// The method PURGE, as plugins of content systems send it. Without `token` and `addresses` it
     /// goes on to the origin like any other.
     pub purge_method: PurgeMethod,
+    /// Pictures of this site.
+    pub images: SiteImages,
     /// Rules; the first that matches wins. No rule at all is right for most sites: the origin's
     /// headers decide.
     pub rule: Vec<Rule>,
@@ -212,6 +214,7 @@ impl Default for Site {
             hsts: Hsts::default(),
             revalidate: Revalidate::default(),
             purge_method: PurgeMethod::default(),
+            images: SiteImages::default(),
             rule: Vec::new(),
         }
     }

@@ -1,0 +1,199 @@
+//! What the settings of pictures mean.
+
+use super::{Notes, origin_tls};
+use crate::config::address::SourceBelow;
+use crate::config::place::Place;
+use crate::config::written::{
+    ImageDialect, ImageFormat, ImageProfile, Images, Preset, Site, SiteImages, Written,
+};
+use imaging::Profile;
+use imaging::accept::Accepted;
+use imaging::limits::Limits;
+use imaging::plan::{Dialect, MAX_SIDE, Source};
+use policy::rule::{KeyParts, Rule, SiteId};
+use policy::time::Seconds;
+use proxy::settings::{
+    Folder, Listen, OnError, OriginHost, PictureLimits, PictureSettings, Reach, RemoteSource,
+    SiteSettings,
+};
+use std::sync::Arc;
+
+/// How long pictures of Next.js are fresh at the least (`minimumCacheTTL` of Next 16).
+const NEXT_MIN_TTL: Seconds = Seconds::new(4 * 3600);
+/// The most widths that a ladder has.
+const MAX_WIDTHS: usize = 64;
+/// A word in the keys of other origins' sources that no rule can have, so that what the site itself
+/// answers for their hosts is never taken for them.
+const SOURCE_KEY: &str = "\u{1}source";
+
+/// Limits of making pictures.
+pub fn limits(written: &Images) -> PictureLimits {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    PictureLimits {
+        workers: written.workers.map_or_else(cores, |count| count.0),
+        queue: written.queue.0,
+        memory_bytes: written.memory.0,
+        timeout: written.timeout.0,
+    }
+}
+
+/// Which pictures are made for a site; nothing where none are.
+pub fn pictures(
+    site: &Site,
+    id: SiteId,
+    all: &Written,
+    listen: &[Listen],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<Arc<PictureSettings>> {
+    let images = &site.images;
+    let place = place.key("images");
+    let is_on = notes.document.has(&place) || site.preset != Preset::None;
+    if !images.enabled.unwrap_or(is_on) {
+        return None;
+    }
+    check_numbers(images, &place, notes);
+    let sources = images.sources.iter().enumerate();
+    let sources = sources.filter_map(|(i, source)| {
+        remote(site, id, source, listen, &place.key("sources").index(i), notes)
+    });
+    Some(Arc::new(PictureSettings {
+        sources: sources.collect(),
+        dialects: dialects(site),
+        folders: folders(images, &place, notes),
+        widths: images.widths.clone(),
+        formats: Accepted {
+            avif: images.formats.contains(&ImageFormat::Avif),
+            webp: images.formats.contains(&ImageFormat::WebP),
+        },
+        quality: images.quality,
+        min_ttl: min_ttl(site),
+        on_error: on_error(images, &place, notes),
+        keep_copyright: images.keep_copyright,
+        profile: match images.profile {
+            ImageProfile::Srgb => Profile::ConvertToSrgb,
+            ImageProfile::Keep => Profile::Keep,
+        },
+        limits: of_one(&all.images),
+    }))
+}
+
+fn of_one(written: &Images) -> Limits {
+    Limits {
+        source_bytes: written.max_source.0,
+        pixels: written.max_pixels.0 as u64,
+        output_pixels: written.max_pixels.0 as u64,
+        memory_bytes: written.worker_memory.0,
+        ..Limits::default()
+    }
+}
+
+fn check_numbers(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) {
+    if !(1..=100).contains(&images.quality) {
+        let place = place.key("quality");
+        notes.error(&place, "a quality is a number from 1 to 100", "write 75, or leave it out");
+    }
+    let widths = &images.widths;
+    let place = place.key("widths");
+    if widths.iter().any(|width| !(1..=MAX_SIDE).contains(width)) || !widths.is_sorted() {
+        let mend = "write them in rising order, as in [320, 640, 1280]";
+        notes.error(&place, format!("widths are numbers from 1 to {MAX_SIDE}, rising"), mend);
+    }
+    if widths.len() > MAX_WIDTHS {
+        let mend = format!("write at most {MAX_WIDTHS}");
+        notes.error(&place, "these are too many widths: each is a picture of its own", mend);
+    }
+}
+
+fn dialects(site: &Site) -> Vec<Dialect> {
+    let named = |dialect: &ImageDialect| match dialect {
+        ImageDialect::Larder => Dialect::Own,
+        ImageDialect::NextJs => Dialect::Next,
+        ImageDialect::Astro => Dialect::Astro,
+    };
+    match (&site.images.dialects, site.preset) {
+        (Some(dialects), _) => dialects.iter().map(named).collect(),
+        (None, Preset::None) => vec![Dialect::Own],
+        (None, Preset::NextJs) => vec![Dialect::Own, Dialect::Next],
+        (None, Preset::Astro) => vec![Dialect::Own, Dialect::Astro],
+    }
+}
+
+fn min_ttl(site: &Site) -> Seconds {
+    let usual = if site.preset == Preset::NextJs { NEXT_MIN_TTL } else { Seconds::ZERO };
+    site.images.min_ttl.map_or(usual, |ttl| ttl.0)
+}
+
+fn on_error(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) -> OnError {
+    match images.on_error.0.as_str() {
+        "error" => OnError::Tell,
+        "original" => OnError::Original,
+        path => match Source::parse("on_error", path) {
+            Ok(source) => OnError::Picture(source),
+            Err(wrong) => {
+                let mend = "write \"error\", \"original\", or a path such as \"/missing.png\"";
+                notes.error(&place.key("on_error"), format!("this path {}", wrong.why), mend);
+                OnError::Tell
+            }
+        },
+    }
+}
+
+fn folders(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) -> Vec<Folder> {
+    let place = place.key("folders");
+    let mut folders: Vec<Folder> = Vec::new();
+    for (i, written) in images.folders.iter().enumerate() {
+        let path = &written.path.0;
+        if folders.iter().any(|known| path.starts_with(&known.path)) {
+            let mend = "put it before that one, or leave it out";
+            notes.error(&place.index(i).key("path"), "a folder before has these paths", mend);
+        }
+        if !written.folder.is_dir() {
+            let what = format!("there is no folder {} yet", written.folder.display());
+            notes.warn(&place.index(i).key("folder"), what, "make it, or write where it is");
+        }
+        let (path, folder) = (path.clone(), written.folder.clone());
+        folders.push(Folder { path, folder, ttl: written.ttl.0 });
+    }
+    folders
+}
+
+/// Another origin, as a site that nobody but pictures asks.
+fn remote(
+    site: &Site,
+    id: SiteId,
+    source: &SourceBelow,
+    listen: &[Listen],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<RemoteSource> {
+    let address = source.origin.0.clone();
+    let origin_tls = match address.is_tls {
+        true => Some(origin_tls::of_sources(site, place, notes)?),
+        false => None,
+    };
+    let key = KeyParts { version: SOURCE_KEY.to_owned(), ..KeyParts::default() };
+    let hosts = site.hosts.first();
+    let policy = policy::rule::Site {
+        id,
+        name: hosts.map_or("default", |host| host.0.as_str()).to_owned(),
+        default_rule: Rule { key, ..Rule::default() },
+        heuristic_max: Seconds::new(3600),
+        ..policy::rule::Site::default()
+    };
+    let reach = match site.images.allow_private {
+        true => Reach::NotUs(listen.iter().map(|listen| listen.address.port()).collect()),
+        false => Reach::Public,
+    };
+    let settings = SiteSettings {
+        site: policy,
+        origins: vec![address],
+        origin_tls,
+        health_check: None,
+        doors: Vec::new(),
+        origin_host: OriginHost::Origin,
+        reach,
+        pictures: None,
+    };
+    Some(RemoteSource { path: source.path.clone(), settings })
+}

@@ -1,0 +1,187 @@
+//! `[images]` and `[site.images]`: pictures, made here of what the site has.
+
+use crate::config::address::SourceBelow;
+use crate::config::quantity::{Count, Length, Lifetime, Size};
+use crate::config::words::{FolderPath, OnImageError};
+use imaging::ladder;
+use imaging::limits::Limits;
+use policy::time::Seconds;
+use proxy::settings::PictureLimits;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `[images]`: how pictures are made, for all sites. Each is made by a process that can do nothing
+/// else: no file, no network, so much memory and time.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Images {
+    /// How many are made at once. Not set: one for each processor.
+    #[schemars(example = 2)]
+    pub workers: Option<Count<1>>,
+    /// How many more may wait; further ones get 503 with `Retry-After`, so that pictures never
+    /// starve pages.
+    pub queue: Count<0>,
+    /// How long one may take; longer gets 504, and the process is ended.
+    pub timeout: Length<100>,
+    /// Memory for sources that are read, of all that are made or wait.
+    pub memory: Size<1048576>,
+    /// Memory that making one may take.
+    pub worker_memory: Size<16777216>,
+    /// The longest source; a longer one gets 422.
+    pub max_source: Size<1024>,
+    /// The most pixels of a source, and of what is made; more get 422.
+    pub max_pixels: Count<1>,
+    /// Whether Larder refuses to start where the system cannot shut those processes in (Linux with
+    /// landlock and seccomp). Otherwise the start says what is missing.
+    pub require_sandbox: bool,
+}
+
+/// `images`: pictures of this site. The table switches them on, and so does a preset: by
+/// `/_larder/image/w=640,q=75/photo.jpg`, under "nextjs" by `/_next/image` too, under "astro" by
+/// `/_image`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteImages {
+    /// Whether pictures are made here. Not set: where this table stands, or a preset.
+    #[schemars(example = false)]
+    pub enabled: Option<bool>,
+    /// Whose URLs are answered here: "larder", "nextjs" and "astro". Not set: "larder", and that of
+    /// the preset.
+    #[schemars(example = ["larder", "nextjs"])]
+    pub dialects: Option<Vec<ImageDialect>>,
+    /// What pictures are made of beside what the site itself has: URLs, and all below them.
+    #[schemars(example = ["https://cdn.example.com/"])]
+    pub sources: Vec<SourceBelow>,
+    /// Folders of this machine that they are made of: `{ path = "/photos/", folder = "/srv/photos" }`
+    /// makes `/photos/a.jpg`, as a source, the file `/srv/photos/a.jpg`.
+    #[schemars(example = [FolderOf::example()])]
+    pub folders: Vec<FolderOf>,
+    /// A PEM file of authorities that are believed for https:// sources. Not set: those that the
+    /// system believes.
+    #[schemars(example = "ca.pem")]
+    pub ca: Option<PathBuf>,
+    /// Whether `sources` may have private addresses. Else whoever answers for their names could have
+    /// Larder ask servers of your own network.
+    pub allow_private: bool,
+    /// The widths that are made; what is asked for between two is made in the next larger one, so
+    /// that strangers cannot fill the cache with all others. Qualities are brought to multiples of 5.
+    /// []: any width and quality.
+    pub widths: Vec<u32>,
+    /// The formats that may take the place of JPEG and PNG where a client takes them: "avif", "webp".
+    pub formats: Vec<ImageFormat>,
+    /// The quality of URLs that say none, from 1 to 100.
+    pub quality: u8,
+    /// How long pictures are fresh at the least, whatever is said of their source. Not set: "4h" under
+    /// "nextjs", as Next has it, else "0s": as long as their source.
+    #[schemars(example = "1h")]
+    pub min_ttl: Option<Lifetime>,
+    /// What goes out where a picture cannot be made: "error", "original" (the source as it is), or
+    /// the path of another picture.
+    pub on_error: OnImageError,
+    /// Whether who made a picture and who holds the rights stays in it. All else that cameras and
+    /// programs write is taken out.
+    pub keep_copyright: bool,
+    /// What becomes of a profile of colours: "srgb" converts to what every screen shows, "keep" leaves
+    /// colours and profile as they are.
+    pub profile: ImageProfile,
+}
+
+/// `folders`: a folder of pictures.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FolderOf {
+    /// What the paths of its files begin with.
+    pub path: FolderPath,
+    /// The folder.
+    pub folder: PathBuf,
+    /// How long its files are fresh.
+    #[serde(default = "folder_ttl")]
+    pub ttl: Lifetime,
+}
+
+/// `dialects`: whose URLs are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ImageDialect {
+    /// `/_larder/image/…`.
+    Larder,
+    /// `/_next/image?…`.
+    NextJs,
+    /// `/_image?…`.
+    Astro,
+}
+
+/// `formats`: a format of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ImageFormat {
+    /// AVIF.
+    Avif,
+    /// WebP.
+    WebP,
+}
+
+/// `profile`: what becomes of a profile of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ImageProfile {
+    /// It is converted to sRGB.
+    #[default]
+    Srgb,
+    /// It stays.
+    Keep,
+}
+
+impl FolderOf {
+    fn example() -> FolderOf {
+        FolderOf {
+            path: FolderPath("/photos/".to_owned()),
+            folder: "/srv/photos".into(),
+            ttl: folder_ttl(),
+        }
+    }
+}
+
+fn folder_ttl() -> Lifetime {
+    Lifetime(Seconds::new(60))
+}
+
+impl Default for Images {
+    fn default() -> Images {
+        let (limits, own) = (Limits::default(), PictureLimits::default());
+        Images {
+            workers: None,
+            queue: Count(own.queue),
+            timeout: Length(own.timeout),
+            memory: Size(own.memory_bytes),
+            worker_memory: Size(limits.memory_bytes),
+            max_source: Size(limits.source_bytes),
+            max_pixels: Count(usize::try_from(limits.pixels).unwrap_or(usize::MAX)),
+            require_sandbox: false,
+        }
+    }
+}
+
+impl Default for SiteImages {
+    fn default() -> SiteImages {
+        SiteImages {
+            enabled: None,
+            dialects: None,
+            sources: Vec::new(),
+            folders: Vec::new(),
+            ca: None,
+            allow_private: false,
+            widths: ladder::WIDTHS.into(),
+            formats: vec![ImageFormat::Avif, ImageFormat::WebP],
+            quality: 75,
+            min_ttl: None,
+            on_error: OnImageError("error".to_owned()),
+            keep_copyright: false,
+            profile: ImageProfile::default(),
+        }
+    }
+}

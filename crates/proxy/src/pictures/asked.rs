@@ -1,0 +1,158 @@
+//! From a request in some dialect to the one that is looked up.
+
+use super::allowed::{Place, place};
+use crate::error::Error;
+use crate::settings::{PictureSettings, SiteSettings};
+use imaging::accept::Accepted;
+use imaging::ladder::snapped;
+use imaging::plan::{Asked, Best, Dialect, Output, Plan, Source, Wanted};
+use policy::fields::Fields;
+use policy::name::Name;
+use policy::request::{Method, Request};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A picture that is to be made.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// What of, and what.
+    pub asked: Asked,
+    /// Where the source is.
+    pub place: Place,
+    /// Whether what is made depends on what the client accepts.
+    pub varies: bool,
+    /// Whether nobody waits for it, so that it may take its time.
+    pub takes_its_time: bool,
+    /// What the site is told of pictures.
+    pub settings: Arc<PictureSettings>,
+}
+
+/// What of a request is of use for a picture: the rest is for who would be asked, who is not, or says who
+/// asks, which does not matter.
+const KEPT: [Name; 4] = [Name::Range, Name::IfRange, Name::IfNoneMatch, Name::IfModifiedSince];
+
+/// What a request asks for, if it is for a picture that is made here: the request that is looked up, the
+/// same for all who ask for the same, and what is to be made.
+///
+/// # Errors
+/// What is wrong with the URL, or that its source may not be used.
+pub fn asked(site: &SiteSettings, request: &Request) -> Option<Result<(Request, Making), Error>> {
+    let settings = site.pictures.as_ref()?;
+    let dialect = Dialect::of(&request.target)?;
+    let is_read = matches!(request.method, Method::Get | Method::Head) && request.upgrade.is_none();
+    if !settings.dialects.contains(&dialect) || !is_read {
+        return None;
+    }
+    let read = dialect.read(&request.target);
+    let asked = read.map_err(|wrong| Error::PictureAsked(wrong.to_string()));
+    Some(asked.and_then(|asked| settle(settings, asked, request)))
+}
+
+/// The request that is looked up for one: for a picture that of its one spelling.
+pub fn looked_up<'r>(site: &SiteSettings, request: &'r Request) -> Cow<'r, Request> {
+    match asked(site, request) {
+        Some(Ok((wanted, _))) => Cow::Owned(wanted),
+        Some(Err(_)) | None => Cow::Borrowed(request),
+    }
+}
+
+/// The targets under which what a target of a picture asks for is kept: where the format is the client's
+/// choice, one for each.
+pub fn spellings(site: &SiteSettings, host: &str, target: &str) -> Vec<String> {
+    let all = [Best::Basic, Best::WebP, Best::Avif].into_iter().filter_map(|best| {
+        let request = Request {
+            host: host.to_owned(),
+            target: target.to_owned(),
+            fields: [("Accept", accept(best))].into_iter().collect(),
+            ..Request::default()
+        };
+        asked(site, &request)?.ok().map(|(wanted, _)| wanted.target)
+    });
+    let mut all: Vec<String> = all.collect();
+    all.dedup();
+    all
+}
+
+fn settle(
+    settings: &Arc<PictureSettings>,
+    asked: Asked,
+    request: &Request,
+) -> Result<(Request, Making), Error> {
+    let source = at_home(asked.source, request);
+    let place = place(settings, &source)?;
+    let mut varies = false;
+    let wanted = match asked.wanted {
+        Wanted::Info => Wanted::Info,
+        Wanted::Picture(plan) => {
+            varies = plan.output == Output::Auto;
+            Wanted::Picture(settled(settings, plan, request))
+        }
+    };
+    let asked = Asked { source, wanted };
+    let wanted = Request {
+        method: request.method.clone(),
+        version: request.version,
+        scheme: request.scheme,
+        host: request.host.clone(),
+        target: asked.target(),
+        fields: fields(request, &asked, varies),
+        has_body: false,
+        upgrade: None,
+    };
+    let settings = settings.clone();
+    Ok((wanted, Making { asked, place, varies, takes_its_time: false, settings }))
+}
+
+/// The plan with all that others decide: the site its sizes and usual quality, the client the format.
+fn settled(settings: &PictureSettings, plan: Plan, request: &Request) -> Plan {
+    let mut plan = snapped(plan, &settings.widths);
+    plan.quality = plan.quality.or(Some(settings.quality));
+    if plan.output == Output::Auto {
+        let mut accepted = Accepted::default();
+        for value in request.fields.all(Name::Accept) {
+            let by = Accepted::by(value);
+            accepted.avif |= by.avif;
+            accepted.webp |= by.webp;
+        }
+        plan.output = Output::UpTo(accepted.best(settings.formats));
+    }
+    plan.settled()
+}
+
+/// A URL of the host that was asked is a path of the site.
+fn at_home(source: Source, request: &Request) -> Source {
+    let Source::Url(url) = &source else { return source };
+    let behind = url.split_once("://").map_or("", |(_, behind)| behind);
+    match behind.strip_prefix(request.host.as_str()) {
+        Some(path) if path.starts_with('/') && !path.starts_with("//") => Source::Path(path.into()),
+        _ => source,
+    }
+}
+
+fn fields(request: &Request, asked: &Asked, varies: bool) -> Fields {
+    let mut fields = Fields::new();
+    for name in KEPT {
+        for value in request.fields.all(name) {
+            fields.add(name, value);
+        }
+    }
+    if request.directives().only_if_cached {
+        // What an operator looks at must not be made for it. A visitor's other wishes do not count: by
+        // `no-store` and `no-cache` strangers would have a picture made again and again.
+        fields.add(Name::CacheControl, "only-if-cached, max-stale");
+    }
+    if let (true, Wanted::Picture(Plan { output: Output::UpTo(best), .. })) = (varies, asked.wanted)
+    {
+        fields.add(Name::Accept, accept(best));
+    }
+    fields
+}
+
+/// The one value of `Accept` that stands for all of its class.
+fn accept(best: Best) -> &'static str {
+    match best {
+        Best::Basic => "image/jpeg,image/png",
+        Best::WebP => "image/webp,image/jpeg,image/png",
+        Best::Avif => "image/avif,image/webp,image/jpeg,image/png",
+    }
+}

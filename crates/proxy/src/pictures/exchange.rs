@@ -1,0 +1,210 @@
+//! What stands in the place of an origin where a picture is asked for.
+
+use super::allowed::place;
+use super::asked::Making;
+use super::gather::Lost;
+use super::source::{Coming, Found, find};
+use super::told::{self, Outcome, Tag, failure, may_be_provisional};
+use super::workshop::Done;
+use crate::error::Error;
+use crate::fill::Errand;
+use crate::settings::OnError;
+use crate::upstream::Response;
+use bytes::Bytes;
+use imaging::job::{Job, Task};
+use imaging::plan::{Asked, Best, Output, Plan, Wanted};
+use imaging::run::{Effort, Media, Recipe};
+use imaging::sniff::kind;
+use policy::fields::Fields;
+use policy::freshness::Exchange;
+use policy::lineage::Lineage;
+use policy::name::Name;
+use policy::time::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Gives what is asked for: finds the source, and has it made, or says that what is stored is still it.
+/// `asking`: the fields of the request, as an origin would get them.
+///
+/// # Errors
+/// When the source cannot be had, or as many pictures are being made as may.
+pub async fn exchange(
+    errand: &Errand,
+    making: &Making,
+    asking: &Fields,
+) -> Result<Response, Error> {
+    let asked = errand.core.shared.clock.now();
+    let stored = asking.get(Name::IfNoneMatch);
+    match attempt(errand, making, stored, asked).await? {
+        Attempt::Answered(response) => Ok(response),
+        Attempt::Failed(failed) => Ok(instead(errand, making, failed, asked).await),
+    }
+}
+
+enum Attempt {
+    Answered(Response),
+    Failed(Failed),
+}
+
+/// Why there is no picture.
+struct Failed {
+    status: u16,
+    why: String,
+    lineage: Option<Lineage>,
+    /// The source, where it was had.
+    source: Option<Bytes>,
+}
+
+async fn attempt(
+    errand: &Errand,
+    making: &Making,
+    stored: Option<&[u8]>,
+    asked: Timestamp,
+) -> Result<Attempt, Error> {
+    let found = match find(errand, &making.asked.source, making.place).await {
+        Ok(found) => found,
+        // It will not pass by itself, so what it says lasts for a while.
+        Err(error) if error.failure().is_none() => {
+            return Ok(failed(error.status(), &error.explanation(), None));
+        }
+        Err(error) => return Err(error),
+    };
+    if found.status != 200 {
+        let status = match found.status {
+            404 | 410 => found.status,
+            500.. => 502,
+            _ => 404,
+        };
+        let why = format!("its source answered {}", found.status);
+        return Ok(failed(status, &why, Some(found.lineage)));
+    }
+    let shared = &errand.core.shared;
+    let now = shared.clock.now();
+    let is_quick = !making.takes_its_time
+        && is_for_avif(making)
+        && may_be_provisional(making, found.life, now);
+    let Found { lineage, life, told, body, .. } = found;
+    let place = shared.workshop.enter().ok_or(Error::PicturesBusy)?;
+    let source = match read(errand, making, body, now).await {
+        Ok(source) => source,
+        Err(Lost::TooLong) => {
+            let limit = making.settings.limits.source_bytes >> 20;
+            let why = format!("its source is longer than {limit} MiB");
+            return Ok(failed(422, &why, Some(lineage)));
+        }
+        Err(Lost::Broken) => return Err(Error::OriginDropped),
+    };
+    let tag = Tag::of(&source.bytes, making);
+    let is_provisional = is_quick;
+    let mut outcome =
+        Outcome { making, life, told, lineage, tag: tag.text(!is_provisional), is_provisional };
+    let is_stored = |text: &str| stored == Some(text.as_bytes());
+    if is_quick && is_stored(&tag.text(true)) {
+        // The better one is there already.
+        (outcome.tag, outcome.is_provisional) = (tag.text(true), false);
+    }
+    let exchange = Exchange { asked, answered: now };
+    if is_stored(&outcome.tag) {
+        return Ok(Attempt::Answered(outcome.response(None, exchange)));
+    }
+    let job = job(making, outcome.is_provisional);
+    let done = shared.workshop.make(place, job, source.bytes.clone()).await;
+    let exchange = Exchange { asked, answered: shared.clock.now() };
+    Ok(match done {
+        Ok(Done { media_type, bytes }) => {
+            Attempt::Answered(outcome.response(Some((media_type, bytes)), exchange))
+        }
+        Err(refused) => Attempt::Failed(Failed {
+            status: refused.status(),
+            why: refused.to_string(),
+            lineage: Some(outcome.lineage),
+            source: Some(source.bytes),
+        }),
+    })
+}
+
+fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Attempt {
+    let why = why.trim_end_matches('.').to_owned();
+    Attempt::Failed(Failed { status, why, lineage, source: None })
+}
+
+/// A source in memory, which counts as long as it is there.
+struct Read {
+    bytes: Bytes,
+    _counted: Option<OwnedSemaphorePermit>,
+}
+
+/// Reads a source, as soon as there is memory for it.
+async fn read(
+    errand: &Errand,
+    making: &Making,
+    body: Coming,
+    now: Timestamp,
+) -> Result<Read, Lost> {
+    let most = making.settings.limits.source_bytes;
+    if let Some(bytes) = body.shared() {
+        return match bytes.len() as u64 > most {
+            true => Err(Lost::TooLong),
+            false => Ok(Read { bytes, _counted: None }),
+        };
+    }
+    let length = body.length().unwrap_or(most);
+    if length > most {
+        return Err(Lost::TooLong);
+    }
+    let _counted = errand.core.shared.workshop.memory_for(length).await;
+    Ok(Read { bytes: body.gather(most, now).await?, _counted })
+}
+
+/// Whether what is asked for is an AVIF where a WebP would do for the time being.
+fn is_for_avif(making: &Making) -> bool {
+    matches!(making.asked.wanted, Wanted::Picture(Plan { output: Output::UpTo(Best::Avif), .. }))
+}
+
+fn job(making: &Making, is_provisional: bool) -> Job {
+    let limits = making.settings.limits;
+    let Wanted::Picture(plan) = making.asked.wanted else {
+        return Job { task: Task::Info, limits };
+    };
+    let auto = match plan.output {
+        Output::UpTo(Best::Avif) if is_provisional => Best::WebP,
+        Output::UpTo(best) => best,
+        Output::Auto | Output::Same | Output::Is(_) => Best::Basic,
+    };
+    let output = match plan.output {
+        Output::UpTo(_) => Output::Auto,
+        output => output,
+    };
+    let recipe = Recipe {
+        plan: Plan { output, ..plan },
+        auto,
+        effort: if making.takes_its_time { Effort::Thorough } else { Effort::Quick },
+        keep_copyright: making.settings.keep_copyright,
+        profile: making.settings.profile,
+    };
+    Job { task: Task::Picture(recipe), limits }
+}
+
+/// What goes out in the place of a picture that cannot be made.
+async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timestamp) -> Response {
+    let Failed { status, why, lineage, source } = failed;
+    let exchange = |answered| Exchange { asked, answered };
+    let clock = &errand.core.shared.clock;
+    let original = source.and_then(|source| Some((Media::from(kind(&source).ok()?), source)));
+    match (&making.settings.on_error, original) {
+        (OnError::Original, Some((media, source))) => {
+            return told::stand_in((media.media_type(), source), lineage, exchange(clock.now()));
+        }
+        (OnError::Picture(source), _) if making.asked.source != *source => {
+            let asked_instead = Asked { source: source.clone(), ..making.asked.clone() };
+            if let Ok(place) = place(&making.settings, source) {
+                let making = Making { asked: asked_instead, place, ..making.clone() };
+                let found = Box::pin(attempt(errand, &making, None, asked)).await;
+                if let Ok(Attempt::Answered(response)) = found {
+                    return told::shortened(response, lineage);
+                }
+            }
+        }
+        _ => {}
+    }
+    failure(status, &why, lineage, exchange(clock.now()))
+}

@@ -1,0 +1,19 @@
+//! Pictures: what a URL asks for, in whichever dialect, is made of its source once and kept like any
+//! other response.
+//!
+//! It is no second path of requests. [`asked`] brings a request to the one spelling that all dialects
+//! share, which is what is looked up; a miss is a fill like any other, whose [`exchange`] asks the path
+//! of requests for the source, has the picture made in the [`workshop`], and answers as an origin would:
+//! with a validator, which says whether the source is still the same, and a life that is the source's.
+
+mod allowed;
+mod asked;
+mod exchange;
+mod folder;
+mod gather;
+mod source;
+mod told;
+pub mod workshop;
+
+pub use asked::{Making, asked, looked_up, spellings};
+pub use exchange::exchange;

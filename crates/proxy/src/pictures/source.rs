@@ -1,0 +1,245 @@
+//! The source of a picture: asked for as any client would ask, and what is known of it.
+
+use super::allowed::{Place, authority_and_target};
+use super::{folder, gather};
+use crate::answer::{Answer, Content};
+use crate::core::SiteOnCore;
+use crate::error::Error;
+use crate::fill::Errand;
+use crate::hints::Hints;
+use crate::serve::{Caller, serve};
+use crate::upstream::RequestBody;
+use crate::upstream::request::Client;
+use bytes::Bytes;
+use imaging::plan::Source;
+use policy::fields::Fields;
+use policy::freshness::Life;
+use policy::key::KeyRef;
+use policy::lineage::Lineage;
+use policy::meta::Meta;
+use policy::name::Name;
+use policy::reason::WhySkip;
+use policy::reply;
+use policy::request::{Method, Request, Scheme};
+use policy::time::Timestamp;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What is asked for: any picture, for nobody in particular.
+const ACCEPT: &str = "image/*,*/*;q=0.5";
+/// How often a source may send on to another URL.
+const MAX_REDIRECTS: usize = 3;
+
+/// A source whose head is there.
+pub struct Found {
+    /// Its status.
+    pub status: u16,
+    /// What is made of it inherits this.
+    pub lineage: Lineage,
+    /// How long it lives.
+    pub life: Lived,
+    /// The `Cache-Control` that clients get of it.
+    pub told: Option<Box<[u8]>>,
+    /// The rest of it.
+    pub body: Coming,
+}
+
+/// How long a source lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lived {
+    /// It is kept, for so long.
+    Kept(Life),
+    /// It is not kept, but what is made of it may be, and is held against the source each time.
+    Checked,
+    /// It is one visitor's, or not to be kept by anybody, and what is made of it neither.
+    NotKept,
+}
+
+/// A body that is still to be read.
+pub enum Coming {
+    /// Of an answer of the path of requests.
+    Answer(Box<Answer>),
+    /// Of a file.
+    File(folder::Opened),
+    /// There is none.
+    Nothing,
+}
+
+impl Coming {
+    /// Its length, where it is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Coming::Answer(answer) => gather::length(answer),
+            Coming::File(file) => Some(file.bytes),
+            Coming::Nothing => Some(0),
+        }
+    }
+
+    /// What lies in memory already and is shared.
+    pub fn shared(&self) -> Option<Bytes> {
+        match self {
+            Coming::Answer(answer) => gather::shared(answer),
+            Coming::File(_) | Coming::Nothing => None,
+        }
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// When it is longer than `most` bytes, or breaks off.
+    pub async fn gather(self, most: u64, now: Timestamp) -> Result<Bytes, gather::Lost> {
+        match self {
+            Coming::Answer(answer) => gather::gather(*answer, most, now).await,
+            Coming::File(file) => file.read(most).await,
+            Coming::Nothing => Ok(Bytes::new()),
+        }
+    }
+}
+
+/// Asks for a source.
+///
+/// # Errors
+/// Why there is none at all.
+pub async fn find(errand: &Errand, source: &Source, place: Place) -> Result<Found, Error> {
+    let (mut source, mut place) = (source.clone(), place);
+    for _ in 0..=MAX_REDIRECTS {
+        let found = match place {
+            Place::Folder(number) => return folder::find(errand, &source, number).await,
+            Place::Site | Place::Remote(_) => ask(errand, &source, place).await?,
+        };
+        let Found { status: 301 | 302 | 303 | 307 | 308, body: Coming::Answer(answer), .. } =
+            &found
+        else {
+            return Ok(found);
+        };
+        let location = location(answer).ok_or(Error::PictureSource(LOST.to_owned()))?;
+        source = moved(&source, &location).ok_or(Error::PictureSource(LOST.to_owned()))?;
+        let settings = errand.making().map(|making| making.settings.clone());
+        let settings = settings.ok_or(Error::PictureSource(LOST.to_owned()))?;
+        // Where it sends to has to be allowed as much as where it was asked.
+        place = super::allowed::place(&settings, &source)?;
+    }
+    Err(Error::PictureSource(LOST.to_owned()))
+}
+
+const LOST: &str = "it sends on to another URL too often, or to one that is none";
+
+async fn ask(errand: &Errand, source: &Source, place: Place) -> Result<Found, Error> {
+    let core = &errand.core;
+    let (site, request) = match (source, place) {
+        (Source::Path(path), _) => (errand.site.clone(), at(&errand.request, path)),
+        (Source::Url(url), Place::Remote(number)) => {
+            let site = errand.site.sources.get(number).cloned().ok_or(Error::UnknownHost)?;
+            (site, elsewhere(url))
+        }
+        (Source::Url(_), _) => return Err(Error::UnknownHost),
+    };
+    let request = Rc::new(request);
+    let client = Client { is_told: false, ..errand.client };
+    let caller = Caller { client, hints: Arc::new(Hints::default()) };
+    let (mut buffer, now) = (Vec::new(), core.shared.clock.now());
+    let body = RequestBody::Empty;
+    let asking = Box::pin(serve(core, &site, &caller, &request, body, &mut buffer, now));
+    let answer = asking.await;
+    if let Content::Own(error) = &answer.content {
+        return Err(error.clone());
+    }
+    let rule = site.settings.site.rule_for(&request);
+    let key = KeyRef::build(&request, rule, &mut buffer);
+    Ok(told(&site, &request, key, answer))
+}
+
+/// What an answer says of the source.
+fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -> Found {
+    let (policy, rule) = (&site.settings.site, site.settings.site.rule_for(request));
+    let (meta, skip, shown): (Option<&Meta>, _, Option<Fields>) = match &answer.content {
+        Content::Stored { entry, .. } => {
+            let Meta { status, fields, has_forms, .. } = &entry.meta;
+            let shown = reply::shown(policy, rule, *status, fields, *has_forms);
+            (Some(&entry.meta), None, Some(shown))
+        }
+        Content::Flowing { head, .. } => (
+            head.admission.as_deref().ok(),
+            head.admission.as_ref().err(),
+            Some(head.shown.clone()),
+        ),
+        Content::Passing { shown, .. } => (None, None, Some(shown.clone())),
+        Content::Made { .. } | Content::Switched { .. } | Content::Own(_) => (None, None, None),
+    };
+    let life = match (meta, skip) {
+        (Some(meta), _) => Lived::Kept(meta.life),
+        (None, Some(why)) => life_without(*why),
+        (None, None) => answer.cache.detail.and_then(skipped).map_or(Lived::NotKept, life_without),
+    };
+    Found {
+        status: answer.status(),
+        lineage: Lineage::of(key, meta),
+        life,
+        told: shown.and_then(|shown| shown.get(Name::CacheControl).map(Box::from)),
+        body: Coming::Answer(Box::new(answer)),
+    }
+}
+
+/// The reason of that token.
+fn skipped(token: &str) -> Option<WhySkip> {
+    WhySkip::ALL.iter().copied().find(|why| why.token() == token)
+}
+
+/// Of what is not kept only because nothing says for how long, or since there is no room for it, a
+/// picture may be kept: it is held against its source before it is used.
+fn life_without(why: WhySkip) -> Lived {
+    match why {
+        WhySkip::NoFreshness
+        | WhySkip::Expired
+        | WhySkip::TooLarge
+        | WhySkip::InFlight
+        | WhySkip::Disk => Lived::Checked,
+        _ => Lived::NotKept,
+    }
+}
+
+fn at(asked: &Request, path: &str) -> Request {
+    Request {
+        method: Method::Get,
+        version: asked.version,
+        scheme: asked.scheme,
+        host: asked.host.clone(),
+        target: path.to_owned(),
+        fields: [("Accept", ACCEPT)].into_iter().collect(),
+        ..Request::default()
+    }
+}
+
+fn elsewhere(url: &str) -> Request {
+    let (authority, target) = authority_and_target(url);
+    let (scheme, host) = authority.split_once("://").unwrap_or(("http", ""));
+    let scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
+    Request {
+        scheme,
+        host: host.to_owned(),
+        target: target.to_owned(),
+        fields: [("Accept", ACCEPT)].into_iter().collect(),
+        ..Request::default()
+    }
+}
+
+fn location(answer: &Answer) -> Option<String> {
+    let fields = match &answer.content {
+        Content::Stored { entry, .. } => &entry.meta.fields,
+        Content::Flowing { head, .. } => &head.shown,
+        Content::Passing { shown, .. } => shown,
+        Content::Made { fields, .. } => fields,
+        Content::Switched { .. } | Content::Own(_) => return None,
+    };
+    fields.text(Name::Location).map(str::to_owned)
+}
+
+/// Where a source sends on to.
+fn moved(from: &Source, location: &str) -> Option<Source> {
+    let text = match (location.starts_with('/') && !location.starts_with("//"), from) {
+        (true, Source::Path(_)) => location.to_owned(),
+        (true, Source::Url(url)) => format!("{}{location}", authority_and_target(url).0),
+        (false, _) => location.to_owned(),
+    };
+    Source::parse("the source", &text).ok()
+}

@@ -1,0 +1,245 @@
+//! How what was made is told: as an origin would, with a validator and a life.
+
+use super::asked::Making;
+use super::source::Lived;
+use crate::upstream::{Response, ResponseBody};
+use bytes::Bytes;
+use imaging::plan::{Source, Wanted};
+use policy::fields::Fields;
+use policy::freshness::Exchange;
+use policy::lineage::{Lineage, life_told};
+use policy::name::Name;
+use policy::request::split_target;
+use policy::time::{Seconds, Timestamp};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// Counted up whenever the same plan comes out as other bytes: what was made before is made anew when
+/// its life ends.
+const ENGINE: u32 = 1;
+/// How long it lasts that a source is missing, or could not be had, in seconds.
+const MISSING_LASTS: u64 = 10;
+/// How long it lasts that no picture can be made of a source, in seconds.
+const BROKEN_LASTS: u64 = 60;
+/// For how long clients keep what takes the place of a picture that is being made, in seconds.
+const PROVISIONAL_LASTS: u64 = 60;
+
+/// What is told beside a picture: nothing in it can act.
+const GUARD: [(&str, &str); 2] = [
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "script-src 'none'; frame-src 'none'; sandbox;"),
+];
+
+/// The validator of what is made: of which bytes, and by which plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    source: u128,
+    plan: u64,
+}
+
+impl Tag {
+    /// The tag of what a plan makes of those bytes.
+    pub fn of(source: &[u8], making: &Making) -> Tag {
+        Tag::from_hash(xxh3_128(source), making)
+    }
+
+    fn from_hash(source: u128, making: &Making) -> Tag {
+        let Making { asked, settings, .. } = making;
+        let what = match asked.wanted {
+            Wanted::Picture(plan) => plan.to_string(),
+            Wanted::Info => "info".to_owned(),
+        };
+        let how = (settings.keep_copyright, settings.profile);
+        Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?}").as_bytes()) }
+    }
+
+    /// As a field says it, of what is final or stands in for it.
+    pub fn text(&self, is_final: bool) -> String {
+        let mark = if is_final { "" } else { "-0" };
+        format!("\"{:032x}-{:016x}{mark}\"", self.source, self.plan)
+    }
+}
+
+/// A picture that was made, or was made before and is good again.
+pub struct Outcome<'m> {
+    /// What was asked for.
+    pub making: &'m Making,
+    /// Its source.
+    pub life: Lived,
+    /// The `Cache-Control` that clients get of the source.
+    pub told: Option<Box<[u8]>>,
+    /// What it inherits.
+    pub lineage: Lineage,
+    /// Its validator.
+    pub tag: String,
+    /// Whether a better one is to come.
+    pub is_provisional: bool,
+}
+
+impl Outcome<'_> {
+    /// The response, with what was made, or without where the stored one is good.
+    pub fn response(self, made: Option<(&str, Bytes)>, exchange: Exchange) -> Response {
+        let mut fields = Fields::new();
+        let extension = made.as_ref().and_then(|(media, _)| media.strip_prefix("image/"));
+        if let Some((media, _)) = &made {
+            fields.add(Name::ContentType, media);
+        }
+        if let (Some(extension), Some(stem)) = (extension, stem(&self.making.asked.source)) {
+            let value = format!("inline; filename=\"{stem}.{}\"", extension.replace("jpeg", "jpg"));
+            fields.push(b"content-disposition", value.as_bytes());
+        }
+        fields.add(Name::Etag, &self.tag);
+        if self.making.varies {
+            fields.add(Name::Vary, "Accept");
+        }
+        for (name, value) in GUARD {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+        self.tell_life(&mut fields, exchange.answered);
+        let is_provisional = self.is_provisional;
+        let lineage = Some(Box::new(self.lineage));
+        match made {
+            Some((_, bytes)) => {
+                let length = Some(bytes.len() as u64);
+                let body = ResponseBody::Made(bytes);
+                Response { status: 200, fields, length, exchange, lineage, is_provisional, body }
+            }
+            None => {
+                let body = ResponseBody::Made(Bytes::new());
+                Response {
+                    status: 304,
+                    fields,
+                    length: None,
+                    exchange,
+                    lineage,
+                    is_provisional,
+                    body,
+                }
+            }
+        }
+    }
+
+    fn tell_life(&self, fields: &mut Fields, now: Timestamp) {
+        let least = self.making.settings.min_ttl;
+        let life = match self.life {
+            Lived::NotKept => {
+                fields.add(Name::CacheControl, "private, no-store");
+                return;
+            }
+            Lived::Kept(life) => Some(life),
+            Lived::Checked => None,
+        };
+        let unknown = || policy::freshness::Life {
+            answered: now,
+            always_validate: true,
+            ..policy::freshness::Life::default()
+        };
+        let life = life.unwrap_or_else(unknown);
+        let (own, age) = life_told(&life, least, now);
+        if age > 0 {
+            fields.add(Name::Age, age.to_string());
+        }
+        if self.is_provisional {
+            // Stale at once, and good until the source's life ends: so the next request has the better
+            // one made, should the first attempt have come to nothing.
+            let left = life.ttl(now).max(i64::try_from(least.get()).unwrap_or(0)).max(0);
+            let window = format!("max-age={age}, stale-while-revalidate={left}");
+            fields.add(Name::LarderCacheControl, window);
+            fields.add(Name::CacheControl, format!("public, max-age={PROVISIONAL_LASTS}"));
+            return;
+        }
+        fields.add(Name::LarderCacheControl, own);
+        match &self.told {
+            _ if least > Seconds::ZERO && age == 0 => {
+                let value = format!("public, max-age={}, must-revalidate", least.get());
+                fields.add(Name::CacheControl, value);
+            }
+            Some(told) => fields.add(Name::CacheControl, told),
+            None => {}
+        }
+    }
+}
+
+/// Whether something better may take the place of a picture that is made quickly: only as long as its
+/// source may be used unasked.
+pub fn may_be_provisional(making: &Making, life: Lived, now: Timestamp) -> bool {
+    match life {
+        Lived::Kept(life) => {
+            making.settings.min_ttl > Seconds::ZERO || life.is_fresh(now) && life.ttl(now) > 0
+        }
+        Lived::Checked => making.settings.min_ttl > Seconds::ZERO,
+        Lived::NotKept => false,
+    }
+}
+
+/// A picture as it is, in the place of one that cannot be made of it.
+pub fn stand_in(
+    (media_type, bytes): (&str, Bytes),
+    lineage: Option<Lineage>,
+    exchange: Exchange,
+) -> Response {
+    let mut fields = Fields::new();
+    fields.add(Name::ContentType, media_type);
+    fields.add(Name::Etag, format!("\"{:032x}\"", xxh3_128(&bytes)));
+    for (name, value) in GUARD {
+        fields.push(name.as_bytes(), value.as_bytes());
+    }
+    let length = Some(bytes.len() as u64);
+    let body = ResponseBody::Made(bytes);
+    let response = Response {
+        status: 200,
+        fields,
+        length,
+        exchange,
+        lineage: None,
+        is_provisional: false,
+        body,
+    };
+    shortened(response, lineage)
+}
+
+/// A picture in the place of another, for as long as that is not tried again; who purges what it was to
+/// be made of purges it too.
+pub fn shortened(mut response: Response, lineage: Option<Lineage>) -> Response {
+    let fields = &mut response.fields;
+    fields.set(Name::LarderCacheControl, format!("max-age={MISSING_LASTS}"));
+    fields.set(Name::CacheControl, format!("public, max-age={MISSING_LASTS}"));
+    fields.remove(Name::Age);
+    response.is_provisional = false;
+    if let Some(wanted) = lineage {
+        let lineage = match response.lineage.take() {
+            Some(own) => own.and(wanted),
+            None => wanted,
+        };
+        response.lineage = Some(Box::new(lineage));
+    }
+    response
+}
+
+/// An answer that says why there is no picture.
+pub fn failure(status: u16, why: &str, lineage: Option<Lineage>, exchange: Exchange) -> Response {
+    let lasts = if status == 422 { BROKEN_LASTS } else { MISSING_LASTS };
+    let mut fields = Fields::new();
+    fields.add(Name::ContentType, "text/plain; charset=utf-8");
+    fields.add(Name::LarderCacheControl, format!("max-age={lasts}"));
+    fields.add(Name::CacheControl, "no-cache");
+    for (name, value) in GUARD {
+        fields.push(name.as_bytes(), value.as_bytes());
+    }
+    let text = format!("There is no picture: {why}.\n");
+    let length = Some(text.len() as u64);
+    let (lineage, body) = (lineage.map(Box::new), ResponseBody::Made(text.into()));
+    Response { status, fields, length, exchange, lineage, is_provisional: false, body }
+}
+
+/// The name of a source without its ending, as far as it can stand in a field.
+fn stem(source: &Source) -> Option<String> {
+    let (Source::Path(text) | Source::Url(text)) = source;
+    let name = split_target(text).0.rsplit('/').next()?;
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let stem: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .take(64)
+        .collect();
+    (!stem.is_empty()).then_some(stem)
+}

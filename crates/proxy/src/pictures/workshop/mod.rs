@@ -1,0 +1,357 @@
+//! Where pictures are made: by processes of their own, each of which can do nothing but compute, since
+//! what decodes the bytes of strangers must be expected to be taken over by them one day.
+//!
+//! A thread stands behind each process: it takes what is to be made from one queue, hands it over, waits
+//! for what comes back, and begins a new process where the old one crashed or took too long. One more
+//! makes what nobody waits for, so that nobody waits for it.
+
+mod process;
+
+use crate::settings::PictureLimits;
+use bytes::Bytes;
+use imaging::fault::Fault;
+use imaging::job::{Job, Task};
+use imaging::run::{Effort, Recipe};
+use process::Failed;
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+pub use process::{Hello, Process, Program};
+
+/// How long a process is kept that has nothing to do.
+const IDLE: Duration = Duration::from_secs(60);
+/// How much longer what nobody waits for may take.
+const PATIENCE: u32 = 6;
+/// Memory for sources is counted in pieces of so many bytes.
+const MEMORY_PIECE: u64 = 4 << 10;
+
+/// Makes pictures.
+#[derive(Debug)]
+pub struct Workshop(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    program: Program,
+    limits: PictureLimits,
+    places: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+    queues: Mutex<Queues>,
+    /// Told when there is something to do, or nothing any more.
+    called: Condvar,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    urgent: VecDeque<Order>,
+    patient: VecDeque<Order>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Order {
+    job: Job,
+    source: Bytes,
+    tell: oneshot::Sender<Result<Done, Refused>>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Done {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// Why nothing came of it.
+#[derive(Debug)]
+pub enum Refused {
+    /// The source is the reason.
+    Source(Fault),
+    /// It took longer than may be.
+    TimedOut,
+    /// Whoever made it died of it.
+    Crashed,
+    /// Nobody can be had who makes it.
+    NoProcess(io::Error),
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Pictures, and what is known of sources, that were made.
+    pub made: AtomicU64,
+    /// Sources of which none could be made.
+    pub refused: AtomicU64,
+    /// Those that took too long.
+    pub timed_out: AtomicU64,
+    /// Processes that died.
+    pub crashed: AtomicU64,
+    /// Requests that were turned away since too many wait.
+    pub busy: AtomicU64,
+    /// Time that making took, in microseconds.
+    pub micros: AtomicU64,
+}
+
+/// Who makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// What somebody waits for.
+    Urgent,
+    /// What nobody waits for.
+    Patient,
+}
+
+impl Workshop {
+    /// One whose processes are of that program. They are begun when they are needed.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn open(program: Program, limits: PictureLimits) -> io::Result<Arc<Workshop>> {
+        let pieces = usize::try_from(limits.memory_bytes.div_ceil(MEMORY_PIECE));
+        let pieces = pieces.unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        let inner = Arc::new(Inner {
+            program,
+            places: Arc::new(Semaphore::new(limits.workers + limits.queue)),
+            memory: Arc::new(Semaphore::new(pieces)),
+            queues: Mutex::default(),
+            called: Condvar::new(),
+            counts: Counts::default(),
+            limits,
+        });
+        let urgent = (0..inner.limits.workers).map(|_| Role::Urgent);
+        for role in urgent.chain([Role::Patient]) {
+            let inner = inner.clone();
+            thread::Builder::new().name("pictures".into()).spawn(move || inner.work(role))?;
+        }
+        Ok(Arc::new(Workshop(inner)))
+    }
+
+    /// A place among those that are made or wait, if there is one.
+    pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        let place = self.0.places.clone().try_acquire_owned().ok();
+        if place.is_none() {
+            count(&self.0.counts.busy);
+        }
+        place
+    }
+
+    /// Waits for memory for a source of so many bytes.
+    pub async fn memory_for(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let most = self.0.limits.memory_bytes.div_ceil(MEMORY_PIECE);
+        // One that is longer than all there is has all of it.
+        let pieces = u32::try_from(bytes.div_ceil(MEMORY_PIECE).min(most)).unwrap_or(u32::MAX);
+        self.0.memory.clone().acquire_many_owned(pieces).await.ok()
+    }
+
+    /// Has something made of a source.
+    ///
+    /// # Errors
+    /// Why nothing came of it.
+    pub async fn make(
+        &self,
+        place: OwnedSemaphorePermit,
+        job: Job,
+        source: Bytes,
+    ) -> Result<Done, Refused> {
+        let (tell, told) = oneshot::channel();
+        self.0.take(Order { job, source, tell, _place: place });
+        told.await.unwrap_or(Err(Refused::Crashed))
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        let queues = self.0.queues();
+        queues.urgent.len() + queues.patient.len()
+    }
+}
+
+/// Without it nothing more can be asked for.
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        self.0.queues().is_closed = true;
+        self.0.called.notify_all();
+    }
+}
+
+impl Inner {
+    /// What each thread does, until there is no workshop any more.
+    fn work(&self, role: Role) {
+        let mut process: Option<Process> = None;
+        loop {
+            match self.next(role) {
+                Next::Order(task) if task.tell.is_closed() => {}
+                Next::Order(task) => {
+                    let Order { job, source, tell, _place } = task;
+                    let done = self.make(&mut process, role, &job, &source);
+                    // Who asked may have left.
+                    let _ = tell.send(done);
+                }
+                Next::Nothing => process = None,
+                Next::End => return,
+            }
+        }
+    }
+
+    fn take(&self, order: Order) {
+        let is_patient =
+            matches!(order.job.task, Task::Picture(Recipe { effort: Effort::Thorough, .. }));
+        let mut queues = self.queues();
+        match is_patient {
+            true => queues.patient.push_back(order),
+            false => queues.urgent.push_back(order),
+        }
+        drop(queues);
+        // All, since some do only what nobody waits for.
+        self.called.notify_all();
+    }
+
+    fn next(&self, role: Role) -> Next {
+        let mut queues = self.queues();
+        let until = Instant::now() + IDLE;
+        loop {
+            let queue = match role {
+                Role::Urgent => &mut queues.urgent,
+                Role::Patient => &mut queues.patient,
+            };
+            if let Some(task) = queue.pop_front() {
+                return Next::Order(task);
+            }
+            if queues.is_closed {
+                return Next::End;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Nothing;
+            }
+            let waited = self.called.wait_timeout(queues, left);
+            queues = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn make(
+        &self,
+        process: &mut Option<Process>,
+        role: Role,
+        job: &Job,
+        source: &[u8],
+    ) -> Result<Done, Refused> {
+        let begun = Instant::now();
+        let patience = match role {
+            Role::Urgent => self.limits.timeout,
+            Role::Patient => self.limits.timeout.saturating_mul(PATIENCE),
+        };
+        let done = self.attempt(process, role, job, source, patience);
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counts.micros.fetch_add(micros, Ordering::Relaxed);
+        count(match &done {
+            Ok(_) => &self.counts.made,
+            Err(Refused::Source(_)) => &self.counts.refused,
+            Err(Refused::TimedOut) => &self.counts.timed_out,
+            Err(Refused::Crashed | Refused::NoProcess(_)) => &self.counts.crashed,
+        });
+        done
+    }
+
+    fn attempt(
+        &self,
+        kept: &mut Option<Process>,
+        role: Role,
+        job: &Job,
+        source: &[u8],
+        patience: Duration,
+    ) -> Result<Done, Refused> {
+        // One that has nothing to do may have been ended by others: what was not begun is begun anew.
+        let is_kept = kept.is_some();
+        let process = match kept.take() {
+            Some(process) => process,
+            None => self.begin(role)?,
+        };
+        match process.make(job, source, patience) {
+            Ok((done, process)) => {
+                *kept = process;
+                done.map_err(Refused::Source)
+            }
+            Err(Failed::Gone) if is_kept => {
+                let fresh = self.begin(role)?;
+                match fresh.make(job, source, patience) {
+                    Ok((done, process)) => {
+                        *kept = process;
+                        done.map_err(Refused::Source)
+                    }
+                    Err(failed) => Err(failed.into()),
+                }
+            }
+            Err(failed) => Err(failed.into()),
+        }
+    }
+
+    fn begin(&self, role: Role) -> Result<Process, Refused> {
+        Process::begin(&self.program, role == Role::Patient).map(|(process, _)| process).map_err(
+            |error| {
+                tracing::warn!("no process can be begun that makes pictures: {error}");
+                Refused::NoProcess(error)
+            },
+        )
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a thread does next.
+enum Next {
+    Order(Order),
+    /// Nothing came for a while.
+    Nothing,
+    End,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl From<Failed> for Refused {
+    fn from(failed: Failed) -> Refused {
+        match failed {
+            Failed::TimedOut => Refused::TimedOut,
+            Failed::Gone | Failed::Died => Refused::Crashed,
+        }
+    }
+}
+
+impl Refused {
+    /// The status of an answer that says so.
+    pub fn status(&self) -> u16 {
+        match self {
+            Refused::Source(_) | Refused::Crashed => 422,
+            Refused::TimedOut => 504,
+            Refused::NoProcess(_) => 500,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Source(fault) => fault.fmt(f),
+            Refused::TimedOut => f.write_str("it took longer than may be (images.timeout)"),
+            Refused::Crashed => f.write_str("its source cannot be read"),
+            Refused::NoProcess(_) => f.write_str("this server has no process to make it"),
+        }
+    }
+}

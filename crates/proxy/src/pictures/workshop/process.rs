@@ -1,0 +1,206 @@
+//! One process that makes pictures, and the pipe to it.
+//!
+//! Toward it: the lengths of the job and of the source, four bytes each, little-endian, and both. Back:
+//! the same of what came of it and of what was made. At its beginning it says what it is shut in by.
+
+use super::Done;
+use bytes::Bytes;
+use imaging::fault::Fault;
+use imaging::job::{Job, Outcome};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest word on what came of a job, in bytes.
+const MAX_WORD_BYTES: usize = 64 << 10;
+/// The longest picture that is taken, in bytes.
+const MAX_MADE_BYTES: usize = 64 << 20;
+/// How long a process may take to begin.
+const BEGINS_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// What it is called where processes are listed.
+    pub name: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// One more, for what nobody waits for.
+    pub patient: String,
+    /// All that is in its environment.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What a process says when it has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// What the system does not have of what should shut it in; empty: nothing is missing.
+    pub missing: Vec<String>,
+}
+
+/// A process that waits for a job.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pipe: UnixStream,
+}
+
+/// Why nothing came of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The process was gone before it took anything.
+    Gone,
+    /// It ended within the job.
+    Died,
+    /// It took too long.
+    TimedOut,
+}
+
+/// What came of a job, and the process, unless it has ended by itself.
+type Answer = (Result<Done, Fault>, Option<Process>);
+
+impl Process {
+    /// Begins one, and waits until it is shut in.
+    ///
+    /// # Errors
+    /// When the system gives none, or it says nothing sensible.
+    pub fn begin(program: &Program, is_patient: bool) -> io::Result<(Process, Hello)> {
+        let (pipe, theirs) = UnixStream::pair()?;
+        let mut command = Command::new(&program.path);
+        command.arg0(&program.name);
+        command.args(&program.arguments).env_clear();
+        command.envs(program.environment.iter().map(|(name, value)| (name, value)));
+        if is_patient {
+            command.arg(&program.patient);
+        }
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
+        let child = command.spawn()?;
+        // The command holds their end, which has to be closed for us to hear of their end.
+        drop(command);
+        let mut process = Process { child, pipe };
+        let hello = process.hello(Instant::now() + BEGINS_WITHIN)?;
+        Ok((process, hello))
+    }
+
+    fn hello(&mut self, until: Instant) -> io::Result<Hello> {
+        let (word, _) = self.receive(until).map_err(|failed| {
+            io::Error::other(match failed {
+                Failed::TimedOut => "it does not begin",
+                Failed::Gone | Failed::Died => "it ended at its beginning",
+            })
+        })?;
+        let text = String::from_utf8_lossy(&word).into_owned();
+        let missing = text.lines().map(str::to_owned).collect();
+        Ok(Hello { missing })
+    }
+
+    /// Has a job done.
+    ///
+    /// # Errors
+    /// Why nothing came of it. The process is no more then.
+    pub fn make(mut self, job: &Job, source: &[u8], patience: Duration) -> Result<Answer, Failed> {
+        let until = Instant::now() + patience;
+        self.hand_over(&job.encode(), source, until)?;
+        let (word, made) = self.receive(until)?;
+        let done = match Outcome::decode(&word).ok_or(Failed::Died)? {
+            Outcome::Picture { media, .. } => {
+                Ok(Done { media_type: media.media_type(), bytes: made.into() })
+            }
+            Outcome::Info(info) => {
+                Ok(Done { media_type: "application/json", bytes: Bytes::from(info.to_json()) })
+            }
+            Outcome::Fault(fault) => Err(fault),
+        };
+        Ok((done, self.unless_ended()))
+    }
+
+    /// The process, unless it ended itself to give memory back.
+    fn unless_ended(mut self) -> Option<Process> {
+        match self.child.try_wait() {
+            Ok(None) => Some(self),
+            Ok(Some(_)) | Err(_) => None,
+        }
+    }
+
+    fn hand_over(&mut self, job: &[u8], source: &[u8], until: Instant) -> Result<(), Failed> {
+        let mut head = Vec::with_capacity(8 + job.len());
+        for length in [job.len(), source.len()] {
+            // What is longer than 4 GiB was refused long before.
+            let length = u32::try_from(length).map_err(|_| Failed::Died)?;
+            head.extend_from_slice(&length.to_le_bytes());
+        }
+        head.extend_from_slice(job);
+        self.write(&head, until).map_err(|failed| match failed {
+            Failed::Died => Failed::Gone,
+            failed => failed,
+        })?;
+        self.write(source, until)
+    }
+
+    fn write(&mut self, mut bytes: &[u8], until: Instant) -> Result<(), Failed> {
+        while !bytes.is_empty() {
+            self.pipe.set_write_timeout(Some(left(until)?)).map_err(|_| Failed::Died)?;
+            match self.pipe.write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) => failed(&error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, until: Instant) -> Result<(Vec<u8>, Vec<u8>), Failed> {
+        let head = self.read(8, until)?;
+        let length = |at: usize| {
+            let bytes = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+            bytes.map_or(usize::MAX, |bytes| u32::from_le_bytes(bytes) as usize)
+        };
+        let (word, made) = (length(0), length(4));
+        // It may have been taken over: what it says is not believed.
+        if word > MAX_WORD_BYTES || made > MAX_MADE_BYTES {
+            return Err(Failed::Died);
+        }
+        Ok((self.read(word, until)?, self.read(made, until)?))
+    }
+
+    fn read(&mut self, length: usize, until: Instant) -> Result<Vec<u8>, Failed> {
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            self.pipe.set_read_timeout(Some(left(until)?)).map_err(|_| Failed::Died)?;
+            match self.pipe.read(&mut bytes[filled..]) {
+                Ok(0) => return Err(Failed::Died),
+                Ok(read) => filled += read,
+                Err(error) => failed(&error)?,
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+/// However it is left, it ends, and leaves nothing behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn left(until: Instant) -> Result<Duration, Failed> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(Failed::TimedOut) } else { Ok(left) }
+}
+
+/// Goes on after an interruption, or where the time is over looks again whether it is.
+fn failed(error: &io::Error) -> Result<(), Failed> {
+    match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(()),
+        _ => Err(Failed::Died),
+    }
+}

@@ -1,0 +1,57 @@
+//! Pictures that tests make up, and what is known of those that come back.
+
+use imaging::plan::{Format, Output, Plan};
+use imaging::run::{Auto, Effort, Recipe};
+use imaging::{Info, Limits, Profile};
+
+/// A PNG of that size with some structure, other bytes for another `seed`.
+pub fn png(width: u32, height: u32, seed: u32) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| {
+        let wave = (x * 7 + y * 3 + seed * 41) % 256;
+        [(x * 255 / width) as u8, (y * 255 / height) as u8, wave as u8]
+    };
+    let rows = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y)));
+    written(width, height, png::ColorType::Rgb, &rows.collect::<Vec<u8>>())
+}
+
+/// A PNG that is clear on its left half and red on its right.
+pub fn half_clear(width: u32, height: u32) -> Vec<u8> {
+    let row = (0..width).flat_map(|x| if x < width / 2 { [0; 4] } else { [255, 0, 0, 255] });
+    let pixels = row.collect::<Vec<u8>>().repeat(height as usize);
+    written(width, height, png::ColorType::Rgba, &pixels)
+}
+
+fn written(width: u32, height: u32, colour: png::ColorType, pixels: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(colour);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().expect("memory");
+    writer.write_image_data(pixels).expect("as many pixels as there are");
+    writer.finish().expect("memory");
+    file
+}
+
+/// A JPEG of that size.
+pub fn jpeg(width: u32, height: u32, seed: u32) -> Vec<u8> {
+    let recipe = Recipe {
+        plan: Plan { output: Output::Is(Format::Jpeg), quality: Some(90), ..Plan::default() },
+        auto: Auto::Basic,
+        effort: Effort::Quick,
+        keep_copyright: false,
+        profile: Profile::ConvertToSrgb,
+    };
+    let made = imaging::picture(&png(width, height, seed), &recipe, &Limits::default());
+    made.expect("it is a picture").bytes
+}
+
+/// What is known of a picture that came back; not of one that is none.
+pub fn known(bytes: &[u8]) -> Info {
+    imaging::info(bytes, &Limits::default()).expect("a picture")
+}
+
+/// Its width and height.
+pub fn size(bytes: &[u8]) -> (u32, u32) {
+    let size = known(bytes).size;
+    (size.width, size.height)
+}
