@@ -120,10 +120,13 @@ fn what_would_be_published_is_the_source_and_its_types_and_depends_on_nothing() 
 }
 
 #[test]
-fn how_they_ask_larder_is_the_same_in_each() {
-    let read = |package: &str| std::fs::read_to_string(folder().join(package).join("src/admin.js"));
-    let first = read(PACKAGES[0]).unwrap();
-    for package in PACKAGES {
-        assert_eq!(read(package).unwrap(), first, "{package}/src/admin.js");
+fn what_several_have_is_the_same_in_each() {
+    for (name, packages) in [("admin.js", &PACKAGES[..]), ("picture.js", &["astro", "next"])] {
+        let read = |package: &str| {
+            std::fs::read_to_string(folder().join(package).join("src").join(name)).unwrap()
+        };
+        for package in packages {
+            assert_eq!(read(package), read(packages[0]), "{package}/src/{name}");
+        }
     }
 }

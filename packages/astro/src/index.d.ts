@@ -12,8 +12,17 @@ export interface Options {
   timeoutMs?: number;
 }
 
+/** How pictures are asked for. */
+export interface Images {
+  /** URLs below which Larder makes pictures too, as its `[site.images] sources` lists them. */
+  sources?: string[];
+}
+
+/** The image service alone, for `image: { service: larderImages() }`. */
+export function larderImages(options?: Images): { entrypoint: string; config: Images };
+
 /** The provider alone, for `cache: { provider: larderCache() }`. */
 export function larderCache(options?: Options): CacheProviderConfig;
 
-/** The integration: sets Larder as the provider of Astro's route caching. */
-export default function larder(options?: Options): AstroIntegration;
+/** The integration: sets Larder as the provider of Astro's route caching and, with `images`, as its image service. */
+export default function larder(options?: Options & { images?: boolean | Images }): AstroIntegration;

@@ -1,11 +1,15 @@
 // Uses what the types say; only compiled.
 
-import larder, { larderCache } from '@larder/astro';
+import larder, { larderCache, larderImages } from '@larder/astro';
+import service from '@larder/astro/image';
 import provider from '@larder/astro/provider';
 import { defineConfig } from 'astro/config';
 
 export default defineConfig({ integrations: [larder({ site: 'a.b', soft: true })] });
 export const other = defineConfig({ cache: { provider: larderCache() } });
 export const headers = provider({ url: 'http://127.0.0.1:9090' }).setHeaders?.({ maxAge: 1 }, new Request('http://a.b/'));
+export const pictures = defineConfig({ image: { service: larderImages({ sources: ['https://cdn.a.b/'] }) } });
+export const both = defineConfig({ integrations: [larder({ images: true })] });
+export const url = service.getURL;
 // @ts-expect-error: a token would be written into the build
 larder({ token: 'x' });
