@@ -64,8 +64,7 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let folder = token.is_some().then_some(&*meant.data);
     let hooks = Hooks::open(folder, meant.hooks.clone(), verifying.by_itself());
     open_hooks(&mut meant.settings.sites, &meant.hooks, &hooks);
-    let workshop = workshop::open(&meant)?;
-    let access_log = access_log(&meant)?;
+    let (workshop, access_log) = (workshop::open(&meant)?, access_log(&meant)?);
     let settings = meant.settings.clone();
     let shared = Shared::new(settings, clock, store, access_log, tls, workshop, cores);
     let (settings, current) = watch::channel(shared.clone());
