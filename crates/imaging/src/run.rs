@@ -175,6 +175,9 @@ impl<'a> Work<'a> {
     }
 
     fn made(self) -> Result<Made, Fault> {
+        if let Some(moving) = self.moving() {
+            return Ok(moving);
+        }
         let wish = Wish { target: self.target(), profile: self.recipe.profile };
         let (taken, icc) = decode(self.source, &self.header, &wish)?;
         let raster = self.shaped(taken)?;
@@ -242,6 +245,19 @@ impl<'a> Work<'a> {
                 (Format::Jpeg, manner.is_drawn.then_some(Format::Png))
             }
         }
+    }
+
+    /// What moves, as it came, where its format is free to choose: a picture of its first frame would be
+    /// another one.
+    fn moving(&self) -> Option<Made> {
+        let is_free = !matches!(self.recipe.plan.output, Output::Is(_));
+        let (media, size) = (self.header.kind.into(), self.upright);
+        (self.header.frames > 1 && is_free && self.may_go_out()).then(|| Made {
+            bytes: self.source.to_vec(),
+            media,
+            size,
+            original: true,
+        })
     }
 
     /// The source without its metadata, where what was made is no different but for being larger.

@@ -4,7 +4,7 @@ mod support;
 
 use imaging::plan::{Format, Output, Plan};
 use imaging::{Auto, Effort, Limits, Media, Recipe, info, picture};
-use support::{Pixels, gif, jpeg, make, of, png, png_with, read, recipe, seen, webp};
+use support::{Pixels, gif, jpeg, make, moving_gif, of, png, png_with, read, recipe, seen, webp};
 
 const FORMATS: [Format; 4] = [Format::Jpeg, Format::Png, Format::WebP, Format::Avif];
 
@@ -238,4 +238,19 @@ fn info_tells_what_is_there() {
     let json = info.to_json();
     assert!(json.starts_with(r##"{"format":"png","width":30,"height":30,"orientation":1,"pages":1,"alpha":true,"dominant":"#c80a0a","hash":""##), "{json}");
     assert!(picture(b"GIF", &recipe(Format::Png, 1, 1), &Limits::default()).is_err());
+}
+
+#[test]
+fn what_moves_goes_on_moving_unless_another_format_is_asked_for() {
+    let source = moving_gif(&Pixels::fields(40, 30));
+    let moving = make(&source, &Recipe { auto: Auto::Avif, ..recipe_of(Output::Auto) });
+    assert_eq!((moving.media, moving.original), (Media::Gif, true));
+    assert_eq!(moving.bytes, source);
+    let still = make(&source, &recipe(Format::WebP, 20, 80));
+    assert_eq!((still.media, still.size.width), (Media::WebP, 20));
+}
+
+fn recipe_of(output: Output) -> Recipe {
+    let plan = Plan { output, ..recipe(Format::Png, 20, 80).plan };
+    Recipe { plan, ..recipe(Format::Png, 20, 80) }
 }

@@ -159,6 +159,19 @@ pub fn gif(pixels: &Pixels, canvas: (u16, u16), at: (u16, u16)) -> Vec<u8> {
     file
 }
 
+/// A GIF of two frames.
+pub fn moving_gif(pixels: &Pixels) -> Vec<u8> {
+    let mut file = Vec::new();
+    let (width, height) = (pixels.width as u16, pixels.height as u16);
+    let mut encoder = gif::Encoder::new(&mut file, width, height, &[]).expect("a GIF");
+    for _ in 0..2 {
+        let frame = gif::Frame::from_rgba_speed(width, height, &mut pixels.rgba.clone(), 1);
+        encoder.write_frame(&frame).expect("a frame");
+    }
+    drop(encoder);
+    file
+}
+
 /// What a picture shows, by a decoder that is not the one that made it.
 pub fn seen(made: &Made) -> Pixels {
     read(&made.bytes)
