@@ -1,5 +1,6 @@
 //! One test a bug, named by what it was.
 
+use crate::support::pictures::png;
 use crate::support::{Gate, Larder, Origin, Reply, until};
 
 /// A response with a length and chunks let whatever the origin put behind the length pass for the
@@ -328,4 +329,31 @@ fn a_quotation_mark_in_a_tag_hid_those_behind_it_from_purges() {
         assert_eq!(larder.admin_post("/v1/purge", &body).status, 200);
         assert!(!larder.get("/p").is_hit(), "{tag}");
     }
+}
+
+/// A rule for all paths gave pictures a lifetime beside that of their source, and kept the first of them
+/// for so long in the place of the AVIF that was to come.
+#[test]
+fn a_rule_for_all_paths_prolonged_pictures() {
+    let origin = Origin::answering(|_| Reply::ok(png(100, 80, 1)));
+    let toml = "[[site]]\norigin = \"{origin}\"\n[site.images]\n\
+                [[site.rule]]\nmatch = { path = \"/_larder/image/w=32*\" }\nbrowser_ttl = \"5s\"\n\
+                [[site.rule]]\nmatch = { path = \"/*\" }\nttl = \"100s\"\n";
+    let larder = Larder::configured(toml, &origin);
+    larder.fill("/a.png");
+    larder.turn_clock(60);
+    let target = "/_larder/image/w=64/a.png";
+    assert_eq!(larder.fill(target).field("age"), Some("60"));
+    let accept = [("Accept", "image/avif,image/webp")];
+    until("the better picture", || {
+        let answer = larder.get_with(target, &accept);
+        (answer.field("content-type") == Some("image/avif")).then_some(())
+    });
+    larder.turn_clock(39);
+    assert!(larder.get(target).is_hit());
+    larder.turn_clock(2);
+    assert!(!larder.get(target).is_hit());
+    // What is said of pictures themselves counts.
+    let control = larder.get("/_larder/image/w=32/a.png").field("cache-control").map(str::to_owned);
+    assert_eq!(control.as_deref(), Some("max-age=5"));
 }

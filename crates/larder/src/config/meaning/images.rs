@@ -10,7 +10,8 @@ use imaging::Profile;
 use imaging::accept::Accepted;
 use imaging::limits::Limits;
 use imaging::plan::{Dialect, MAX_SIDE, Source};
-use policy::rule::{KeyParts, Rule, SiteId};
+use policy::path_pattern::PathPattern;
+use policy::rule::{KeyParts, Match, Rule, SiteId};
 use policy::time::Seconds;
 use proxy::settings::{
     Folder, Listen, OnError, OriginHost, PictureLimits, PictureSettings, Reach, RemoteSource,
@@ -20,6 +21,8 @@ use std::sync::Arc;
 
 /// How long pictures of Next.js are fresh at the least (`minimumCacheTTL` of Next 16).
 const NEXT_MIN_TTL: Seconds = Seconds::new(4 * 3600);
+/// What the paths begin with under which pictures are kept.
+const KEPT_UNDER: &str = "/_larder/image/";
 /// The most widths that a ladder has.
 const MAX_WIDTHS: usize = 64;
 /// A word in the keys of other origins' sources that no rule can have, so that what the site itself
@@ -37,6 +40,25 @@ pub fn limits(written: &Images) -> PictureLimits {
     }
 }
 
+/// Whether pictures are made for a site.
+pub fn are_made(site: &Site, place: &Place, notes: &Notes<'_, '_>) -> bool {
+    let is_on = notes.document.has(&place.key("images")) || site.preset != Preset::None;
+    site.images.enabled.unwrap_or(is_on)
+}
+
+/// Puts a rule for pictures before the first that was not written for them: one for all paths gives
+/// lifetimes to their sources, and pictures live as long as those.
+pub fn keep_from_rules(site: &mut policy::rule::Site) {
+    let is_for_pictures = |rule: &Rule| {
+        let paths = &rule.matches.paths;
+        !paths.is_empty() && paths.iter().all(|path| path.as_str().starts_with(KEPT_UNDER))
+    };
+    let at = site.rules.iter().position(|rule| !is_for_pictures(rule));
+    let paths = vec![PathPattern::glob(&format!("{KEPT_UNDER}*"))];
+    let rule = Rule { matches: Match { paths, ..Match::default() }, ..Rule::default() };
+    site.rules.insert(at.unwrap_or(site.rules.len()), rule);
+}
+
 /// Which pictures are made for a site; nothing where none are.
 pub fn pictures(
     site: &Site,
@@ -46,12 +68,10 @@ pub fn pictures(
     place: &Place,
     notes: &mut Notes<'_, '_>,
 ) -> Option<Arc<PictureSettings>> {
-    let images = &site.images;
-    let place = place.key("images");
-    let is_on = notes.document.has(&place) || site.preset != Preset::None;
-    if !images.enabled.unwrap_or(is_on) {
+    if !are_made(site, place, notes) {
         return None;
     }
+    let (images, place) = (&site.images, place.key("images"));
     check_numbers(images, &place, notes);
     let sources = images.sources.iter().enumerate();
     let sources = sources.filter_map(|(i, source)| {

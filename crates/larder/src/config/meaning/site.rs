@@ -120,6 +120,9 @@ fn one(written: &written::Site, all: &Written, place: &Place, notes: &mut Notes<
             written::Preset::Astro => Preset::Astro,
         },
     };
+    if images::are_made(written, place, notes) {
+        images::keep_from_rules(&mut site);
+    }
     site.preset.dress(&mut site);
     policy::rule::tell_apart(&mut site);
     site
