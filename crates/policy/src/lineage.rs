@@ -13,7 +13,8 @@ use crate::time::{Seconds, Timestamp};
 /// What a response that was made here inherits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
-    /// When its source was born; nothing where that is not stored, and is as old as what was made.
+    /// When its source was born; nothing where no purge since then covers that, as where it is not stored
+    /// or was found good: what was made is as old as the request for it then.
     pub born: Option<Born>,
     /// The tags of its source.
     pub tags: Box<[Box<str>]>,

@@ -7,6 +7,7 @@ use crate::core::SiteOnCore;
 use crate::error::Error;
 use crate::fill::Errand;
 use crate::hints::Hints;
+use crate::metrics::Verdict;
 use crate::serve::{Caller, serve};
 use crate::upstream::RequestBody;
 use crate::upstream::request::Client;
@@ -171,9 +172,14 @@ fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -
         (None, Some(why)) => life_without(*why),
         (None, None) => answer.cache.detail.and_then(skipped).map_or(Lived::NotKept, life_without),
     };
+    let mut lineage = Lineage::of(key, meta);
+    // What is good now was purged by nothing since it was born: what is made of it is as old as the
+    // request for that, and of later purges the table says which cover either. Else who purges one
+    // picture only would never have it kept again before its source is new.
+    lineage.born = lineage.born.filter(|_| answer.verdict == Verdict::Stale);
     Found {
         status: answer.status(),
-        lineage: Lineage::of(key, meta),
+        lineage,
         life,
         told: shown.and_then(|shown| shown.get(Name::CacheControl).map(Box::from)),
         body: Coming::Answer(Box::new(answer)),
