@@ -26,11 +26,14 @@ pub fn open(meant: &Meant) -> anyhow::Result<Arc<Workshop>> {
         arguments: [COMMAND, MEMORY, &memory].map(str::to_owned).into(),
         patient: PATIENT.to_owned(),
         environment: ALLOCATOR.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        must_be_shut_in: false,
     };
     if meant.settings.sites.iter().any(|site| site.pictures.is_some()) {
         look(&program, meant.require_sandbox)?;
     }
     let limits = meant.settings.pictures.clone();
+    // Pictures may be asked for only after a reload.
+    let program = Program { must_be_shut_in: meant.require_sandbox, ..program };
     Workshop::open(program, limits).context("the threads that have pictures made")
 }
 

@@ -35,6 +35,8 @@ pub struct Program {
     pub patient: String,
     /// All that is in its environment.
     pub environment: Vec<(String, String)>,
+    /// Whether none is used that is not shut in by all that there is.
+    pub must_be_shut_in: bool,
 }
 
 /// What a process says when it has begun.
@@ -85,6 +87,10 @@ impl Process {
         drop(command);
         let mut process = Process { child, pipe };
         let hello = process.hello(Instant::now() + BEGINS_WITHIN)?;
+        if program.must_be_shut_in && !hello.missing.is_empty() {
+            let missing = hello.missing.join(", ");
+            return Err(io::Error::other(format!("it is not shut in, for want of {missing}")));
+        }
         Ok((process, hello))
     }
 
@@ -202,5 +208,71 @@ fn failed(error: &io::Error) -> Result<(), Failed> {
     match error.kind() {
         io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(()),
         _ => Err(Failed::Died),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that says what it lacks, and then `word`.
+    fn program(missing: &str, word: &str, must_be_shut_in: bool) -> Program {
+        let said = format!("\\{:o}\\0\\0\\0\\0\\0\\0\\0{missing}", missing.len());
+        let script = format!("printf '{said}' >&0; {word}");
+        Program {
+            path: "/bin/sh".into(),
+            name: "sh".to_owned(),
+            arguments: vec!["-c".to_owned(), script],
+            patient: String::new(),
+            environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+            must_be_shut_in,
+        }
+    }
+
+    fn made(word: &str) -> Result<(), Failed> {
+        let job = Job { task: imaging::job::Task::Info, limits: imaging::Limits::default() };
+        let (process, _) = Process::begin(&program("", word, true), false).expect("it begins");
+        process.make(&job, &[7; 1 << 20], Duration::from_millis(300)).map(|_| ())
+    }
+
+    #[test]
+    fn one_that_is_not_shut_in_is_not_used_where_it_has_to_be() {
+        for (missing, must, is_used) in [
+            ("", true, true),
+            ("", false, true),
+            ("landlock", false, true),
+            ("landlock", true, false),
+        ] {
+            let begun = Process::begin(&program(missing, "cat >&2", must), false);
+            assert_eq!(begun.is_ok(), is_used, "{missing} {must}");
+        }
+    }
+
+    #[test]
+    fn whoever_was_taken_over_holds_nothing_up_and_is_not_believed() {
+        for (what, word, failed) in [
+            ("reads nothing", "sleep 9", Failed::TimedOut),
+            ("ends", "exit 0", Failed::Died),
+            (
+                "says half a word",
+                "exec 3<&0; cat <&3 >/dev/null & printf '\\1\\0' >&0; sleep 9",
+                Failed::TimedOut,
+            ),
+            (
+                "says too much",
+                "exec 3<&0; cat <&3 >/dev/null & printf '\\1\\0\\0\\0\\0\\0\\0\\377' >&0; sleep 9",
+                Failed::Died,
+            ),
+            (
+                "says no outcome",
+                "exec 3<&0; cat <&3 >/dev/null & printf '\\1\\0\\0\\0\\0\\0\\0\\0x' >&0; sleep 9",
+                Failed::Died,
+            ),
+        ] {
+            let found = made(word).expect_err(what);
+            // It may be gone before the head is written.
+            let found = if found == Failed::Gone { Failed::Died } else { found };
+            assert_eq!(found, failed, "{what}");
+        }
     }
 }
