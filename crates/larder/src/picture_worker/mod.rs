@@ -35,6 +35,8 @@ pub fn run(confined: &Confined) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let pipe: OwnedFd = io::stdin().as_fd().try_clone_to_owned()?;
     let mut pipe = File::from(pipe);
+    // What it says of itself from here on goes nowhere, not into Larder's log.
+    rustix::stdio::dup2_stderr(io::stdout())?;
     // Afterwards nothing can be opened.
     let held = File::open("/proc/self/statm");
     let missing = confined.shut_in(MEMORY_BESIDE)?;
