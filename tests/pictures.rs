@@ -373,7 +373,7 @@ fn files_of_a_folder_are_sources() {
     let larder = larder(&text, &origin);
     let target = "/_larder/image/w=64,f=webp/photos/a.png";
     assert_eq!(size(&larder.get(target).body), (64, 32));
-    assert!(larder.get(target).is_hit());
+    assert!(larder.get(&format!("{target}?other")).is_hit());
     fs::write(folder.join("a.png"), png(40, 80, 1)).expect("a file");
     larder.turn_clock(11);
     assert_eq!(size(&larder.get(target).body), (40, 80));

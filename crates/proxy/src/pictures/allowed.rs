@@ -69,3 +69,87 @@ fn begins(path: &[u8], above: &[u8]) -> bool {
 fn refused(why: &'static str) -> Error {
     Error::PictureSource(why.to_owned())
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::settings::{
+        Folder, OnError, OriginAddress, OriginHost, Reach, RemoteSource, SiteSettings,
+    };
+    use imaging::plan::Dialect;
+    use policy::time::Seconds;
+
+    /// Pictures of a folder `/photos/`, and of what is below two URLs.
+    pub fn settings() -> PictureSettings {
+        let remote = |is_tls, host: &str, port, path: &str| RemoteSource {
+            path: path.to_owned(),
+            settings: SiteSettings {
+                site: policy::rule::Site::default(),
+                origins: vec![OriginAddress { is_tls, host: host.to_owned(), port }],
+                origin_tls: None,
+                health_check: None,
+                doors: Vec::new(),
+                origin_host: OriginHost::Origin,
+                reach: Reach::Public,
+                pictures: None,
+            },
+        };
+        PictureSettings {
+            dialects: vec![Dialect::Own, Dialect::Next],
+            sources: vec![
+                remote(true, "cdn.test", 443, "/a/"),
+                remote(false, "cdn.test", 8080, ""),
+            ],
+            folders: vec![Folder {
+                path: "/photos/".to_owned(),
+                folder: "/srv".into(),
+                ttl: Seconds::ZERO,
+            }],
+            widths: vec![100, 200],
+            formats: imaging::accept::Accepted { avif: true, webp: true },
+            quality: 75,
+            min_ttl: Seconds::ZERO,
+            on_error: OnError::Tell,
+            keep_copyright: false,
+            profile: imaging::Profile::ConvertToSrgb,
+            limits: imaging::Limits::default(),
+        }
+    }
+
+    #[test]
+    fn only_what_is_listed_is_a_source_however_it_is_written() {
+        let (settings, at) = (settings(), |place| Some(Ok(place)));
+        let refused = Some(Err(()));
+        for (source, found) in [
+            ("/a.jpg", at(Place::Site)),
+            ("/photos/a.jpg", at(Place::Folder(0))),
+            ("/%70hotos/a.jpg", at(Place::Folder(0))),
+            ("/photos", at(Place::Site)),
+            ("/photos/../a.jpg", at(Place::Site)),
+            ("/photos/%2e%2e%2fa.jpg", at(Place::Site)),
+            ("https://cdn.test/a/b.jpg", at(Place::Remote(0))),
+            ("HTTPS://CDN.test:443/a/b.jpg", at(Place::Remote(0))),
+            ("https://cdn.test/a", at(Place::Remote(0))),
+            ("http://cdn.test:8080/", at(Place::Remote(1))),
+            ("https://cdn.test/ab.jpg", refused),
+            ("https://cdn.test/a/../b.jpg", refused),
+            ("https://cdn.test/a/%2E%2e/b.jpg", refused),
+            ("https://cdn.test/a%2f..%2fb.jpg", refused),
+            ("http://cdn.test/a/b.jpg", refused),
+            ("https://cdn.test:8080/a/b.jpg", refused),
+            ("https://cdn.test:0443/a/b.jpg", refused),
+            ("https://cdn.test./a/b.jpg", refused),
+            ("https://cdn.test.evil.test/a/b.jpg", refused),
+            ("https://evil.test/https://cdn.test/a/b.jpg", refused),
+            ("https://evil.test?https://cdn.test/a/", refused),
+            ("https://[::1]/a/b.jpg", refused),
+            ("https://cdn.test@evil.test/a/b.jpg", None),
+            ("https://evil.test\\@cdn.test/a/b.jpg", None),
+            ("https://cdn.t\u{e9}st/a/b.jpg", None),
+            ("https://cdn.test%2eevil.test/a/", None),
+        ] {
+            let place = |source| place(&settings, &source).map_err(|_| ());
+            assert_eq!(Source::parse("url", source).ok().map(place), found, "{source}");
+        }
+    }
+}

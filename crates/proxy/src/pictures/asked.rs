@@ -8,7 +8,7 @@ use imaging::ladder::snapped;
 use imaging::plan::{Asked, Best, Dialect, Output, Plan, Source, Wanted};
 use policy::fields::Fields;
 use policy::name::Name;
-use policy::request::{Method, Request};
+use policy::request::{Method, Request, split_target};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -80,6 +80,11 @@ fn settle(
 ) -> Result<(Request, Making), Error> {
     let source = at_home(asked.source, request);
     let place = place(settings, &source)?;
+    let source = match (place, source) {
+        // A file is the same whatever is asked beside: else strangers could have it kept again and again.
+        (Place::Folder(_), Source::Path(path)) => Source::Path(split_target(&path).0.into()),
+        (_, source) => source,
+    };
     let mut varies = false;
     let wanted = match asked.wanted {
         Wanted::Info => Wanted::Info,
@@ -120,7 +125,7 @@ fn settled(settings: &PictureSettings, plan: Plan, request: &Request) -> Plan {
 }
 
 /// A URL of the host that was asked is a path of the site.
-fn at_home(source: Source, request: &Request) -> Source {
+pub fn at_home(source: Source, request: &Request) -> Source {
     let Source::Url(url) = &source else { return source };
     let behind = url.split_once("://").map_or("", |(_, behind)| behind);
     match behind.strip_prefix(request.host.as_str()) {
@@ -154,5 +159,98 @@ fn accept(best: Best) -> &'static str {
         Best::Basic => "image/jpeg,image/png",
         Best::WebP => "image/webp,image/jpeg,image/png",
         Best::Avif => "image/avif,image/webp,image/jpeg,image/png",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::request::Scheme;
+
+    fn site() -> SiteSettings {
+        let settings = super::super::allowed::tests::settings();
+        let own = settings.sources[0].settings.clone();
+        SiteSettings { pictures: Some(Arc::new(settings)), ..own }
+    }
+
+    fn request(target: &str, fields: &[(&str, &str)]) -> Request {
+        Request {
+            host: "site.test".to_owned(),
+            target: target.to_owned(),
+            fields: fields.iter().copied().collect(),
+            ..Request::default()
+        }
+    }
+
+    #[test]
+    fn all_who_ask_for_the_same_ask_alike() {
+        let (webp, none): (&[_], &[_]) = (&[("Accept", "image/webp")], &[]);
+        let of = "/_larder/image";
+        for (target, fields, wanted) in [
+            ("/_larder/image/w=90/a.jpg", webp, format!("{of}/w=100,q=75,f=auto-webp/a.jpg")),
+            (
+                "/_next/image?url=%2Fa.jpg&w=90&q=73",
+                webp,
+                format!("{of}/w=100,q=75,f=auto-webp/a.jpg"),
+            ),
+            ("/_larder/image/w=90/a.jpg", none, format!("{of}/w=100,q=75,f=auto-basic/a.jpg")),
+            (
+                "/_larder/image/w=90,f=png/http://site.test/a.jpg",
+                webp,
+                format!("{of}/w=100,q=75,f=png/a.jpg"),
+            ),
+            // Of a file the query says nothing, of an origin's path it may.
+            ("/_larder/image/f=png/photos/a.jpg?x", none, format!("{of}/q=75,f=png/photos/a.jpg")),
+            ("/_larder/image/f=png/a.jpg?x", none, format!("{of}/q=75,f=png/a.jpg?x")),
+        ] {
+            let (found, _) = asked(&site(), &request(target, fields)).expect("one").expect(target);
+            assert_eq!(found.target, wanted, "{target}");
+        }
+    }
+
+    #[test]
+    fn who_asks_does_not_matter() {
+        let fields = [
+            ("Cookie", "a=b"),
+            ("Authorization", "Basic eA=="),
+            ("Cache-Control", "no-cache, no-store"),
+            ("Pragma", "no-cache"),
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("Accept-Language", "de"),
+            ("Accept", "image/png;q=0.3"),
+            ("Accept", "image/avif;q=0, IMAGE/WEBP"),
+            ("If-None-Match", "\"x\""),
+            ("Range", "bytes=0-1"),
+        ];
+        let asking = request("/_larder/image/w=100/a.jpg", &fields);
+        let (found, making) = asked(&site(), &asking).expect("one").expect("one that is right");
+        let names: Vec<_> = found.fields.iter().map(|field| field.name.to_owned()).collect();
+        assert_eq!(names, ["range", "if-none-match", "accept"]);
+        assert_eq!(found.fields.text(Name::Accept), Some(accept(Best::WebP)));
+        assert!(making.varies && found.scheme == Scheme::Http);
+    }
+
+    #[test]
+    fn only_reads_of_dialects_that_are_on_are_answered_here() {
+        let is_asked = |request: &Request| asked(&site(), request).is_some();
+        assert!(is_asked(&request("/_larder/image/w=wrong/a.jpg", &[])));
+        for target in
+            ["/_image?href=/a.jpg", "/%5Flarder/image/w=1/a.jpg", "/x/_larder/image/w=1/a"]
+        {
+            assert!(!is_asked(&request(target, &[])), "{target}");
+        }
+        let post = Request { method: Method::Post, ..request("/_larder/image/w=1/a.jpg", &[]) };
+        assert!(!is_asked(&post));
+        // No picture is made of a picture.
+        for source in
+            ["/_larder/image/w=1/a.jpg", "/_image?href=/a", "http://site.test/_next/image?url=/a"]
+        {
+            let target = format!(
+                "/_larder/image/w=100{}{source}",
+                if source.starts_with('/') { "" } else { "/" }
+            );
+            let found = asked(&site(), &request(&target, &[]));
+            assert!(matches!(found, Some(Err(Error::PictureAsked(_)))), "{target}: {found:?}");
+        }
     }
 }
