@@ -297,6 +297,11 @@ pub const COMMA_TAGS: [Name; 3] = [Name::CacheTag, Name::NetlifyCacheTag, Name::
 /// The fields that bear tags parted by spaces: Fastly's name and Varnish's.
 pub const SPACE_TAGS: [Name; 2] = [Name::SurrogateKey, Name::Xkey];
 
+/// The same as they are kept.
+pub fn tags_told(fields: &Fields) -> Box<[Box<str>]> {
+    tags_of(fields).into_iter().map(Box::from).collect()
+}
+
 /// The tags that fields name, by whichever names.
 pub fn tags_of(fields: &Fields) -> Vec<String> {
     let commas = COMMA_TAGS.into_iter().flat_map(|name| fields.all(name).flat_map(plain_members));

@@ -9,6 +9,7 @@ use crate::metrics::Verdict;
 use crate::slices::Slices;
 use crate::upstream::{Response, ResponseBody, Tunnel};
 use bytes::Bytes;
+use policy::admission::tags_told;
 use policy::coding;
 use policy::fields::Fields;
 use policy::media_type::is_event_stream;
@@ -71,6 +72,8 @@ pub enum Content {
         status: u16,
         /// The fields as the client gets them.
         shown: Fields,
+        /// The tags that it bears.
+        tags: Box<[Box<str>]>,
         /// The announced length of the body.
         length: Option<u64>,
         /// In which content coding.
@@ -178,7 +181,8 @@ impl Answer {
             true => compress::passing(core, request, length),
             false => OnTheWay::default(),
         };
-        let content = Content::Passing { status, shown, length, coded, body };
+        let tags = if is_cached { tags_told(&fields) } else { Box::default() };
+        let content = Content::Passing { status, shown, tags, length, coded, body };
         Answer { verdict, cache, content, beside: None }
     }
 
@@ -186,6 +190,15 @@ impl Answer {
     pub fn own(error: Error) -> Answer {
         let cache = CacheStatus { detail: Some(error.token()), ..CacheStatus::default() };
         Answer { verdict: Verdict::Error, cache, content: Content::Own(error), beside: None }
+    }
+
+    /// The tags that its fields name, where it is not stored, nor passed by the cache.
+    pub fn tags(&self) -> &[Box<str>] {
+        match &self.content {
+            Content::Flowing { head, .. } => &head.tags,
+            Content::Passing { tags, .. } => tags,
+            _ => &[],
+        }
     }
 
     /// The status that the client gets.

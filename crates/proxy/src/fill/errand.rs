@@ -10,7 +10,7 @@ use crate::recall::recall;
 use crate::resume;
 use crate::upstream::request::{Client, Outgoing, outgoing};
 use crate::upstream::{Early, RequestBody, Response};
-use policy::admission::{self, Admission, Confirmation, Offer};
+use policy::admission::{self, Admission, Confirmation, Offer, tags_told};
 use policy::coding;
 use policy::conditional;
 use policy::kept;
@@ -306,6 +306,10 @@ impl Errand {
         if self.keeps_in_place_of(response.status) {
             return Err(WhySkip::OlderKept);
         }
+        if self.making.is_some() && pictures::is_for_one(&response.fields) {
+            // Whatever the rule for its own URL forces.
+            return Err(WhySkip::Private);
+        }
         let verdict = admission::admission(&self.offer(response, departure.born()));
         match verdict.beside(self.stored.is_some()) {
             Admission::Store(mut meta) => {
@@ -364,7 +368,8 @@ impl Errand {
         };
         let shown = reply::shown(site, rule, status, fields, has_forms);
         let body_id = writer.map(Writer::id);
-        Arc::new(Flowing { status, shown, length: response.length, admission, body_id })
+        let tags = if admission.is_err() { tags_told(fields) } else { Box::default() };
+        Arc::new(Flowing { status, shown, length: response.length, admission, tags, body_id })
     }
 
     /// What `policy` is asked about a response to a request that left when the purge log stood there.

@@ -90,6 +90,8 @@ pub struct Flowing {
     pub length: Option<u64>,
     /// What it is stored as, or why it is not.
     pub admission: Result<Box<Meta>, WhySkip>,
+    /// The tags that it bears, where it is not stored.
+    pub tags: Box<[Box<str>]>,
     /// The number of the body where it is being stored: [`Body::id`].
     pub body_id: Option<u64>,
 }

@@ -48,6 +48,7 @@ fn head() -> Head {
         shown: Fields::new(),
         length: None,
         admission,
+        tags: Box::default(),
         body_id: None,
     }))
 }

@@ -3,7 +3,7 @@
 use super::allowed::place;
 use super::asked::Making;
 use super::gather::Lost;
-use super::source::{Coming, Found, find};
+use super::source::{Coming, Found, Lived, find};
 use super::told::{self, Outcome, Tag, failure, may_be_provisional};
 use super::workshop::Done;
 use crate::error::Error;
@@ -50,8 +50,8 @@ struct Failed {
     status: u16,
     why: String,
     lineage: Option<Lineage>,
-    /// The source, where it was had.
-    source: Option<Bytes>,
+    /// The source, where it was had, and its life.
+    source: Option<(Bytes, Lived)>,
 }
 
 async fn attempt(
@@ -77,33 +77,40 @@ async fn attempt(
         let why = format!("its source answered {}", found.status);
         return Ok(failed(status, &why, Some(found.lineage)));
     }
+    of_source(errand, making, found, stored, asked).await
+}
+
+/// What is made of a source that is there.
+async fn of_source(
+    errand: &Errand,
+    making: &Making,
+    found: Found,
+    stored: Option<&[u8]>,
+    asked: Timestamp,
+) -> Result<Attempt, Error> {
     let shared = &errand.core.shared;
     let now = shared.clock.now();
     let is_quick = !making.takes_its_time
         && is_for_avif(making)
         && may_be_provisional(making, found.life, now);
-    let Found { lineage, life, told, body, .. } = found;
+    let Found { lineage, life, told, groups, body, .. } = found;
     let place = shared.workshop.enter().ok_or(Error::PicturesBusy)?;
     let source = match read(errand, making, body, now).await {
         Ok(source) => source,
-        Err(Lost::TooLong) => {
-            let limit = making.settings.limits.source_bytes >> 20;
-            let why = format!("its source is longer than {limit} MiB");
-            return Ok(failed(422, &why, Some(lineage)));
-        }
-        Err(Lost::Broken) => return Err(Error::OriginDropped),
+        Err(lost) => return lost_source(lost, making, lineage),
     };
     let tag = Tag::of(&source.bytes, making);
-    let is_provisional = is_quick;
-    let mut outcome =
-        Outcome { making, life, told, lineage, tag: tag.text(!is_provisional), is_provisional };
+    let (is_provisional, text) = (is_quick, tag.text(!is_quick));
+    let mut outcome = Outcome { making, life, told, lineage, groups, tag: text, is_provisional };
     let is_stored = |text: &str| stored == Some(text.as_bytes());
     if is_quick && is_stored(&tag.text(true)) {
         // The better one is there already.
         (outcome.tag, outcome.is_provisional) = (tag.text(true), false);
     }
     let exchange = Exchange { asked, answered: now };
-    if is_stored(&outcome.tag) {
+    // What is not to be kept any more is not confirmed, but made for who asks.
+    let is_confirmed = life != Lived::NotKept || errand.stored.is_none();
+    if is_stored(&outcome.tag) && is_confirmed {
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
     let job = job(making, outcome.is_provisional);
@@ -117,9 +124,19 @@ async fn attempt(
             status: refused.status(),
             why: refused.to_string(),
             lineage: Some(outcome.lineage),
-            source: Some(source.bytes),
+            source: Some((source.bytes, life)),
         }),
     })
+}
+
+fn lost_source(lost: Lost, making: &Making, lineage: Lineage) -> Result<Attempt, Error> {
+    let limit = making.settings.limits.source_bytes >> 20;
+    match lost {
+        Lost::TooLong => {
+            Ok(failed(422, &format!("its source is longer than {limit} MiB"), Some(lineage)))
+        }
+        Lost::Broken => Err(Error::OriginDropped),
+    }
 }
 
 fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Attempt {
@@ -189,10 +206,12 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     let Failed { status, why, lineage, source } = failed;
     let exchange = |answered| Exchange { asked, answered };
     let clock = &errand.core.shared.clock;
-    let original = source.and_then(|source| Some((Media::from(kind(&source).ok()?), source)));
+    let original =
+        source.and_then(|(source, life)| Some((Media::from(kind(&source).ok()?), source, life)));
     match (&making.settings.on_error, original) {
-        (OnError::Original, Some((media, source))) => {
-            return told::stand_in((media.media_type(), source), lineage, exchange(clock.now()));
+        (OnError::Original, Some((media, source, life))) => {
+            let original = (media.media_type(), source);
+            return told::stand_in(original, life, lineage, exchange(clock.now()));
         }
         (OnError::Picture(source), _) if making.asked.source != *source => {
             let asked_instead = Asked { source: source.clone(), ..making.asked.clone() };

@@ -93,6 +93,8 @@ pub async fn find(errand: &Errand, source: &Source, number: usize) -> Result<Fou
         lineage: Lineage::of(key, None),
         life: Lived::Kept(life),
         told: Some(told.into_bytes().into()),
+        groups: Vec::new(),
+        is_endless: false,
         body,
     })
 }

@@ -17,3 +17,4 @@ pub mod workshop;
 
 pub use asked::{Making, asked, looked_up, spellings};
 pub use exchange::exchange;
+pub use told::is_for_one;

@@ -1,6 +1,7 @@
 //! The source of a picture: asked for as any client would ask, and what is known of it.
 
 use super::allowed::{Place, authority_and_target};
+use super::asked::at_home;
 use super::{folder, gather};
 use crate::answer::{Answer, Content};
 use crate::core::SiteOnCore;
@@ -41,6 +42,10 @@ pub struct Found {
     pub life: Lived,
     /// The `Cache-Control` that clients get of it.
     pub told: Option<Box<[u8]>>,
+    /// The groups that it is in (RFC 9875), as its fields name them.
+    pub groups: Vec<Box<[u8]>>,
+    /// Whether it is a stream of events, which never ends.
+    pub is_endless: bool,
     /// The rest of it.
     pub body: Coming,
 }
@@ -97,28 +102,61 @@ impl Coming {
     }
 }
 
+impl Found {
+    /// What was found where `before` sent on to: it is of both, and lives no longer than either.
+    fn behind(self, before: Option<Found>, now: Timestamp) -> Found {
+        let Some(before) = before else { return self };
+        let (life, told) = match before.life.ends_first(self.life, now) {
+            true => (before.life, before.told),
+            false => (self.life, self.told),
+        };
+        let lineage = before.lineage.and(self.lineage);
+        let groups = [before.groups, self.groups].concat();
+        Found { lineage, life, told, groups, ..self }
+    }
+}
+
+impl Lived {
+    fn ends_first(self, other: Lived, now: Timestamp) -> bool {
+        match (self, other) {
+            (Lived::NotKept, _) => true,
+            (_, Lived::NotKept) => false,
+            (Lived::Checked, _) => true,
+            (_, Lived::Checked) => false,
+            (Lived::Kept(one), Lived::Kept(other)) => {
+                let left = |life: Life| (!life.always_validate, life.ttl(now));
+                left(one) <= left(other)
+            }
+        }
+    }
+}
+
 /// Asks for a source.
 ///
 /// # Errors
 /// Why there is none at all.
 pub async fn find(errand: &Errand, source: &Source, place: Place) -> Result<Found, Error> {
     let (mut source, mut place) = (source.clone(), place);
+    let mut before: Option<Found> = None;
     for _ in 0..=MAX_REDIRECTS {
         let found = match place {
-            Place::Folder(number) => return folder::find(errand, &source, number).await,
+            Place::Folder(number) => folder::find(errand, &source, number).await?,
             Place::Site | Place::Remote(_) => ask(errand, &source, place).await?,
         };
+        let found = found.behind(before, errand.core.shared.clock.now());
         let Found { status: 301 | 302 | 303 | 307 | 308, body: Coming::Answer(answer), .. } =
             &found
         else {
             return Ok(found);
         };
         let location = location(answer).ok_or(Error::PictureSource(LOST.to_owned()))?;
-        source = moved(&source, &location).ok_or(Error::PictureSource(LOST.to_owned()))?;
+        let moved = moved(&source, &location).ok_or(Error::PictureSource(LOST.to_owned()))?;
+        source = at_home(moved, &errand.request);
         let settings = errand.making().map(|making| making.settings.clone());
         let settings = settings.ok_or(Error::PictureSource(LOST.to_owned()))?;
         // Where it sends to has to be allowed as much as where it was asked.
         place = super::allowed::place(&settings, &source)?;
+        before = Some(Found { body: Coming::Nothing, ..found });
     }
     Err(Error::PictureSource(LOST.to_owned()))
 }
@@ -172,16 +210,25 @@ fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -
         (None, Some(why)) => life_without(*why),
         (None, None) => answer.cache.detail.and_then(skipped).map_or(Lived::NotKept, life_without),
     };
+    let shown = shown.unwrap_or_default();
     let mut lineage = Lineage::of(key, meta);
     // What is good now was purged by nothing since it was born: what is made of it is as old as the
     // request for that, and of later purges the table says which cover either. Else who purges one
     // picture only would never have it kept again before its source is new.
     lineage.born = lineage.born.filter(|_| answer.verdict == Verdict::Stale);
+    if meta.is_none() {
+        // Nothing is stored that would bear them.
+        let of_rule = rule.tags_at(request.path()).into_iter();
+        let tags = answer.tags().iter().cloned().chain(of_rule.map(Box::from));
+        lineage.tags = tags.collect();
+    }
     Found {
         status: answer.status(),
         lineage,
         life,
-        told: shown.and_then(|shown| shown.get(Name::CacheControl).map(Box::from)),
+        told: shown.get(Name::CacheControl).map(Box::from),
+        groups: shown.all(Name::CacheGroups).map(Box::from).collect(),
+        is_endless: answer.is_event_stream(),
         body: Coming::Answer(Box::new(answer)),
     }
 }
@@ -196,6 +243,7 @@ fn skipped(token: &str) -> Option<WhySkip> {
 fn life_without(why: WhySkip) -> Lived {
     match why {
         WhySkip::NoFreshness
+        | WhySkip::Status
         | WhySkip::Expired
         | WhySkip::TooLarge
         | WhySkip::InFlight
@@ -248,4 +296,48 @@ fn moved(from: &Source, location: &str) -> Option<Source> {
         (false, _) => location.to_owned(),
     };
     Source::parse("the source", &text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::time::Seconds;
+
+    #[test]
+    fn of_two_lives_the_one_that_ends_first_counts() {
+        let life = |lifetime| Life { lifetime: Seconds::new(lifetime), ..Life::default() };
+        let kept = |lifetime| Lived::Kept(life(lifetime));
+        let asked = Lived::Kept(Life { always_validate: true, ..life(9) });
+        for (one, other, ends_first) in [
+            (Lived::NotKept, Lived::Checked, true),
+            (Lived::Checked, Lived::NotKept, false),
+            (kept(1), Lived::NotKept, false),
+            (Lived::Checked, kept(1), true),
+            (kept(1), Lived::Checked, false),
+            (kept(1), kept(2), true),
+            (kept(2), kept(1), false),
+            (asked, kept(1), true),
+            (kept(1), asked, false),
+        ] {
+            assert_eq!(one.ends_first(other, Timestamp(0)), ends_first, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_source_sends_on_to_is_read_as_strictly_as_a_source() {
+        let (path, url) = (Source::Path("/a".into()), Source::Url("https://h.test:1/a".into()));
+        for (from, location, to) in [
+            (&path, "/b c", Some(Source::Path("/b%20c".into()))),
+            (&url, "/b", Some(Source::Url("https://h.test:1/b".into()))),
+            (&url, "HTTP://Other.test", Some(Source::Url("http://other.test/".into()))),
+            (&path, "//other.test/b", None),
+            (&url, "//other.test/b", None),
+            (&path, "file:///etc/passwd", None),
+            (&path, "http://u@h.test/", None),
+            (&path, "/_larder/image/w=1/a", None),
+            (&url, "", None),
+        ] {
+            assert_eq!(moved(from, location), to, "{from:?} {location}");
+        }
+    }
 }

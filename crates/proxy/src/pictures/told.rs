@@ -5,6 +5,7 @@ use super::source::Lived;
 use crate::upstream::{Response, ResponseBody};
 use bytes::Bytes;
 use imaging::plan::{Source, Wanted};
+use policy::cache_control::ResponseDirectives;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::lineage::{Lineage, life_told};
@@ -22,6 +23,9 @@ const MISSING_LASTS: u64 = 10;
 const BROKEN_LASTS: u64 = 60;
 /// For how long clients keep what takes the place of a picture that is being made, in seconds.
 const PROVISIONAL_LASTS: u64 = 60;
+
+/// What is told of a picture that is for one visitor.
+const PRIVATE: &str = "private, no-store";
 
 /// What is told beside a picture: nothing in it can act.
 const GUARD: [(&str, &str); 2] = [
@@ -69,6 +73,8 @@ pub struct Outcome<'m> {
     pub told: Option<Box<[u8]>>,
     /// What it inherits.
     pub lineage: Lineage,
+    /// The groups that its source is in.
+    pub groups: Vec<Box<[u8]>>,
     /// Its validator.
     pub tag: String,
     /// Whether a better one is to come.
@@ -94,6 +100,7 @@ impl Outcome<'_> {
         for (name, value) in GUARD {
             fields.push(name.as_bytes(), value.as_bytes());
         }
+        self.groups.iter().for_each(|groups| fields.add(Name::CacheGroups, groups));
         self.tell_life(&mut fields, exchange.answered);
         let is_provisional = self.is_provisional;
         let lineage = Some(Box::new(self.lineage));
@@ -122,7 +129,7 @@ impl Outcome<'_> {
         let least = self.making.settings.min_ttl;
         let life = match self.life {
             Lived::NotKept => {
-                fields.add(Name::CacheControl, "private, no-store");
+                fields.add(Name::CacheControl, PRIVATE);
                 return;
             }
             Lived::Kept(life) => Some(life),
@@ -144,12 +151,17 @@ impl Outcome<'_> {
             let left = life.ttl(now).max(i64::try_from(least.get()).unwrap_or(0)).max(0);
             let window = format!("max-age={age}, stale-while-revalidate={left}");
             fields.add(Name::LarderCacheControl, window);
-            fields.add(Name::CacheControl, format!("public, max-age={PROVISIONAL_LASTS}"));
+            // Nor do clients keep it for longer than they would the source.
+            let told =
+                self.told.as_deref().map(|told| ResponseDirectives::parse([told].into_iter()));
+            let most = told.and_then(|told| told.max_age).filter(|_| least == Seconds::ZERO);
+            let lasts = most.map_or(PROVISIONAL_LASTS, |most| most.get().min(PROVISIONAL_LASTS));
+            fields.add(Name::CacheControl, format!("public, max-age={lasts}"));
             return;
         }
         fields.add(Name::LarderCacheControl, own);
         match &self.told {
-            _ if least > Seconds::ZERO && age == 0 => {
+            _ if life.ttl(now) < i64::try_from(least.get()).unwrap_or(i64::MAX) && age == 0 => {
                 let value = format!("public, max-age={}, must-revalidate", least.get());
                 fields.add(Name::CacheControl, value);
             }
@@ -172,8 +184,10 @@ pub fn may_be_provisional(making: &Making, life: Lived, now: Timestamp) -> bool 
 }
 
 /// A picture as it is, in the place of one that cannot be made of it.
+/// `life`: its own.
 pub fn stand_in(
     (media_type, bytes): (&str, Bytes),
+    life: Lived,
     lineage: Option<Lineage>,
     exchange: Exchange,
 ) -> Response {
@@ -185,7 +199,7 @@ pub fn stand_in(
     }
     let length = Some(bytes.len() as u64);
     let body = ResponseBody::Made(bytes);
-    let response = Response {
+    let mut response = Response {
         status: 200,
         fields,
         length,
@@ -194,6 +208,10 @@ pub fn stand_in(
         is_provisional: false,
         body,
     };
+    if life == Lived::NotKept {
+        response.fields.add(Name::CacheControl, PRIVATE);
+        return response;
+    }
     shortened(response, lineage)
 }
 
@@ -201,6 +219,9 @@ pub fn stand_in(
 /// be made of purges it too.
 pub fn shortened(mut response: Response, lineage: Option<Lineage>) -> Response {
     let fields = &mut response.fields;
+    if is_for_one(fields) {
+        return response;
+    }
     fields.set(Name::LarderCacheControl, format!("max-age={MISSING_LASTS}"));
     fields.set(Name::CacheControl, format!("public, max-age={MISSING_LASTS}"));
     fields.remove(Name::Age);
@@ -213,6 +234,11 @@ pub fn shortened(mut response: Response, lineage: Option<Lineage>) -> Response {
         response.lineage = Some(Box::new(lineage));
     }
     response
+}
+
+/// Whether what was made here is for one visitor, as its source is.
+pub fn is_for_one(fields: &Fields) -> bool {
+    fields.text(Name::CacheControl) == Some(PRIVATE) && !fields.has(Name::LarderCacheControl)
 }
 
 /// An answer that says why there is no picture.
