@@ -21,7 +21,7 @@ use policy::purge::Born;
 use policy::reason::WhySkip;
 use policy::reply;
 use policy::request::Request;
-use policy::reuse::{Found, Reuse, reuse};
+use policy::reuse::{Failure, Found, Reuse, reuse, stands_in};
 use policy::rule::Rule;
 use policy::time::Seconds;
 use policy::vary::Variant;
@@ -327,6 +327,17 @@ impl Errand {
         let (site, now) = (&self.site.settings.site, self.core.shared.clock.now());
         let keeps = |entry: &Arc<Entry>| kept::keeps(site, self.rule(), &entry.meta, status, now);
         self.stored.as_ref().is_some_and(keeps)
+    }
+
+    /// Whether what is stored goes out where the origin answers `status`.
+    pub fn has_stand_in(&self, status: u16) -> bool {
+        let shared = &self.core.shared;
+        let (now, failure) = (shared.clock.now(), Failure::Status(status));
+        self.stored.as_ref().is_some_and(|entry| {
+            let invalid = shared.store.is_invalid(entry);
+            stands_in(&entry.meta, invalid, &self.request, failure, now)
+                && !shared.store.is_gone(self.key.as_ref(), entry)
+        })
     }
 
     /// Whether the origin is to be left alone about it for now.

@@ -18,7 +18,7 @@ use policy::request::{Method, Request};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Departure, Writer};
+use store::{Departure, Lookup, Writer};
 use tokio::sync::mpsc::Sender;
 
 /// How long a body of unknown length that nobody reads any more may be silent before it is given up.
@@ -38,6 +38,12 @@ pub fn lead(mut errand: Errand, fill: Arc<Fill>, early: Early) {
         let brought = run(&errand, fill, Some(early)).await;
         drop(end);
         if let Brought::Provisional = brought {
+            // Beside it, so that a failure does not take its place.
+            let (key, site) = (errand.key.as_ref(), errand.site.settings.site.id);
+            let found = errand.core.shared.store.lookup(key, &errand.request.fields, site);
+            if let Lookup::Hit(entry) = found {
+                errand.stored = Some(entry);
+            }
             background::refresh(errand, false);
         }
     });

@@ -5,7 +5,7 @@ use super::asked::Making;
 use super::gather::Lost;
 use super::source::{Coming, Found, Lived, find};
 use super::told::{self, Outcome, Tag, failure, may_be_provisional};
-use super::workshop::Done;
+use super::workshop::{Done, Refused};
 use crate::error::Error;
 use crate::fill::Errand;
 use crate::settings::OnError;
@@ -21,6 +21,7 @@ use policy::lineage::Lineage;
 use policy::name::Name;
 use policy::time::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 /// Gives what is asked for: finds the source, and has it made, or says that what is stored is still it.
 /// `asking`: the fields of the request, as an origin would get them.
@@ -77,6 +78,9 @@ async fn attempt(
         let why = format!("its source answered {}", found.status);
         return Ok(failed(status, &why, Some(found.lineage)));
     }
+    if found.is_endless {
+        return Ok(failed(422, "its source is a stream of events", Some(found.lineage)));
+    }
     of_source(errand, making, found, stored, asked).await
 }
 
@@ -113,8 +117,7 @@ async fn of_source(
     if is_stored(&outcome.tag) && is_confirmed {
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
-    let job = job(making, outcome.is_provisional);
-    let done = shared.workshop.make(place, job, source.bytes.clone()).await;
+    let done = make(errand, making, place, &source, outcome.is_provisional).await?;
     let exchange = Exchange { asked, answered: shared.clock.now() };
     Ok(match done {
         Ok(Done { media_type, bytes }) => {
@@ -129,11 +132,33 @@ async fn of_source(
     })
 }
 
+/// Has it made; where an AVIF is too hard, a WebP for good.
+async fn make(
+    errand: &Errand,
+    making: &Making,
+    place: OwnedSemaphorePermit,
+    source: &Read,
+    is_provisional: bool,
+) -> Result<Result<Done, Refused>, Error> {
+    let workshop = &errand.core.shared.workshop;
+    let done = workshop.make(place, job(making, is_provisional), source.bytes.clone()).await;
+    let is_too_hard = done.as_ref().is_err_and(Refused::is_of_the_making);
+    if !is_too_hard || !is_for_avif(making) || is_provisional {
+        return Ok(done);
+    }
+    let place = workshop.enter().ok_or(Error::PicturesBusy)?;
+    Ok(workshop.make(place, job(making, true), source.bytes.clone()).await)
+}
+
 fn lost_source(lost: Lost, making: &Making, lineage: Lineage) -> Result<Attempt, Error> {
     let limit = making.settings.limits.source_bytes >> 20;
     match lost {
         Lost::TooLong => {
             Ok(failed(422, &format!("its source is longer than {limit} MiB"), Some(lineage)))
+        }
+        Lost::TooSlow => {
+            let why = "its source takes longer than may be (images.timeout)";
+            Ok(failed(504, why, Some(lineage)))
         }
         Lost::Broken => Err(Error::OriginDropped),
     }
@@ -168,8 +193,13 @@ async fn read(
     if length > most {
         return Err(Lost::TooLong);
     }
-    let _counted = errand.core.shared.workshop.memory_for(length).await;
-    Ok(Read { bytes: body.gather(most, now).await?, _counted })
+    let workshop = &errand.core.shared.workshop;
+    let reading = async {
+        let _counted = workshop.memory_for(length).await;
+        Ok(Read { bytes: body.gather(most, now).await?, _counted })
+    };
+    // Whoever sends drop by drop, or never ends, must not hold a place that others wait for.
+    timeout(workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
 }
 
 /// Whether what is asked for is an AVIF where a WebP would do for the time being.
@@ -208,6 +238,9 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     let clock = &errand.core.shared.clock;
     let original =
         source.and_then(|(source, life)| Some((Media::from(kind(&source).ok()?), source, life)));
+    if status >= 500 && errand.has_stand_in(status) {
+        return failure(status, &why, lineage, exchange(clock.now()));
+    }
     match (&making.settings.on_error, original) {
         (OnError::Original, Some((media, source, life))) => {
             let original = (media.media_type(), source);

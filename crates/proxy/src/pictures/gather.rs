@@ -14,6 +14,8 @@ pub enum Lost {
     TooLong,
     /// It broke off.
     Broken,
+    /// It takes longer than may be.
+    TooSlow,
 }
 
 /// The length of a body, where it is known.

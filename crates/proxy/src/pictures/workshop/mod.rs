@@ -152,6 +152,11 @@ impl Workshop {
         self.0.memory.clone().acquire_many_owned(pieces).await.ok()
     }
 
+    /// How long a source may take to come, and then the making.
+    pub fn timeout(&self) -> Duration {
+        self.0.limits.timeout
+    }
+
     /// Has something made of a source.
     ///
     /// # Errors
@@ -274,7 +279,8 @@ impl Inner {
         source: &[u8],
         patience: Duration,
     ) -> Result<Done, Refused> {
-        // One that has nothing to do may have been ended by others: what was not begun is begun anew.
+        // One that had nothing to do may have been ended by others, and what ended one that did other
+        // things before need not be this source: once more, by a new one.
         let is_kept = kept.is_some();
         let process = match kept.take() {
             Some(process) => process,
@@ -285,7 +291,7 @@ impl Inner {
                 *kept = process;
                 done.map_err(Refused::Source)
             }
-            Err(Failed::Gone) if is_kept => {
+            Err(Failed::Gone | Failed::Died) if is_kept => {
                 let fresh = self.begin(role)?;
                 match fresh.make(job, source, patience) {
                     Ok((done, process)) => {
@@ -335,6 +341,11 @@ impl From<Failed> for Refused {
 }
 
 impl Refused {
+    /// Whether something that is easier to make may be made of the same source.
+    pub fn is_of_the_making(&self) -> bool {
+        matches!(self, Refused::TimedOut | Refused::Crashed)
+    }
+
     /// The status of an answer that says so.
     pub fn status(&self) -> u16 {
         match self {

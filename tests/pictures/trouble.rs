@@ -1,0 +1,136 @@
+//! Pictures where something goes wrong: sources that are away, slow or endless, and makers that fail.
+
+use super::{CHROME, larder, origin, toml, workers};
+use crate::support::pictures::{jpeg, png, size};
+use crate::support::{Larder, Origin, Reply, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+#[test]
+fn an_avif_that_cannot_be_made_is_a_webp_for_good() {
+    let origin = origin();
+    let larder = larder("", &origin);
+    larder.fill("/photo.jpg?2000x2000");
+    // Some may be made before they are found.
+    let target = [1920, 1600, 1440, 1200, 1080, 960].iter().find_map(|width| {
+        let target = format!("/_larder/image/w={width}/photo.jpg?2000x2000");
+        let first = larder.get_with(&target, &CHROME);
+        assert_eq!((first.status, first.field("content-type")), (200, Some("image/webp")));
+        let pid = until("somebody begins with the AVIF", || patient(&larder));
+        let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+        assert!(killed.expect("kill runs").success());
+        larder.settle();
+        let counted = larder.metrics().sum("larder_pictures_total", &["outcome=\"crashed\""]);
+        (counted > 0).then_some(target)
+    });
+    let target = target.expect("one was found in time");
+    let good = until("it is good", || {
+        let answer = larder.get_with(&target, &CHROME);
+        (answer.field("cache-control") == Some("public, max-age=600")).then_some(answer)
+    });
+    assert_eq!((good.status, good.field("content-type")), (200, Some("image/webp")));
+    assert!(larder.get_with(&target, &CHROME).is_hit());
+}
+
+/// The process that makes what nobody waits for, once it has begun.
+fn patient(larder: &Larder) -> Option<String> {
+    workers(larder).into_iter().find(|pid| {
+        let read = |name| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
+        let has = |name, what| read(name).is_ok_and(|text| text.contains(what));
+        has("cmdline", "--patient") && has("status", "Seccomp:\t2")
+    })
+}
+
+#[test]
+fn sources_that_never_end_leave_places_for_others() {
+    let origin = Origin::answering(|asked| match asked.target.starts_with("/events") {
+        true => Reply::by(|wire| {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+            while wire.chunk(":\n\n") {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }),
+        false => Reply::cached("max-age=600", png(80, 60, 1)),
+    });
+    let larder = Larder::configured(
+        &format!("[images]\nworkers = 1\nqueue = 1\ntimeout = \"500ms\"\n{}", toml("")),
+        &origin,
+    );
+    let mut clients: Vec<_> = (0..4)
+        .map(|number| {
+            let mut client = larder.connect();
+            let target = format!("/_larder/image/w=64,f=webp/events?{number}");
+            client.send(crate::support::request("GET", &target, &[]));
+            client
+        })
+        .collect();
+    origin.wait_for(4);
+    let answer = larder.get("/_larder/image/w=64,f=webp/a.png");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for client in &mut clients {
+        let answer = client.read();
+        assert!(matches!(answer.status, 422 | 504), "{}: {}", answer.status, answer.text());
+    }
+}
+
+#[test]
+fn a_stored_picture_goes_before_one_that_takes_its_place() {
+    let is_away = Arc::new(AtomicBool::new(false));
+    let origin = Origin::answering({
+        let is_away = is_away.clone();
+        move |asked| match &*asked.target {
+            "/missing.png" => Reply::cached("max-age=6000", png(90, 90, 1)),
+            _ if is_away.load(Ordering::SeqCst) => Reply::status(503, "later"),
+            _ => Reply::cached("max-age=60, stale-if-error=600", png(80, 60, 1)),
+        }
+    });
+    let larder = larder("on_error = \"/missing.png\"", &origin);
+    let target = "/_larder/image/w=64,f=png/a.png";
+    larder.fill("/missing.png");
+    let first = larder.fill(target);
+    is_away.store(true, Ordering::SeqCst);
+    // The source is not kept any more, the picture is.
+    larder.turn_clock(61);
+    let stale = larder.fill(target);
+    assert_eq!(stale.body, first.body);
+    assert_eq!(larder.fill(target).body, first.body);
+    larder.turn_clock(6000);
+    assert_eq!(size(&larder.get(target).body), (64, 64));
+}
+
+#[test]
+fn makers_have_nothing_of_what_began_them_and_end_with_it() {
+    let origin = origin();
+    let mut larder = larder("", &origin);
+    let _open: Vec<_> = (0..50).map(|_| larder.connect()).collect();
+    larder.fill("/_larder/image/w=64,f=webp/photo.jpg");
+    larder.fill_with("/_larder/image/w=64/photo.jpg", &CHROME);
+    let pids = workers(&larder);
+    assert!(pids.len() >= 2, "{pids:?}");
+    for pid in &pids {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        let files: Vec<_> = files.map_or(Vec::new(), |all| {
+            all.filter_map(|it| std::fs::read_link(it.ok()?.path()).ok()).collect()
+        });
+        assert_eq!(files.get(2), files.get(1), "its errors go where its output goes");
+        let sockets = files.iter().filter(|it| it.to_string_lossy().starts_with("socket:"));
+        assert!(sockets.count() <= 2, "{files:?}");
+    }
+    larder.kill_and_restart();
+    until("they have ended", || {
+        pids.iter()
+            .all(|pid| {
+                let status =
+                    std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                status.is_empty() || status.contains(") Z")
+            })
+            .then_some(())
+    });
+    let damaged = Origin::answering(|_| Reply::cached("max-age=600", &jpeg(400, 300, 1)[..2000]));
+    let other = super::larder("", &damaged);
+    for number in 0..5 {
+        assert_eq!(other.get(&format!("/_larder/image/w=64/a.jpg?{number}")).status, 422);
+    }
+    assert_eq!(other.error_lines("panicked"), [""; 0]);
+}
