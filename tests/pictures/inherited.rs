@@ -2,7 +2,7 @@
 
 use super::{CHROME, larder, made, origin, toml};
 use crate::support::pictures::{jpeg, png, size};
-use crate::support::{Larder, Origin, Reply, until};
+use crate::support::{Gate, Larder, Origin, Reply, request, until};
 
 #[test]
 fn a_source_that_sends_on_is_purged_by_either_url() {
@@ -226,4 +226,58 @@ fn a_source_elsewhere_is_purged_by_its_url() {
     assert!(!larder.get(&target).is_hit());
     assert_eq!(cdn.count(), 2, "the source went too");
     let _ = until("nothing", || Some(made(&larder)));
+}
+
+/// An origin whose first answer waits, and each of whose answers is another picture.
+fn slow_at_first(gate: &Gate) -> Origin {
+    let gate = gate.clone();
+    Origin::answering(move |asked| {
+        let (gate, body) = (gate.clone(), png(80, 60, asked.number as u32 + 1));
+        Reply::by(move |wire| {
+            wire.pass(&gate);
+            let head = "HTTP/1.1 200 X\r\nCache-Control: max-age=600\r\nCache-Tag: t";
+            wire.send(format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len()));
+            wire.send(body);
+        })
+    })
+}
+
+#[test]
+fn no_purge_is_lost_while_the_source_is_on_its_way() {
+    let target = "/_larder/image/w=64,f=webp/a.png";
+    let new = Origin::answering(|_| Reply::cached("max-age=9", png(80, 60, 2)));
+    let of_new = larder("", &new).get(target).body;
+    for (purge, by_whom) in [
+        (r#"{"urls": ["/a.png"]}"#, "/a.png"),
+        (r#"{"tags": ["t"]}"#, "/a.png"),
+        (r#"{"tags": ["t"], "soft": true}"#, "/a.png"),
+        (r#"{"urls": ["/a.png"]}"#, target),
+        (r#"{"tags": ["t"]}"#, target),
+        (r#"{"tags": ["t"], "soft": true}"#, target),
+    ] {
+        let gate = Gate::shut();
+        let origin = slow_at_first(&gate);
+        let larder = larder("min_ttl = \"1h\"", &origin);
+        // On its way from before the purge, by a visitor or for a picture.
+        let (mut early, mut late) = (larder.connect(), larder.connect());
+        early.send(request("GET", by_whom, &[]));
+        origin.wait_for(1);
+        assert_eq!(larder.admin_post("/v1/purge", purge).status, 200);
+        late.send(request("GET", target, &[]));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        gate.open();
+        let old = early.read();
+        let came = late.read();
+        larder.settle();
+        let then = larder.fill(target);
+        let told = format!("{purge} {by_whom}: {} {}", came.cache(), then.cache());
+        assert_eq!(origin.count(), 2, "{told}");
+        if by_whom == target {
+            assert_ne!(then.body, old.body, "{told}");
+        }
+        larder.turn_clock(1000);
+        // What is kept for an hour is of what came after the purge.
+        let kept = larder.get(target);
+        assert!(kept.is_hit() && kept.body == of_new, "{told} {}", kept.cache());
+    }
 }
