@@ -427,6 +427,23 @@ fn pictures_never_starve_pages() {
 }
 
 #[test]
+fn what_nobody_waits_for_takes_no_place_of_what_somebody_does() {
+    let origin = origin();
+    let larder = Larder::configured(
+        &format!("[images]\nworkers = 1\nqueue = 3\n{}", toml("widths = []")),
+        &origin,
+    );
+    // Each is followed by an AVIF that takes longer than it.
+    for width in 390..400 {
+        let target = format!("/_larder/image/w={width}/photo.jpg?600x600");
+        let answer = larder.fill_with(&target, &CHROME);
+        let media = answer.field("content-type");
+        assert_eq!((answer.status, media), (200, Some("image/webp")), "{width}");
+    }
+    wait_for(&larder, "/_larder/image/w=390/photo.jpg?600x600", "image/avif");
+}
+
+#[test]
 fn who_takes_too_long_or_dies_is_replaced() {
     let origin = origin();
     let larder = Larder::configured(

@@ -61,6 +61,7 @@ async fn attempt(
     stored: Option<&[u8]>,
     asked: Timestamp,
 ) -> Result<Attempt, Error> {
+    let turn = turn(errand, making).await?;
     let found = match find(errand, &making.asked.source, making.place).await {
         Ok(found) => found,
         // It will not pass by itself, so what it says lasts for a while.
@@ -81,14 +82,14 @@ async fn attempt(
     if found.is_endless {
         return Ok(failed(422, "its source is a stream of events", Some(found.lineage)));
     }
-    of_source(errand, making, found, stored, asked).await
+    of_source(errand, making, (found, turn), stored, asked).await
 }
 
 /// What is made of a source that is there.
 async fn of_source(
     errand: &Errand,
     making: &Making,
-    found: Found,
+    (found, turn): (Found, Option<OwnedSemaphorePermit>),
     stored: Option<&[u8]>,
     asked: Timestamp,
 ) -> Result<Attempt, Error> {
@@ -98,7 +99,7 @@ async fn of_source(
         && is_for_avif(making)
         && may_be_provisional(making, found.life, now);
     let Found { lineage, life, told, groups, body, .. } = found;
-    let place = shared.workshop.enter().ok_or(Error::PicturesBusy)?;
+    let place = turn.or_else(|| shared.workshop.enter()).ok_or(Error::PicturesBusy)?;
     let source = match read(errand, making, body, now).await {
         Ok(source) => source,
         Err(lost) => return lost_source(lost, making, lineage),
@@ -161,6 +162,14 @@ fn lost_source(lost: Lost, making: &Making, lineage: Lineage) -> Result<Attempt,
             Ok(failed(504, why, Some(lineage)))
         }
         Lost::Broken => Err(Error::OriginDropped),
+    }
+}
+
+/// The turn of what nobody waits for, before anything is read for it.
+async fn turn(errand: &Errand, making: &Making) -> Result<Option<OwnedSemaphorePermit>, Error> {
+    match making.takes_its_time {
+        true => errand.core.shared.workshop.turn().await.ok_or(Error::PicturesBusy).map(Some),
+        false => Ok(None),
     }
 }
 

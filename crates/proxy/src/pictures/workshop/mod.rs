@@ -28,6 +28,8 @@ pub use process::{Hello, Process, Program};
 const IDLE: Duration = Duration::from_secs(60);
 /// How much longer what nobody waits for may take.
 const PATIENCE: u32 = 6;
+/// How much of what nobody waits for is under way: one is made, and the source of another is read.
+const PATIENT_TURNS: usize = 2;
 /// Memory for sources is counted in pieces of so many bytes.
 const MEMORY_PIECE: u64 = 4 << 10;
 
@@ -40,6 +42,9 @@ struct Inner {
     program: Program,
     limits: PictureLimits,
     places: Arc<Semaphore>,
+    /// The places of what nobody waits for: it must not take those of what somebody does.
+    patient_places: Semaphore,
+    patient_turns: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     queues: Mutex<Queues>,
     /// Told when there is something to do, or nothing any more.
@@ -121,6 +126,8 @@ impl Workshop {
         let inner = Arc::new(Inner {
             program,
             places: Arc::new(Semaphore::new(limits.workers + limits.queue)),
+            patient_places: Semaphore::new(PATIENT_TURNS + limits.queue),
+            patient_turns: Arc::new(Semaphore::new(PATIENT_TURNS)),
             memory: Arc::new(Semaphore::new(pieces)),
             queues: Mutex::default(),
             called: Condvar::new(),
@@ -142,6 +149,13 @@ impl Workshop {
             count(&self.0.counts.busy);
         }
         place
+    }
+
+    /// Waits for the turn of what nobody waits for, which comes before its source is asked for: else its
+    /// source would take the memory that others need. Nothing where as much waits as may.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let _place = self.0.patient_places.try_acquire().ok()?;
+        self.0.patient_turns.clone().acquire_owned().await.ok()
     }
 
     /// Waits for memory for a source of so many bytes.
