@@ -36,7 +36,9 @@ impl Opened {
             return Err(Lost::TooLong);
         }
         let read = spawn_blocking(move || {
-            let mut bytes = Vec::new();
+            // All at once: a buffer that grows takes three times as much on the way. One more than there
+            // is shows the end.
+            let mut bytes = Vec::with_capacity(usize::try_from(self.bytes + 1).unwrap_or_default());
             // One more than may be tells that it has grown.
             self.file.take(most + 1).read_to_end(&mut bytes).map(|_| bytes)
         });
