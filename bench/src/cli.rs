@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::images::Maker;
 use crate::pattern::UrlPattern;
 use crate::peers::Kind;
 
@@ -26,6 +27,8 @@ pub enum Command {
     Soak(SoakArgs),
     /// Measure purges of Larder, or kill it right behind their answers.
     Purge(PurgeArgs),
+    /// Have Larder and other makers of pictures make the same ones, and print what each costs.
+    Images(ImagesArgs),
     /// Load one server with keep-alive GETs.
     Load(LoadArgs),
     /// Send one request on each of many open connections at the same moment.
@@ -101,6 +104,38 @@ pub struct PurgeArgs {
     #[arg(long, default_value_t = 0)]
     pub server_core: usize,
     /// The core of the load generator there.
+    #[arg(long, default_value_t = 1)]
+    pub load_core: usize,
+}
+
+/// What `images` takes.
+#[derive(Args)]
+pub struct ImagesArgs {
+    /// Where `scripts/setup bench-images` has put photographs and makers.
+    #[arg(long, env = "LARDER_BENCH_HOME")]
+    pub home: PathBuf,
+    /// Larder's binary.
+    #[arg(long, default_value = "target/release/larder")]
+    pub larder: PathBuf,
+    /// How often each is measured in each row, in alternation.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// The rows to measure, by name; all when absent.
+    #[arg(long, value_delimiter = ',')]
+    pub rows: Vec<String>,
+    /// Who is measured.
+    #[arg(long, value_delimiter = ',', default_value = "larder,sharp,next,ipx,oximg")]
+    pub peers: Vec<Maker>,
+    /// How many mixed pictures Larder makes for the row of its memory; 0 leaves it out.
+    #[arg(long, default_value_t = 10_000)]
+    pub mixed: u32,
+    /// Where to write every single measurement as JSON.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// The core that the makers share, of whom one has something to do at a time.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
+    /// The core of who asks.
     #[arg(long, default_value_t = 1)]
     pub load_core: usize,
 }

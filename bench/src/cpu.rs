@@ -13,7 +13,7 @@ use anyhow::Context as _;
 pub struct ProcessStat {
     /// The process that started it.
     pub parent: u32,
-    /// User and system time, in clock ticks.
+    /// User and system time, its own and that of children that have ended, in clock ticks.
     pub cpu_ticks: u64,
     /// When it started, in clock ticks since boot: tells it from a later one with the same number.
     pub started: u64,
@@ -28,7 +28,7 @@ pub struct Memory {
     pub pss: u64,
 }
 
-/// User and system time that the process and its living descendants have used.
+/// User and system time that the process and its descendants have used.
 pub fn cpu_time(root: u32) -> anyhow::Result<Duration> {
     let ticks: u64 = tree(root)?.iter().map(|(_, stat)| stat.cpu_ticks).sum();
     let ticks_a_second = rustix::param::clock_ticks_per_second();
@@ -81,7 +81,7 @@ fn parse_stat(text: &str) -> Option<ProcessStat> {
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     Some(ProcessStat {
         parent: u32::try_from(field(4)?).ok()?,
-        cpu_ticks: field(14)? + field(15)?,
+        cpu_ticks: field(14)? + field(15)? + field(16)? + field(17)?,
         started: field(22)?,
     })
 }
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn stat_is_read_past_a_name_with_spaces_and_parentheses() {
         let text = "1234 (a (b) c) S 77 1234 1234 0 -1 4194560 1 2 3 4 150 25 9 9 20 0 3 0 4242 1";
-        let stat = ProcessStat { parent: 77, cpu_ticks: 175, started: 4242 };
+        let stat = ProcessStat { parent: 77, cpu_ticks: 193, started: 4242 };
         assert_eq!(parse_stat(text), Some(stat));
     }
 

@@ -3,6 +3,7 @@
 //! `compare` starts each peer pinned to one core, drives it from the other and prints the table;
 //! `soak` has Larder abused for a while and looks at what stays behind;
 //! `purge` measures purges, and kills Larder right behind their answers;
+//! `images` has it and other makers of pictures make the same ones;
 //! `load`, `storm`, `origin` and `bare` are its parts, each usable alone.
 #![allow(clippy::print_stdout, reason = "a command-line tool: results go to standard output")]
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress goes to standard error")]
@@ -16,6 +17,7 @@ mod cpu;
 mod eviction;
 mod get;
 mod histogram;
+mod images;
 mod load;
 mod machine;
 mod origin;
@@ -42,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Compare(args) => compare::command(&args),
         cli::Command::Soak(args) => soak::command(&args),
         cli::Command::Purge(args) => purge::command(&args),
+        cli::Command::Images(args) => images::command(&args),
         cli::Command::Load(args) => load::command(&args),
         cli::Command::Storm(args) => storm::command(&args),
         cli::Command::Eviction(args) => eviction::command(&args),

@@ -247,7 +247,7 @@ impl Running {
 
 /// In memory where the machine has such a place, so that no peer waits for a disk; or on a disk, where
 /// that is what is measured.
-fn temporary_folder(on_disk: bool) -> anyhow::Result<TempDir> {
+pub fn temporary_folder(on_disk: bool) -> anyhow::Result<TempDir> {
     let shm = Path::new("/dev/shm");
     let in_memory = !on_disk && shm.is_dir();
     let base = if in_memory { shm.to_owned() } else { std::env::temp_dir() };

@@ -1,0 +1,72 @@
+//! What is made: of which photograph, how wide, in which format.
+
+use serde::Serialize;
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// How the command line names it.
+    pub name: &'static str,
+    /// How the table names it.
+    pub title: &'static str,
+    /// The file in the folder of photographs.
+    pub photo: &'static str,
+    /// How wide it becomes.
+    pub width: u32,
+    /// What it becomes.
+    pub format: Format,
+    /// How many are made a round: the clock of CPU time ticks in 10 ms.
+    pub pictures: u32,
+}
+
+/// A format that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Format {
+    /// Of quality 75.
+    WebP,
+    /// Of quality 75.
+    Jpeg,
+    /// Of what each maker gives without being told.
+    Avif,
+    /// Of quality 75, which means a palette.
+    Png,
+}
+
+/// All rows, in the table's order.
+pub const ALL: [Row; 10] = [
+    row("20mp-webp", "20 MP JPEG → 640 WebP", "20mp.jpg", 640, Format::WebP, 10),
+    row("20mp-jpeg", "20 MP JPEG → 640 JPEG", "20mp.jpg", 640, Format::Jpeg, 10),
+    row("20mp-avif", "20 MP JPEG → 640 AVIF", "20mp.jpg", 640, Format::Avif, 6),
+    row(
+        "progressive-webp",
+        "18 MP progressive JPEG → 640 WebP",
+        "18mp-progressive.jpg",
+        640,
+        Format::WebP,
+        4,
+    ),
+    row("2mp-webp", "2 MP JPEG → 1080 WebP", "2mp.jpg", 1080, Format::WebP, 12),
+    row("2mp-jpeg", "2 MP JPEG → 320 JPEG", "2mp.jpg", 320, Format::Jpeg, 40),
+    row("alpha-webp", "3 MP PNG, alpha → 640 WebP", "3mp-alpha.png", 640, Format::WebP, 12),
+    row("alpha-png", "3 MP PNG, alpha → 640 palette PNG", "3mp-alpha.png", 640, Format::Png, 8),
+    row("large-alpha-webp", "15 MP PNG, alpha → 640 WebP", "15mp-alpha.png", 640, Format::WebP, 4),
+    row(
+        "large-alpha-png",
+        "15 MP PNG, alpha → 640 palette PNG",
+        "15mp-alpha.png",
+        640,
+        Format::Png,
+        4,
+    ),
+];
+
+const fn row(
+    name: &'static str,
+    title: &'static str,
+    photo: &'static str,
+    width: u32,
+    format: Format,
+    pictures: u32,
+) -> Row {
+    Row { name, title, photo, width, format, pictures }
+}
