@@ -12,7 +12,7 @@ const SELF: &str = "/proc/self/exe";
 /// What the allocator is told: to have no more memory than is used, which is what is limited, and to give
 /// it back.
 const ALLOCATOR: [(&str, &str); 2] =
-    [("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "0")];
+    [("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "500")];
 
 /// Opens it. Where pictures are made, one process is begun to see what shuts it in.
 ///
