@@ -1,8 +1,9 @@
 //! Of which sources pictures are made: the site's own paths, folders, and the origins that are listed.
 
+use super::asked::below;
 use crate::error::Error;
 use crate::settings::PictureSettings;
-use imaging::plan::Source;
+use imaging::plan::{Dialect, Source};
 use policy::path::match_path;
 use policy::request::split_target;
 
@@ -24,6 +25,9 @@ pub enum Place {
 pub fn place(settings: &PictureSettings, source: &Source) -> Result<Place, Error> {
     match source {
         Source::Path(path) => {
+            if Dialect::of(below(&settings.base, path)).is_some() {
+                return Err(refused("it is itself a picture that is made here"));
+            }
             let path = match_path(split_target(path).0);
             let within = |folder: &str| path.path.starts_with(folder.as_bytes());
             match settings.folders.iter().position(|folder| within(&folder.path)) {
@@ -76,7 +80,6 @@ pub mod tests {
     use crate::settings::{
         Folder, OnError, OriginAddress, OriginHost, Reach, RemoteSource, SiteSettings,
     };
-    use imaging::plan::Dialect;
     use policy::time::Seconds;
 
     /// Pictures of a folder `/photos/`, and of what is below two URLs.
@@ -96,6 +99,7 @@ pub mod tests {
         };
         PictureSettings {
             dialects: vec![Dialect::Own, Dialect::Next],
+            base: "/docs".to_owned(),
             sources: vec![
                 remote(true, "cdn.test", 443, "/a/"),
                 remote(false, "cdn.test", 8080, ""),
@@ -125,6 +129,8 @@ pub mod tests {
             ("/photos/a.jpg", at(Place::Folder(0))),
             ("/%70hotos/a.jpg", at(Place::Folder(0))),
             ("/photos", at(Place::Site)),
+            ("/docs/_next/image?url=/a.jpg&w=1&q=1", refused),
+            ("/docs_next/image?url=/a.jpg", at(Place::Site)),
             ("/photos/../a.jpg", at(Place::Site)),
             ("/photos/%2e%2e%2fa.jpg", at(Place::Site)),
             ("https://cdn.test/a/b.jpg", at(Place::Remote(0))),

@@ -38,12 +38,13 @@ const KEPT: [Name; 4] = [Name::Range, Name::IfRange, Name::IfNoneMatch, Name::If
 /// What is wrong with the URL, or that its source may not be used.
 pub fn asked(site: &SiteSettings, request: &Request) -> Option<Result<(Request, Making), Error>> {
     let settings = site.pictures.as_ref()?;
-    let dialect = Dialect::of(&request.target)?;
+    let target = below(&settings.base, &request.target);
+    let dialect = Dialect::of(target)?;
     let is_read = matches!(request.method, Method::Get | Method::Head) && request.upgrade.is_none();
     if !settings.dialects.contains(&dialect) || !is_read {
         return None;
     }
-    let read = dialect.read(&request.target);
+    let read = dialect.read(target);
     let asked = read.map_err(|wrong| Error::PictureAsked(wrong.to_string()));
     Some(asked.and_then(|asked| settle(settings, asked, request)))
 }
@@ -124,6 +125,11 @@ fn settled(settings: &PictureSettings, plan: Plan, request: &Request) -> Plan {
     plan.settled()
 }
 
+/// A target without the base of its site, if it begins with that.
+pub fn below<'t>(base: &str, target: &'t str) -> &'t str {
+    target.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(target)
+}
+
 /// A URL of the host that was asked is a path of the site.
 pub fn at_home(source: Source, request: &Request) -> Source {
     let Source::Url(url) = &source else { return source };
@@ -193,6 +199,11 @@ mod tests {
                 webp,
                 format!("{of}/w=100,q=75,f=auto-webp/a.jpg"),
             ),
+            (
+                "/docs/_next/image?url=%2Fdocs%2Fa.jpg&w=90&q=73",
+                webp,
+                format!("{of}/w=100,q=75,f=auto-webp/docs/a.jpg"),
+            ),
             ("/_larder/image/w=90/a.jpg", none, format!("{of}/w=100,q=75,f=auto-basic/a.jpg")),
             (
                 "/_larder/image/w=90,f=png/http://site.test/a.jpg",
@@ -235,7 +246,7 @@ mod tests {
         let is_asked = |request: &Request| asked(&site(), request).is_some();
         assert!(is_asked(&request("/_larder/image/w=wrong/a.jpg", &[])));
         for target in
-            ["/_image?href=/a.jpg", "/%5Flarder/image/w=1/a.jpg", "/x/_larder/image/w=1/a"]
+            ["/_image?href=/a.jpg", "/%5Flarder/image/w=1/a.jpg", "/docs2/_larder/image/w=1/a"]
         {
             assert!(!is_asked(&request(target, &[])), "{target}");
         }

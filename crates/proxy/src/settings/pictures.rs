@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct PictureSettings {
     /// The dialects that are answered here; URLs of others are the origin's.
     pub dialects: Vec<Dialect>,
+    /// What the paths of the dialects may begin with beside, without a slash at its end; empty: nothing.
+    pub base: String,
     /// Other origins that pictures are made of; the site's own always is one.
     pub sources: Vec<RemoteSource>,
     /// Folders that pictures are made of.

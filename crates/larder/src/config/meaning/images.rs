@@ -80,6 +80,7 @@ pub fn pictures(
     Some(Arc::new(PictureSettings {
         sources: sources.collect(),
         dialects: dialects(site),
+        base: images.base.iter().map(|base| base.0.trim_end_matches('/')).collect(),
         folders: folders(images, &place, notes),
         widths: images.widths.clone(),
         formats: Accepted {

@@ -50,6 +50,9 @@ pub struct SiteImages {
     /// the preset.
     #[schemars(example = ["larder", "nextjs"])]
     pub dialects: Option<Vec<ImageDialect>>,
+    /// What the framework's URLs begin with beside: `base` of Astro, `basePath` of Next.js.
+    #[schemars(example = "/docs/")]
+    pub base: Option<FolderPath>,
     /// What pictures are made of beside what the site itself has: URLs, and all below them.
     #[schemars(example = ["https://cdn.example.com/"])]
     pub sources: Vec<SourceBelow>,
@@ -171,6 +174,7 @@ impl Default for SiteImages {
         SiteImages {
             enabled: None,
             dialects: None,
+            base: None,
             sources: Vec::new(),
             folders: Vec::new(),
             ca: None,
