@@ -123,7 +123,7 @@ await check('hashed assets and pictures are hits for the next visitor', async ()
     // It is one that Larder made, of the source that the site's own code would have read.
     const made = fetched.get(new URL(picture, base).href).headers();
     assert.match(made['content-type'], /^image\/(webp|avif)$/);
-    assert.match(made.etag, /^"[0-9a-f]{32}-[0-9a-f]{16}(-0)?"$/);
+    assert.match(made.etag, /^"[0-9a-f]{32}-[0-9a-f]{16}(-[0-2])?"$/);
     assert.match(fetched.get(new URL(stylesheet, base).href).headers()['cache-control'], /immutable/);
   });
   await visitor.close();

@@ -4,7 +4,7 @@ use super::allowed::place;
 use super::asked::Making;
 use super::gather::Lost;
 use super::source::{Coming, Found, Lived, find};
-use super::told::{self, Outcome, Tag, failure, may_be_provisional};
+use super::told::{self, Manner, Outcome, Tag, failure, may_be_provisional};
 use super::workshop::{Done, Refused};
 use crate::error::Error;
 use crate::fill::Errand;
@@ -105,20 +105,26 @@ async fn of_source(
         Err(lost) => return lost_source(lost, making, lineage),
     };
     let tag = Tag::of(&source.bytes, making);
-    let (is_provisional, text) = (is_quick, tag.text(!is_quick));
+    let manner = match (is_quick, making.takes_its_time) {
+        (true, _) => Manner::Provisional,
+        (false, true) => Manner::Thorough,
+        (false, false) => Manner::Quick,
+    };
+    let (is_provisional, text) = (is_quick, tag.text(manner));
     let mut outcome = Outcome { making, life, told, lineage, groups, tag: text, is_provisional };
-    let is_stored = |text: &str| stored == Some(text.as_bytes());
-    if is_quick && is_stored(&tag.text(true)) {
-        // The better one is there already.
-        (outcome.tag, outcome.is_provisional) = (tag.text(true), false);
+    if let Some(text) = stored.filter(|text| tag.is_final(text)) {
+        // It is there, in whichever manner it was made.
+        outcome.tag = String::from_utf8_lossy(text).into_owned();
+        outcome.is_provisional = false;
     }
     let exchange = Exchange { asked, answered: now };
     // What is not to be kept any more is not confirmed, but made for who asks.
     let is_confirmed = life != Lived::NotKept || errand.stored.is_none();
-    if is_stored(&outcome.tag) && is_confirmed {
+    if stored == Some(outcome.tag.as_bytes()) && is_confirmed {
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
-    let done = make(errand, making, place, &source, outcome.is_provisional).await?;
+    let (done, manner) = make(errand, making, place, &source, manner).await?;
+    (outcome.tag, outcome.is_provisional) = (tag.text(manner), manner == Manner::Provisional);
     let exchange = Exchange { asked, answered: shared.clock.now() };
     Ok(match done {
         Ok(Done { media_type, bytes }) => {
@@ -139,16 +145,18 @@ async fn make(
     making: &Making,
     place: OwnedSemaphorePermit,
     source: &Read,
-    is_provisional: bool,
-) -> Result<Result<Done, Refused>, Error> {
+    manner: Manner,
+) -> Result<(Result<Done, Refused>, Manner), Error> {
+    let is_provisional = manner == Manner::Provisional;
     let workshop = &errand.core.shared.workshop;
     let done = workshop.make(place, job(making, is_provisional), source.bytes.clone()).await;
     let is_too_hard = done.as_ref().is_err_and(Refused::is_of_the_making);
     if !is_too_hard || !is_for_avif(making) || is_provisional {
-        return Ok(done);
+        return Ok((done, manner));
     }
     let place = workshop.enter().ok_or(Error::PicturesBusy)?;
-    Ok(workshop.make(place, job(making, true), source.bytes.clone()).await)
+    let simpler = workshop.make(place, job(making, true), source.bytes.clone()).await;
+    Ok((simpler, Manner::Simpler))
 }
 
 fn lost_source(lost: Lost, making: &Making, lineage: Lineage) -> Result<Attempt, Error> {

@@ -56,11 +56,35 @@ impl Tag {
         Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?}").as_bytes()) }
     }
 
-    /// As a field says it, of what is final or stands in for it.
-    pub fn text(&self, is_final: bool) -> String {
-        let mark = if is_final { "" } else { "-0" };
+    /// As a field says it, of what was made in that manner: other bytes have another tag.
+    pub fn text(&self, manner: Manner) -> String {
+        let mark = match manner {
+            Manner::Thorough => "",
+            Manner::Provisional => "-0",
+            Manner::Quick => "-1",
+            Manner::Simpler => "-2",
+        };
         format!("\"{:032x}-{:016x}{mark}\"", self.source, self.plan)
     }
+
+    /// Whether a tag is that of something final that the plan made of the source.
+    pub fn is_final(&self, text: &[u8]) -> bool {
+        let all = [Manner::Thorough, Manner::Quick, Manner::Simpler];
+        all.iter().any(|manner| self.text(*manner).as_bytes() == text)
+    }
+}
+
+/// How something is made of a source by a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// While somebody waits.
+    Quick,
+    /// While nobody waits.
+    Thorough,
+    /// In the place of an AVIF that is still to be made.
+    Provisional,
+    /// In the place of an AVIF that cannot be made.
+    Simpler,
 }
 
 /// A picture that was made, or was made before and is good again.
@@ -268,4 +292,37 @@ fn stem(source: &Source) -> Option<String> {
         .take(64)
         .collect();
     (!stem.is_empty()).then_some(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_bytes_have_other_tags_and_all_but_the_provisional_are_final() {
+        let tag = Tag { source: 1, plan: 2 };
+        let manners = [Manner::Quick, Manner::Thorough, Manner::Provisional, Manner::Simpler];
+        for (at, manner) in manners.into_iter().enumerate() {
+            let text = tag.text(manner);
+            assert!(manners[..at].iter().all(|before| tag.text(*before) != text), "{text}");
+            assert_eq!(tag.is_final(text.as_bytes()), manner != Manner::Provisional, "{text}");
+            for other in [Tag { source: 2, ..tag.clone() }, Tag { plan: 1, ..tag.clone() }] {
+                assert!(!other.is_final(text.as_bytes()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_those_of_sources() {
+        for (source, name) in [
+            ("/photos/a b.jpg?v=1", Some("a-20b")),
+            ("/a.tar.gz", Some("a.tar")),
+            ("/", None),
+            ("/.jpg", None),
+            ("/\u{e9}\"x.png", Some("-C3-A9-22x")),
+        ] {
+            let parsed = Source::parse("url", source).expect(source);
+            assert_eq!(stem(&parsed).as_deref(), name, "{source}");
+        }
+    }
 }
