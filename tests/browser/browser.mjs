@@ -29,11 +29,11 @@ export function isHit(answer) {
 }
 
 /**
- * Waits until a count stands still for half a second: scripts ask for more when a page is there. To
- * take a pause for a standstill makes what follows easier to pass, never wrong.
+ * Waits until a count stands still for half a second, or for so many times 50 ms: scripts ask for more
+ * when a page is there. To take a pause for a standstill makes what follows easier to pass, never wrong.
  */
-export async function standstill(count) {
-  for (let [last, same] = [count(), 0]; same < 10; ) {
+export async function standstill(count, times = 10) {
+  for (let [last, same] = [count(), 0]; same < times; ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     same = last === count() ? same + 1 : 0;
     last = count();

@@ -288,7 +288,9 @@ async function newVisitor(options = {}) {
   context.setDefaultTimeout(STEP_LIMIT_MS);
   const isMissing = (url) => new URL(url).pathname === MISSING;
   context.on('console', (message) => {
-    if (message.type() === 'error' && !isMissing(message.location().url || base)) {
+    // Chromium does not always say of which: what was answered is looked at below.
+    const isOfNone = !message.location().url && message.text().startsWith('Failed to load resource');
+    if (message.type() === 'error' && !isOfNone && !isMissing(message.location().url || base)) {
       trouble.push(`console: ${message.text()}`);
     }
   });
