@@ -110,7 +110,8 @@ async fn of_source(
         (false, true) => Manner::Thorough,
         (false, false) => Manner::Quick,
     };
-    let (is_provisional, text) = (is_quick, tag.text(manner));
+    let is_provisional = manner == Manner::Provisional;
+    let text = tag.text(manner);
     let mut outcome = Outcome { making, life, told, lineage, groups, tag: text, is_provisional };
     if let Some(text) = stored.filter(|text| tag.is_final(text)) {
         // It is there, in whichever manner it was made.

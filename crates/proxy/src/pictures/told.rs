@@ -43,16 +43,13 @@ pub struct Tag {
 impl Tag {
     /// The tag of what a plan makes of those bytes.
     pub fn of(source: &[u8], making: &Making) -> Tag {
-        Tag::from_hash(xxh3_128(source), making)
-    }
-
-    fn from_hash(source: u128, making: &Making) -> Tag {
         let Making { asked, settings, .. } = making;
         let what = match asked.wanted {
             Wanted::Picture(plan) => plan.to_string(),
             Wanted::Info => "info".to_owned(),
         };
         let how = (settings.keep_copyright, settings.profile);
+        let source = xxh3_128(source);
         Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?}").as_bytes()) }
     }
 
