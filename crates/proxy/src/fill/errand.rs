@@ -88,11 +88,6 @@ impl Errand {
         self.core.shared.store.depart(self.key.as_ref(), self.site.settings.site.id)
     }
 
-    /// The picture that is to be made, if it is one.
-    pub fn making(&self) -> Option<&Making> {
-        self.making.as_deref()
-    }
-
     /// The rule for the request.
     pub fn rule(&self) -> &Rule {
         self.site.settings.site.rule_for(&self.request)

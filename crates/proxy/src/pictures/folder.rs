@@ -55,7 +55,7 @@ impl Opened {
 /// # Errors
 /// When it may not be read.
 pub async fn find(errand: &Errand, source: &Source, number: usize) -> Result<Found, Error> {
-    let making = errand.making().map(|making| making.settings.clone());
+    let making = errand.making.as_ref().map(|making| making.settings.clone());
     let folder = making.as_ref().and_then(|settings| settings.folders.get(number));
     let (Some(folder), Source::Path(path)) = (folder, source) else {
         return Err(Error::UnknownHost);

@@ -152,7 +152,7 @@ pub async fn find(errand: &Errand, source: &Source, place: Place) -> Result<Foun
         let location = location(answer).ok_or(Error::PictureSource(LOST.to_owned()))?;
         let moved = moved(&source, &location).ok_or(Error::PictureSource(LOST.to_owned()))?;
         source = at_home(moved, &errand.request);
-        let settings = errand.making().map(|making| making.settings.clone());
+        let settings = errand.making.as_ref().map(|making| making.settings.clone());
         let settings = settings.ok_or(Error::PictureSource(LOST.to_owned()))?;
         // Where it sends to has to be allowed as much as where it was asked.
         place = super::allowed::place(&settings, &source)?;
