@@ -6,11 +6,10 @@ use crate::colour::Profile;
 use crate::fault::{Fault, Measure};
 use crate::info::{Info, info};
 use crate::limits::Limits;
-use crate::plan::{Background, Fit, Flip, Format, Gravity, Output, Plan, Turn};
-use crate::run::{Auto, Effort, Made, Media, Recipe, picture};
+use crate::plan::Plan;
+use crate::run::{Effort, Made, Media, Recipe, picture};
 use crate::sizing::Size;
 use std::borrow::Cow;
-use std::num::NonZeroU32;
 
 /// The longest job or outcome, in bytes.
 pub const MAX_BYTES: usize = 1024;
@@ -168,31 +167,6 @@ impl Outcome {
     }
 }
 
-const FITS: [Fit; 5] = [Fit::Inside, Fit::Cover, Fit::Contain, Fit::Fill, Fit::Outside];
-const GRAVITIES: [Gravity; 9] = [
-    Gravity::Centre,
-    Gravity::North,
-    Gravity::NorthEast,
-    Gravity::East,
-    Gravity::SouthEast,
-    Gravity::South,
-    Gravity::SouthWest,
-    Gravity::West,
-    Gravity::NorthWest,
-];
-const OUTPUTS: [Output; 9] = [
-    Output::Auto,
-    Output::UpTo(Auto::Basic),
-    Output::UpTo(Auto::WebP),
-    Output::UpTo(Auto::Avif),
-    Output::Same,
-    Output::Is(Format::Jpeg),
-    Output::Is(Format::Png),
-    Output::Is(Format::WebP),
-    Output::Is(Format::Avif),
-];
-const TURNS: [Turn; 4] = [Turn::None, Turn::Quarter, Turn::Half, Turn::ThreeQuarters];
-const AUTOS: [Auto; 3] = [Auto::Basic, Auto::WebP, Auto::Avif];
 const EFFORTS: [Effort; 2] = [Effort::Quick, Effort::Thorough];
 const PROFILES: [Profile; 2] = [Profile::ConvertToSrgb, Profile::Keep];
 
@@ -229,27 +203,8 @@ impl Writer {
     }
 
     fn recipe(&mut self, recipe: &Recipe) {
-        let Recipe { plan, auto, effort, keep_copyright, profile } = *recipe;
-        let Plan { width, height, fit, gravity, quality, output, background, turn, flip } = plan;
-        self.number(width.map_or(0, NonZeroU32::get).into());
-        self.number(height.map_or(0, NonZeroU32::get).into());
-        self.one_of(&FITS, fit);
-        // A focus is none of those with a name.
-        self.one_of(&GRAVITIES, gravity);
-        let (x, y) = gravity.point();
-        self.number(x.into());
-        self.number(y.into());
-        self.byte(quality.unwrap_or(0));
-        self.one_of(&OUTPUTS, output);
-        self.byte(background.is_some().into());
-        background
-            .map_or([0; 3], |Background(rgb)| rgb)
-            .into_iter()
-            .for_each(|value| self.byte(value));
-        self.one_of(&TURNS, turn);
-        self.byte(flip.horizontal.into());
-        self.byte(flip.vertical.into());
-        self.one_of(&AUTOS, auto);
+        let Recipe { plan, effort, keep_copyright, profile } = *recipe;
+        self.text(&plan.to_string());
         self.one_of(&EFFORTS, effort);
         self.byte(keep_copyright.into());
         self.one_of(&PROFILES, profile);
@@ -319,26 +274,8 @@ impl<'a> Reader<'a> {
     }
 
     fn recipe(&mut self) -> Option<Recipe> {
-        let side = |number: u64| u32::try_from(number).ok().map(NonZeroU32::new);
-        let (width, height) = (side(self.number()?)?, side(self.number()?)?);
-        let fit = self.one_of(&FITS)?;
-        let named = self.byte()?;
-        let (x, y) = (self.number()?.try_into().ok()?, self.number()?.try_into().ok()?);
-        let gravity = match named {
-            u8::MAX => Gravity::Focus(x, y),
-            at => *GRAVITIES.get(usize::from(at))?,
-        };
-        let quality = Some(self.byte()?).filter(|quality| *quality != 0);
-        let output = self.one_of(&OUTPUTS)?;
-        let has_background = self.flag()?;
-        let background = Background(self.bytes(3)?.try_into().ok()?);
-        let background = has_background.then_some(background);
-        let turn = self.one_of(&TURNS)?;
-        let flip = Flip { horizontal: self.flag()?, vertical: self.flag()? };
-        let plan = Plan { width, height, fit, gravity, quality, output, background, turn, flip };
         Some(Recipe {
-            plan,
-            auto: self.one_of(&AUTOS)?,
+            plan: Plan::read(&self.text()?).ok()?,
             effort: self.one_of(&EFFORTS)?,
             keep_copyright: self.flag()?,
             profile: self.one_of(&PROFILES)?,
@@ -365,23 +302,15 @@ mod tests {
     use super::*;
 
     fn recipes() -> Vec<Recipe> {
-        let full = Plan {
-            width: NonZeroU32::new(640),
-            height: NonZeroU32::new(u32::MAX),
-            fit: Fit::Contain,
-            gravity: Gravity::Focus(250, 1000),
-            quality: Some(75),
-            output: Output::Is(Format::Avif),
-            background: Some(Background([1, 2, 3])),
-            turn: Turn::ThreeQuarters,
-            flip: Flip { horizontal: false, vertical: true },
-        };
-        let named = Plan { gravity: Gravity::SouthWest, ..Plan::default() };
-        let plans = [Plan::default(), full, named];
-        let (auto, effort) = (Auto::WebP, Effort::Thorough);
-        let recipe =
-            |plan| Recipe { plan, auto, effort, keep_copyright: true, profile: Profile::Keep };
-        plans.map(recipe).to_vec()
+        let options = "page=2,trim=10:fff:1:0,crop=0.5:200:northwest:10:-0.25,w=640,h=480,mw=1,mh=2,\
+             zoom=0.5:2,dpr=1.5,fit=cover-down,enlarge=1,g=0.25:1,extend=south:0:5,reshape=east,\
+             rotate=270,flip=v,blur=1.5,sharpen=0.5,pixelate=8,pad=1:2:3:4,bg=010203,\
+             wm=0.5:southeast:10:-0.1:0.25,q=75,fq=webp:70:avif:60,max=20000,score=80:30:95,\
+             copyright=1,metadata=0,profile=keep,skip=jpeg:gif,f=best-webp";
+        let plans = ["", options, "g=southwest,wm=1:tile:5:5:0,f=avif", "orient=0,still=1,f=same"];
+        let plans = plans.map(|options| Plan::read(options).expect(options));
+        let (effort, profile) = (Effort::Thorough, Profile::Keep);
+        plans.map(|plan| Recipe { plan, effort, keep_copyright: true, profile }).to_vec()
     }
 
     #[test]

@@ -32,4 +32,4 @@ pub use colour::Profile;
 pub use fault::{Fault, Measure};
 pub use info::{Info, info};
 pub use limits::Limits;
-pub use run::{Auto, Effort, Made, Media, Recipe, picture};
+pub use run::{Effort, Made, Media, Recipe, picture};

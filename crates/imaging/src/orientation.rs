@@ -2,7 +2,7 @@
 //! follow one another.
 
 use crate::plan::{Flip, Turn};
-use crate::sizing::{Area, Size};
+use crate::sizing::{Area, Region, Size};
 
 /// A mirroring of left and right, and after it a turn clockwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,6 +118,22 @@ impl Orientation {
         let (ax, ay) = self.stored_at(area.x, area.y, upright);
         let (bx, by) = self.stored_at(right, bottom, upright);
         Area { x: ax.min(bx), y: ay.min(by), size: self.size(area.size) }
+    }
+
+    /// Where a region of the upright picture is stored.
+    pub(crate) fn stored_region(self, region: Region, upright: Size) -> Region {
+        let Region { x, y, width, height } = region;
+        let right = f64::from(upright.width) - x - width;
+        let bottom = f64::from(upright.height) - y - height;
+        let stored_width = f64::from(self.size(upright).width);
+        let (sx, sy, width, height) = match self.quarters {
+            0 => (x, y, width, height),
+            1 => (y, right, height, width),
+            2 => (right, bottom, width, height),
+            _ => (bottom, x, height, width),
+        };
+        let x = if self.mirrored { stored_width - sx - width } else { sx };
+        Region { x: x.max(0.0), y: sy.max(0.0), width, height }
     }
 
     /// Turns pixels of `N` bytes that are stored in rows.

@@ -4,28 +4,33 @@ use crate::colour::value_of_light;
 use crate::fault::Fault;
 use crate::intake::Linear;
 use crate::raster::Raster;
-use crate::sizing::{Area, Size};
+use crate::sizing::{Region, Size};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U16x3, U16x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
-/// A part of the picture, which would be `scaled` large as a whole.
-pub(crate) fn resize(linear: Linear, scaled: Size, part: Area) -> Result<Raster, Fault> {
-    let (across, down) =
-        (linear.extent.0 / f64::from(scaled.width), linear.extent.1 / f64::from(scaled.height));
-    let (left, top) = (f64::from(part.x) * across, f64::from(part.y) * down);
-    let width = (f64::from(part.size.width) * across).min(f64::from(linear.size.width) - left);
-    let height = (f64::from(part.size.height) * down).min(f64::from(linear.size.height) - top);
+/// A region of a source, which was `source` large when it was stored, in some size.
+pub(crate) fn resize(
+    linear: Linear,
+    source: Size,
+    region: Region,
+    size: Size,
+) -> Result<Raster, Fault> {
+    let across = linear.extent.0 / f64::from(source.width);
+    let down = linear.extent.1 / f64::from(source.height);
+    let (left, top) = (region.x * across, region.y * down);
+    let width = (region.width * across).min(f64::from(linear.size.width) - left);
+    let height = (region.height * down).min(f64::from(linear.size.height) - top);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .use_alpha(false)
         .crop(left, top, width, height);
     let alpha = linear.alpha;
     let pixels = match alpha {
-        true => shown4(&resized::<U16x4>(linear, part.size, &options)?),
-        false => shown3(&resized::<U16x3>(linear, part.size, &options)?),
+        true => shown4(&resized::<U16x4>(linear, size, &options)?),
+        false => shown3(&resized::<U16x3>(linear, size, &options)?),
     };
-    Ok(Raster { size: part.size, alpha, pixels })
+    Ok(Raster { size, alpha, pixels })
 }
 
 fn resized<P: PixelTrait + bytemuck::Pod + Default>(

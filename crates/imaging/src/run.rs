@@ -8,8 +8,7 @@ use crate::fault::Fault;
 use crate::intake::{Taken, Wish, shrink};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
-pub use crate::plan::Best as Auto;
-use crate::plan::{Background, Format, Output, Plan};
+use crate::plan::{Background, Best, Format, Output, Plan};
 use crate::raster::Raster;
 use crate::resize::resize;
 use crate::sizing::{Area, Size, Sizing, sizing};
@@ -26,10 +25,8 @@ const DRAWN_COLOURS: usize = 256;
 /// What is to be made, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// What was asked for.
+    /// What was asked for; [`Output::Auto`] stands for what everybody takes.
     pub plan: Plan,
-    /// What [`Output::Auto`] stands for.
-    pub auto: Auto,
     /// How much time may be spent.
     pub effort: Effort,
     /// Whether who made the picture and who holds the rights is kept, from its EXIF.
@@ -143,7 +140,8 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn begin(source: &'a [u8], recipe: &'a Recipe, limits: &Limits) -> Result<Work<'a>, Fault> {
         let header = header(source, limits)?;
-        let orientation = header.orientation.then_plan(recipe.plan.turn, recipe.plan.flip);
+        let own = if recipe.plan.as_stored { Orientation::default() } else { header.orientation };
+        let orientation = own.then_plan(recipe.plan.turn, recipe.plan.flip);
         let upright = orientation.size(header.size);
         let sizing = sizing(&recipe.plan, upright);
         let work = Work { source, recipe, header, orientation, sizing, upright };
@@ -152,9 +150,9 @@ impl<'a> Work<'a> {
         Ok(work)
     }
 
-    /// The size that the source is brought to, as it is stored.
+    /// The size that the whole source would be brought to, as it is stored.
     fn target(&self) -> Size {
-        self.orientation.size(self.sizing.scaled)
+        self.orientation.size(self.sizing.whole(self.upright))
     }
 
     /// About how much memory it takes at the most, beside the source.
@@ -171,7 +169,8 @@ impl<'a> Work<'a> {
             }
         };
         // Resized one way, then the other, then as bytes, then turned; or encoded.
-        decoded + kept + 4 * channels * pixels(self.sizing.canvas).max(pixels(target))
+        let made = pixels(self.sizing.canvas).max(pixels(self.sizing.cut.size));
+        decoded + kept + 4 * channels * made
     }
 
     fn made(self) -> Result<Made, Fault> {
@@ -197,10 +196,17 @@ impl<'a> Work<'a> {
 
     /// The pixels in their size, upright, on their canvas.
     fn shaped(&self, taken: Taken) -> Result<Raster, Fault> {
-        let part = self.orientation.stored_area(self.sizing.cut, self.sizing.scaled);
+        let Sizing { crop, cut, .. } = self.sizing;
         let raster = match taken {
-            Taken::Final(raster) => raster.cut(part),
-            Taken::Linear(linear) => resize(linear, self.target(), part)?,
+            Taken::Final(raster) => {
+                // Nothing is scaled, so what is cut from the crop lies in the source as it is.
+                let part = Area { x: crop.x + cut.x, y: crop.y + cut.y, size: cut.size };
+                raster.cut(self.orientation.stored_area(part, self.upright))
+            }
+            Taken::Linear(linear) => {
+                let region = self.orientation.stored_region(self.sizing.region(), self.upright);
+                resize(linear, self.header.size, region, self.orientation.size(cut.size))?
+            }
         };
         let background = self.recipe.plan.background;
         let raster = raster.turned(self.orientation).simplified();
@@ -230,20 +236,17 @@ impl<'a> Work<'a> {
 
     /// The format that is written, and another that may be smaller.
     fn formats(&self, raster: &Raster, manner: &Manner<'_>) -> (Format, Option<Format>) {
-        match (self.recipe.plan.output, self.recipe.auto, self.header.kind) {
-            (Output::Is(format), ..) => (format, None),
-            (Output::Same, _, Kind::Jpeg) => (Format::Jpeg, None),
-            (Output::Same, _, Kind::Png | Kind::Gif) => (Format::Png, None),
-            (Output::Same, _, Kind::WebP) => (Format::WebP, None),
-            (Output::Same, _, Kind::Avif) => (Format::Avif, None),
-            (Output::Auto | Output::UpTo(_), Auto::Avif, _) => {
-                (Format::Avif, manner.is_drawn.then_some(Format::WebP))
-            }
-            (Output::Auto | Output::UpTo(_), Auto::WebP, _) => (Format::WebP, None),
-            (Output::Auto | Output::UpTo(_), Auto::Basic, _) if raster.alpha => (Format::Png, None),
-            (Output::Auto | Output::UpTo(_), Auto::Basic, _) => {
-                (Format::Jpeg, manner.is_drawn.then_some(Format::Png))
-            }
+        let best = match self.recipe.plan.output {
+            Output::Is(format) => return (format, None),
+            Output::Same => return (own_format(self.header.kind), None),
+            Output::Auto => Best::Basic,
+            Output::UpTo(best) => best,
+        };
+        match best {
+            Best::Avif => (Format::Avif, manner.is_drawn.then_some(Format::WebP)),
+            Best::WebP => (Format::WebP, None),
+            Best::Basic if raster.alpha => (Format::Png, None),
+            Best::Basic => (Format::Jpeg, manner.is_drawn.then_some(Format::Png)),
         }
     }
 
@@ -262,10 +265,7 @@ impl<'a> Work<'a> {
 
     /// The source without its metadata, where what was made is no different but for being larger.
     fn original(&self, made: &Made, exif: Option<&[u8]>) -> Option<Made> {
-        let is_whole = self.sizing.canvas == self.upright
-            && self.sizing.scaled == self.upright
-            && self.sizing.cut == (Area { x: 0, y: 0, size: self.upright });
-        let is_same = is_whole
+        let is_same = self.sizing.changes_nothing(self.upright)
             && self.orientation.is_upright()
             && self.header.frames == 1
             && !(self.header.alpha && self.recipe.plan.background.is_some());
@@ -296,12 +296,20 @@ impl<'a> Work<'a> {
         match self.recipe.plan.output {
             Output::Same => true,
             Output::Is(format) => Media::from(format) == Media::from(kind),
-            Output::Auto | Output::UpTo(_) => match kind {
-                Kind::Jpeg | Kind::Png | Kind::Gif => true,
-                Kind::WebP => self.recipe.auto != Auto::Basic,
-                Kind::Avif => self.recipe.auto == Auto::Avif,
-            },
+            Output::Auto | Output::UpTo(Best::Basic) => !matches!(kind, Kind::WebP | Kind::Avif),
+            Output::UpTo(Best::WebP) => kind != Kind::Avif,
+            Output::UpTo(Best::Avif) => true,
         }
+    }
+}
+
+/// The format that is written where that of the source is asked for.
+fn own_format(kind: Kind) -> Format {
+    match kind {
+        Kind::Jpeg => Format::Jpeg,
+        Kind::Png | Kind::Gif => Format::Png,
+        Kind::WebP => Format::WebP,
+        Kind::Avif => Format::Avif,
     }
 }
 

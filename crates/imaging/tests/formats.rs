@@ -3,8 +3,10 @@
 mod support;
 
 use imaging::plan::{Format, Output, Plan};
-use imaging::{Auto, Effort, Limits, Media, Recipe, info, picture};
-use support::{Pixels, gif, jpeg, make, moving_gif, of, png, png_with, read, recipe, seen, webp};
+use imaging::{Effort, Limits, Media, Recipe, info, picture};
+use support::{
+    Pixels, gif, jpeg, make, moving_gif, of, plan, png, png_with, read, recipe, seen, webp,
+};
 
 const FORMATS: [Format; 4] = [Format::Jpeg, Format::Png, Format::WebP, Format::Avif];
 
@@ -117,21 +119,21 @@ fn deep_and_interlaced_and_grey_pngs_are_read() {
 fn nothing_is_larger_than_its_source_where_no_pixel_changes() {
     let photo = Pixels::photo(120, 90);
     let small = |format, quality| make(&png(&photo), &recipe(format, 120, quality)).bytes;
-    for (format, auto) in
-        [(Format::Jpeg, Auto::Basic), (Format::WebP, Auto::WebP), (Format::Avif, Auto::Avif)]
-    {
+    for (format, best, name) in [
+        (Format::Jpeg, "auto", "jpeg"),
+        (Format::WebP, "auto-webp", "webp"),
+        (Format::Avif, "auto-avif", "avif"),
+    ] {
         let source = small(format, 20);
-        for output in [Output::Auto, Output::Same, Output::Is(format)] {
-            let plan = Plan { quality: Some(98), output, ..Plan::default() };
-            let made = make(&source, &Recipe { auto, ..of(plan) });
-            assert!(made.bytes.len() <= source.len(), "{format:?} {output:?}");
-            assert!(made.original, "{format:?} {output:?}");
-            assert_eq!(read(&made.bytes), read(&source), "{format:?} {output:?}");
+        for output in [best, "same", name] {
+            let made = make(&source, &of(plan(&format!("q=98,f={output}"))));
+            assert!(made.bytes.len() <= source.len(), "{format:?} {output}");
+            assert!(made.original, "{format:?} {output}");
+            assert_eq!(read(&made.bytes), read(&source), "{format:?} {output}");
         }
     }
     // One that the client does not take is made anew.
-    let plan = Plan { quality: Some(98), ..Plan::default() };
-    assert!(!make(&small(Format::Avif, 20), &of(plan)).original);
+    assert!(!make(&small(Format::Avif, 20), &of(plan("q=98"))).original);
 }
 
 #[test]
@@ -168,8 +170,7 @@ fn an_original_avif_or_gif_has_lost_it_too() {
     gif.splice(end..end, [b"\x21\xfe\x0d", &secret[..], &[0]].concat());
     for source in [avif, gif] {
         assert!(support::avif::find(&source, secret).is_some());
-        let plan = Plan { quality: Some(98), ..Plan::default() };
-        let made = make(&source, &Recipe { auto: Auto::Avif, ..of(plan) });
+        let made = make(&source, &of(plan("q=98,f=auto-avif")));
         assert!(made.original && support::avif::find(&made.bytes, secret).is_none());
         make(&made.bytes, &recipe(Format::Png, 4, 80));
     }
@@ -194,16 +195,16 @@ fn who_made_it_is_kept_where_told_in_each_format() {
 fn auto_is_what_client_and_picture_allow() {
     let (photo, fields) = (png(&Pixels::photo(200, 150)), png(&Pixels::fields(200, 150)));
     let clear = png(&Pixels::new(200, 150, |x, y| [(x % 256) as u8, y as u8, 99, (x % 200) as u8]));
-    for (source, auto, media) in [
-        (&photo, Auto::Basic, Media::Jpeg),
-        (&photo, Auto::WebP, Media::WebP),
-        (&photo, Auto::Avif, Media::Avif),
-        (&clear, Auto::Basic, Media::Png),
-        (&fields, Auto::Basic, Media::Png),
-        (&fields, Auto::Avif, Media::WebP),
+    for (source, best, media) in [
+        (&photo, "basic", Media::Jpeg),
+        (&photo, "webp", Media::WebP),
+        (&photo, "avif", Media::Avif),
+        (&clear, "basic", Media::Png),
+        (&fields, "basic", Media::Png),
+        (&fields, "avif", Media::WebP),
     ] {
-        let plan = Plan { width: std::num::NonZeroU32::new(100), ..Plan::default() };
-        assert_eq!(make(source, &Recipe { auto, ..of(plan) }).media, media, "{auto:?}");
+        let plan = plan(&format!("w=100,f=auto-{best}"));
+        assert_eq!(make(source, &of(plan)).media, media, "{best}");
     }
 }
 
@@ -243,14 +244,9 @@ fn info_tells_what_is_there() {
 #[test]
 fn what_moves_goes_on_moving_unless_another_format_is_asked_for() {
     let source = moving_gif(&Pixels::fields(40, 30));
-    let moving = make(&source, &Recipe { auto: Auto::Avif, ..recipe_of(Output::Auto) });
+    let moving = make(&source, &of(plan("w=20,q=80,f=auto-avif")));
     assert_eq!((moving.media, moving.original), (Media::Gif, true));
     assert_eq!(moving.bytes, source);
     let still = make(&source, &recipe(Format::WebP, 20, 80));
     assert_eq!((still.media, still.size.width), (Media::WebP, 20));
-}
-
-fn recipe_of(output: Output) -> Recipe {
-    let plan = Plan { output, ..recipe(Format::Png, 20, 80).plan };
-    Recipe { plan, ..recipe(Format::Png, 20, 80) }
 }

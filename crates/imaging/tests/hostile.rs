@@ -5,7 +5,7 @@ mod support;
 use imaging::plan::{Format, Plan};
 use imaging::run::STUMBLED;
 use imaging::{Fault, Limits, Measure, info, picture};
-use support::{Pixels, gif, jpeg, make, of, png, recipe, webp};
+use support::{Pixels, gif, jpeg, make, of, plan, png, recipe, webp};
 
 /// A small picture in each format, and in each way of it that is decoded differently.
 fn corpus() -> Vec<(&'static str, Vec<u8>)> {
@@ -150,12 +150,7 @@ fn a_progressive_jpeg_of_thousands_of_scans_is_refused() {
 
 #[test]
 fn a_huge_result_is_refused_before_it_is_begun() {
-    let plan = Plan {
-        width: std::num::NonZeroU32::new(16_384),
-        height: std::num::NonZeroU32::new(16_384),
-        fit: imaging::plan::Fit::Contain,
-        ..Plan::default()
-    };
+    let plan = plan("w=16384,h=16384,fit=contain");
     let made = picture(&png(&Pixels::fields(4, 4)), &of(plan), &Limits::default());
     assert!(matches!(made, Err(Fault::TooLarge { what: Measure::OutputPixels, .. })), "{made:?}");
 }

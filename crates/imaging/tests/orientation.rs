@@ -2,10 +2,10 @@
 
 mod support;
 
-use imaging::plan::{Fit, Flip, Format, Gravity, Output, Plan, Turn};
+use imaging::plan::{Anchor, Fit, Flip, Format, Gravity, Output, Plan, Turn};
 use imaging::{Limits, info};
 use std::num::NonZeroU32;
-use support::{Pixels, jpeg, make, of, png, png_with, recipe, seen, webp};
+use support::{Pixels, jpeg, make, of, plan, png, png_with, recipe, seen, webp};
 
 /// A block of EXIF that tells an orientation.
 fn exif(number: u8) -> Vec<u8> {
@@ -152,7 +152,7 @@ fn what_is_cut_is_cut_from_the_upright_picture() {
                 width: NonZeroU32::new(16),
                 height: NonZeroU32::new(32),
                 fit: Fit::Cover,
-                gravity,
+                at: Anchor::at(gravity),
                 quality: Some(100),
                 output: Output::Is(Format::Png),
                 ..Plan::default()
@@ -167,20 +167,10 @@ fn what_is_cut_is_cut_from_the_upright_picture() {
 
 #[test]
 fn a_contained_picture_has_its_background() {
-    let plan = |background| Plan {
-        width: NonZeroU32::new(40),
-        height: NonZeroU32::new(40),
-        fit: Fit::Contain,
-        quality: Some(100),
-        output: Output::Is(Format::Png),
-        background,
-        ..Plan::default()
-    };
     let source = png(&Pixels::new(80, 40, |_, _| [9, 99, 9, 255]));
-    for (background, corner) in
-        [(None, [0, 0, 0, 0]), (Some(imaging::plan::Background([1, 2, 3])), [1, 2, 3, 255])]
-    {
-        let seen = seen(&make(&source, &of(plan(background))));
+    for (background, corner) in [("", [0, 0, 0, 0]), (",bg=010203", [1, 2, 3, 255])] {
+        let plan = plan(&format!("w=40,h=40,fit=contain,q=100,f=png{background}"));
+        let seen = seen(&make(&source, &of(plan)));
         assert_eq!((seen.at(0, 0), seen.at(20, 20)), (corner, [9, 99, 9, 255]));
     }
 }

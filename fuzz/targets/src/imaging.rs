@@ -1,10 +1,9 @@
 //! Pictures, and the jobs that are sent to who makes them.
 
 use imaging::job::{Job, Outcome};
-use imaging::plan::{Format, Output, Plan};
+use imaging::plan::Plan;
 use imaging::run::STUMBLED;
-use imaging::{Auto, Effort, Fault, Limits, Profile, Recipe, info, picture};
-use std::num::NonZeroU32;
+use imaging::{Effort, Fault, Limits, Profile, Recipe, info, picture};
 use std::sync::OnceLock;
 
 /// A digit chooses a small picture, and what follows changes it: two bytes say where, one what to. After
@@ -25,14 +24,11 @@ pub fn decode(data: &[u8]) {
         None => rest.to_vec(),
     };
     let limits = Limits { pixels: 1 << 14, side: 2048, memory_bytes: 4 << 20, ..Limits::default() };
-    let width = NonZeroU32::new(6);
-    for (plan, auto) in [
-        (Plan::default(), Auto::Basic),
-        (Plan { width, ..Plan::default() }, Auto::WebP),
-        (Plan { width, output: Output::Same, ..Plan::default() }, Auto::Avif),
-    ] {
+    for options in
+        ["", "w=6,f=auto-webp", "w=6,f=same", "crop=0.5:3:southeast,h=20,enlarge=1,pad=1"]
+    {
         let stumbled = Fault::Broken(STUMBLED.into());
-        match picture(&source, &recipe(plan, auto), &limits) {
+        match picture(&source, &recipe(options), &limits) {
             Ok(made) => assert!(!made.bytes.is_empty() && made.size.width <= 2048),
             Err(fault) => assert_ne!(fault, stumbled),
         }
@@ -50,9 +46,10 @@ pub fn job(data: &[u8]) {
     }
 }
 
-fn recipe(plan: Plan, auto: Auto) -> Recipe {
+fn recipe(options: &str) -> Recipe {
+    let plan = Plan::read(options).expect("a plan");
     let (effort, profile) = (Effort::Quick, Profile::ConvertToSrgb);
-    Recipe { plan, auto, effort, keep_copyright: true, profile }
+    Recipe { plan, effort, keep_copyright: true, profile }
 }
 
 /// A picture in each format, of a few pixels, with transparency.
@@ -66,10 +63,8 @@ fn seeds() -> &'static [Vec<u8>] {
         let mut writer = encoder.write_header().expect("a header");
         writer.write_image_data(&rgba).expect("pixels");
         writer.finish().expect("an end");
-        let formats = [Format::Jpeg, Format::WebP, Format::Avif, Format::Png];
-        let made = formats.map(|format| {
-            let plan = Plan { output: Output::Is(format), ..Plan::default() };
-            let made = picture(&png, &recipe(plan, Auto::Basic), &Limits::default());
+        let made = ["f=jpeg", "f=webp", "f=avif", "f=png"].map(|options| {
+            let made = picture(&png, &recipe(options), &Limits::default());
             made.expect("a picture").bytes
         });
         std::iter::once(png).chain(made).collect()

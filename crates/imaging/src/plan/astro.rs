@@ -1,7 +1,8 @@
 //! The dialect of Astro: `/_image?href=%2F_astro%2Fphoto.jpg&w=640&h=480&f=webp&q=high&fit=cover`.
 
-use super::options::{Background, Fit, Format, Gravity, Output};
+use super::options::{Background, Fit, Format, Output};
 use super::own::{quality, side};
+use super::place::{Anchor, Gravity};
 use super::query::Query;
 use super::{Asked, NoPlan, Plan, Source, Wanted};
 use std::num::NonZeroU32;
@@ -41,14 +42,15 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
     }
     if let Some(name) = given("position")? {
         let why = "is a side such as top, left top, or center";
-        plan.gravity = Gravity::named(&name).ok_or_else(|| NoPlan::new("position", why))?;
+        let gravity = Gravity::named(&name).filter(|gravity| *gravity != Gravity::Smart);
+        plan.at = Anchor::at(gravity.ok_or_else(|| NoPlan::new("position", why))?);
     }
     if let Some(colour) = given("background")? {
         let why = "is a colour such as #c0ffee";
         let colour = Background::parse(&colour).ok_or_else(|| NoPlan::new("background", why))?;
         plan.background = Some(colour);
     }
-    Ok(Asked { source, wanted: Wanted::Picture(plan) })
+    Ok(Asked::of(source, Wanted::Picture(plan)))
 }
 
 /// As Astro's usual image service understands the words of CSS: what it does not know is `inside`.
@@ -69,7 +71,7 @@ mod tests {
         let target = format!("/_image?href=%2Fa.jpg&{query}");
         match read(&target).unwrap_or_else(|error| panic!("{target}: {error}")).wanted {
             Wanted::Picture(plan) => plan,
-            Wanted::Info => panic!("{target}: a picture"),
+            other => panic!("{target}: {other:?}"),
         }
     }
 
@@ -86,7 +88,7 @@ mod tests {
             ("fit=contain", Plan { fit: Fit::Inside, ..Plan::default() }),
             ("fit=cover", Plan { fit: Fit::Cover, ..Plan::default() }),
             ("fit=none", Plan { fit: Fit::Outside, ..Plan::default() }),
-            ("position=left+top", Plan { gravity: Gravity::NorthWest, ..Plan::default() }),
+            ("position=left+top", Plan { at: Anchor::at(Gravity::NorthWest), ..Plan::default() }),
             (
                 "background=%23fff",
                 Plan { background: Some(Background([255; 3])), ..Plan::default() },

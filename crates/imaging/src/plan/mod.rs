@@ -5,14 +5,20 @@
 //! picture is made once whoever asks for it.
 
 mod astro;
-mod canonical;
+mod changes;
 mod next;
+mod numbers;
 mod options;
-mod own;
+pub(crate) mod own;
+mod place;
 mod query;
+mod settled;
 mod source;
 
-pub use options::{Background, Best, Fit, Flip, Format, Gravity, Output, Turn};
+pub use changes::{Crop, Delivery, Keep, Kinds, Laid, Padding, Qualities, Score, Trim, Watermark};
+pub use numbers::Milli;
+pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};
+pub use place::{Anchor, Gravity};
 pub use source::Source;
 
 use std::fmt;
@@ -23,27 +29,122 @@ pub const MAX_SIDE: u32 = 16_384;
 /// The longest target that is read, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
 
-/// What is to be made of a source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What is to be made of a source. Its parts are applied in the order in which they stand here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
+    /// Which frame of an animation is used, from 0; nothing: all of them, or the first.
+    pub page: Option<u16>,
+    /// Whether only one frame of an animation is used, whatever the format.
+    pub still: bool,
+    /// Whether the orientation that the source tells is not followed.
+    pub as_stored: bool,
+    /// Whether what surrounds the picture is cut off.
+    pub trim: Option<Trim>,
+    /// What is cut out of the source.
+    pub crop: Option<Crop>,
     /// The width of the box, in pixels.
     pub width: Option<NonZeroU32>,
     /// The height of the box, in pixels.
     pub height: Option<NonZeroU32>,
-    /// How the picture fills the box, where both are given.
+    /// The least width, in pixels.
+    pub min_width: Option<NonZeroU32>,
+    /// The least height, in pixels.
+    pub min_height: Option<NonZeroU32>,
+    /// What width and height are multiplied by.
+    pub zoom: (Milli, Milli),
+    /// The density: what all that is in pixels is multiplied by.
+    pub dpr: Milli,
+    /// How the picture fills the box, where both sides are given.
     pub fit: Fit,
+    /// Whether it may become larger than its source.
+    pub enlarge: bool,
     /// Which part of it counts most, where some is cut off.
-    pub gravity: Gravity,
-    /// The quality, from 1 to 100; nothing: the usual one.
-    pub quality: Option<u8>,
-    /// The format.
-    pub output: Output,
-    /// What shows where the picture does not; nothing: what is transparent stays so.
-    pub background: Option<Background>,
-    /// How it is turned, after its own orientation.
+    pub at: Anchor,
+    /// Whether it is set on a canvas as large as the box, and where.
+    pub extend: Option<Anchor>,
+    /// Whether it is set on a canvas of the box's shape, and where.
+    pub extend_shape: Option<Anchor>,
+    /// How it is turned, after its own orientation; sizes are those of the turned picture.
     pub turn: Turn,
     /// How it is mirrored, after that.
     pub flip: Flip,
+    /// The sigma of a Gaussian blur, in pixels; 0 is none.
+    pub blur: Milli,
+    /// The sigma of a sharpening, in pixels; 0 is none.
+    pub sharpen: Milli,
+    /// The side of squares of one colour, in pixels; up to 1 there are none.
+    pub pixelate: u16,
+    /// The room around it.
+    pub padding: Padding,
+    /// What shows where the picture does not; nothing: what is transparent stays so.
+    pub background: Option<Background>,
+    /// What is drawn over it.
+    pub watermark: Option<Watermark>,
+    /// The quality, from 1 to 100; nothing: the usual one.
+    pub quality: Option<u8>,
+    /// The qualities of formats that have their own.
+    pub qualities: Qualities,
+    /// The most bytes, for which quality is given up.
+    pub max_bytes: Option<NonZeroU32>,
+    /// How good it is to look, for which quality is sought.
+    pub score: Option<Score>,
+    /// What of the source's metadata stays.
+    pub keep: Keep,
+    /// Sources of these formats go out as they are where their format is what is asked for.
+    pub skip: Kinds,
+    /// The format.
+    pub output: Output,
+    /// Whether, where the format is free, the smallest file of those that look the same is taken.
+    pub smallest: bool,
+}
+
+impl Plan {
+    /// A zoom that changes nothing.
+    pub const UNZOOMED: (Milli, Milli) = (Milli::ONE, Milli::ONE);
+
+    /// Whether there is room around.
+    pub fn is_padded(&self) -> bool {
+        self.padding != Padding::default()
+    }
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            page: None,
+            still: false,
+            as_stored: false,
+            trim: None,
+            crop: None,
+            width: None,
+            height: None,
+            min_width: None,
+            min_height: None,
+            zoom: Plan::UNZOOMED,
+            dpr: Milli::ONE,
+            fit: Fit::default(),
+            enlarge: false,
+            at: Anchor::default(),
+            extend: None,
+            extend_shape: None,
+            turn: Turn::default(),
+            flip: Flip::default(),
+            blur: Milli::default(),
+            sharpen: Milli::default(),
+            pixelate: 0,
+            padding: Padding::default(),
+            background: None,
+            watermark: None,
+            quality: None,
+            qualities: Qualities::default(),
+            max_bytes: None,
+            score: None,
+            keep: Keep::default(),
+            skip: Kinds::default(),
+            output: Output::default(),
+            smallest: false,
+        }
+    }
 }
 
 /// A picture that is asked for.
@@ -53,6 +154,17 @@ pub struct Asked {
     pub source: Source,
     /// What is wanted.
     pub wanted: Wanted,
+    /// What is drawn over it, where the plan has a watermark that is not the site's own.
+    pub watermark: Option<Source>,
+    /// What is said beside it.
+    pub delivery: Delivery,
+}
+
+impl Asked {
+    /// Something of a source, without more.
+    pub fn of(source: Source, wanted: Wanted) -> Asked {
+        Asked { source, wanted, watermark: None, delivery: Delivery::default() }
+    }
 }
 
 /// What is wanted of a source.
@@ -62,6 +174,8 @@ pub enum Wanted {
     Picture(Plan),
     /// What is known of the source, in JSON.
     Info,
+    /// The source as it is, whatever it is.
+    Raw,
 }
 
 /// Why a URL of a dialect asks for no picture; in words that say what to write.

@@ -27,7 +27,7 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
     let width = super::own::side("w", &needed("w")?)?;
     let quality = super::own::quality("q", &needed("q")?)?;
     let plan = Plan { width: Some(width), quality: Some(quality), ..Plan::default() };
-    Ok(Asked { source, wanted: Wanted::Picture(plan) })
+    Ok(Asked::of(source, Wanted::Picture(plan)))
 }
 
 #[cfg(test)]

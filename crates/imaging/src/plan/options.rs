@@ -8,38 +8,16 @@ pub enum Fit {
     Inside,
     /// The whole box, its shape kept; what is beyond is cut off.
     Cover,
-    /// Within the box, its shape kept; the rest of the box is background.
-    Contain,
+    /// As `Cover`; but where the source is smaller than the box, it is cut to the box's shape.
+    CoverDown,
     /// The whole box, its shape bent.
     Fill,
+    /// As `Fill`; but where the source is smaller than the box, the box shrinks as a whole.
+    Force,
     /// Around the box, its shape kept; one side may be longer.
     Outside,
-}
-
-/// Which part of a picture counts most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Gravity {
-    /// The middle.
-    #[default]
-    Centre,
-    /// The middle of the upper edge; the others likewise.
-    North,
-    /// The corner between north and east.
-    NorthEast,
-    /// The right edge.
-    East,
-    /// The lower right corner.
-    SouthEast,
-    /// The lower edge.
-    South,
-    /// The lower left corner.
-    SouthWest,
-    /// The left edge.
-    West,
-    /// The upper left corner.
-    NorthWest,
-    /// A point, in thousandths of width and height from the upper left corner.
-    Focus(u16, u16),
+    /// `Cover` where source and box both are upright, or both lie; else `Inside`.
+    ByShape,
 }
 
 /// A format of pictures.
@@ -109,6 +87,14 @@ pub struct Flip {
 }
 
 impl Format {
+    /// All of them, and their names.
+    pub const NAMED: [(Format, &'static str); 4] = [
+        (Format::Jpeg, "jpeg"),
+        (Format::Png, "png"),
+        (Format::WebP, "webp"),
+        (Format::Avif, "avif"),
+    ];
+
     /// The format of that name, as dialects write it.
     pub fn named(name: &str) -> Option<Format> {
         match name {
@@ -137,51 +123,16 @@ impl Format {
 }
 
 impl Fit {
-    /// The fit of that name.
-    pub fn named(name: &str) -> Option<Fit> {
-        match name {
-            "inside" => Some(Fit::Inside),
-            "cover" => Some(Fit::Cover),
-            "contain" => Some(Fit::Contain),
-            "fill" => Some(Fit::Fill),
-            "outside" => Some(Fit::Outside),
-            _ => None,
-        }
-    }
-}
-
-impl Gravity {
-    /// The gravity of that name: by compass, by sides (`top`, `left top`), or `centre`.
-    pub fn named(name: &str) -> Option<Gravity> {
-        match name {
-            "center" | "centre" => Some(Gravity::Centre),
-            "north" | "top" => Some(Gravity::North),
-            "northeast" | "right top" | "top right" => Some(Gravity::NorthEast),
-            "east" | "right" => Some(Gravity::East),
-            "southeast" | "right bottom" | "bottom right" => Some(Gravity::SouthEast),
-            "south" | "bottom" => Some(Gravity::South),
-            "southwest" | "left bottom" | "bottom left" => Some(Gravity::SouthWest),
-            "west" | "left" => Some(Gravity::West),
-            "northwest" | "left top" | "top left" => Some(Gravity::NorthWest),
-            _ => None,
-        }
-    }
-
-    /// The point that counts most, in thousandths of width and height.
-    pub fn point(self) -> (u16, u16) {
-        match self {
-            Gravity::Centre => (500, 500),
-            Gravity::North => (500, 0),
-            Gravity::NorthEast => (1000, 0),
-            Gravity::East => (1000, 500),
-            Gravity::SouthEast => (1000, 1000),
-            Gravity::South => (500, 1000),
-            Gravity::SouthWest => (0, 1000),
-            Gravity::West => (0, 500),
-            Gravity::NorthWest => (0, 0),
-            Gravity::Focus(x, y) => (x, y),
-        }
-    }
+    /// All of them, and their names.
+    pub const NAMED: [(Fit, &'static str); 7] = [
+        (Fit::Inside, "inside"),
+        (Fit::Cover, "cover"),
+        (Fit::CoverDown, "cover-down"),
+        (Fit::Fill, "fill"),
+        (Fit::Force, "force"),
+        (Fit::Outside, "outside"),
+        (Fit::ByShape, "by-shape"),
+    ];
 }
 
 impl Background {
@@ -218,19 +169,5 @@ mod tests {
         ] {
             assert_eq!(Background::parse(text), colour.map(Background), "{text}");
         }
-    }
-
-    #[test]
-    fn gravities_have_their_points() {
-        for (name, point) in [
-            ("centre", (500, 500)),
-            ("top", (500, 0)),
-            ("right bottom", (1000, 1000)),
-            ("northwest", (0, 0)),
-        ] {
-            assert_eq!(Gravity::named(name).map(Gravity::point), Some(point), "{name}");
-        }
-        assert_eq!(Gravity::Focus(1, 2).point(), (1, 2));
-        assert_eq!(Gravity::named("up"), None);
     }
 }

@@ -13,6 +13,13 @@ pub enum Source {
 }
 
 impl Source {
+    /// As the URL of a plan names it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Source::Path(text) | Source::Url(text) => text,
+        }
+    }
+
     /// Reads a source that was decoded already.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // each test uses some of it
 
 use imaging::plan::{Format, Output, Plan};
-use imaging::{Auto, Effort, Limits, Made, Profile, Recipe, picture};
+use imaging::{Effort, Limits, Made, Profile, Recipe, picture};
 use std::io::Cursor;
 use std::num::NonZeroU32;
 
@@ -88,14 +88,13 @@ pub fn recipe(format: Format, width: u32, quality: u8) -> Recipe {
     of(plan)
 }
 
+/// A plan by the words of Larder's own dialect.
+pub fn plan(options: &str) -> Plan {
+    Plan::read(options).unwrap_or_else(|wrong| panic!("{options}: {wrong}"))
+}
+
 pub fn of(plan: Plan) -> Recipe {
-    Recipe {
-        plan,
-        auto: Auto::Basic,
-        effort: Effort::Quick,
-        keep_copyright: false,
-        profile: Profile::ConvertToSrgb,
-    }
+    Recipe { plan, effort: Effort::Quick, keep_copyright: false, profile: Profile::ConvertToSrgb }
 }
 
 pub fn make(source: &[u8], recipe: &Recipe) -> Made {

@@ -88,13 +88,13 @@ fn settle(
     };
     let mut varies = false;
     let wanted = match asked.wanted {
-        Wanted::Info => Wanted::Info,
         Wanted::Picture(plan) => {
             varies = plan.output == Output::Auto;
             Wanted::Picture(settled(settings, plan, request))
         }
+        other => other,
     };
-    let asked = Asked { source, wanted };
+    let asked = Asked { source, wanted, ..asked };
     let wanted = Request {
         method: request.method.clone(),
         version: request.version,

@@ -124,7 +124,10 @@ async fn of_source(
     if stored == Some(outcome.tag.as_bytes()) && is_confirmed {
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
-    let (done, manner) = make(errand, making, place, &source, manner).await?;
+    let (done, manner) = match making.asked.wanted {
+        Wanted::Raw => (as_it_is(&source), manner),
+        Wanted::Picture(_) | Wanted::Info => make(errand, making, place, &source, manner).await?,
+    };
     (outcome.tag, outcome.is_provisional) = (tag.text(manner), manner == Manner::Provisional);
     let exchange = Exchange { asked, answered: shared.clock.now() };
     Ok(match done {
@@ -158,6 +161,12 @@ async fn make(
     let place = workshop.enter().ok_or(Error::PicturesBusy)?;
     let simpler = workshop.make(place, job(making, true), source.bytes.clone()).await;
     Ok((simpler, Manner::Simpler))
+}
+
+/// A source as it is. What is no picture might act in the name of the site.
+fn as_it_is(source: &Read) -> Result<Done, Refused> {
+    let media_type = Media::from(kind(&source.bytes).map_err(Refused::Source)?).media_type();
+    Ok(Done { media_type, bytes: source.bytes.clone() })
 }
 
 fn lost_source(lost: Lost, making: &Making, lineage: Lineage) -> Result<Attempt, Error> {
@@ -230,18 +239,12 @@ fn job(making: &Making, is_provisional: bool) -> Job {
     let Wanted::Picture(plan) = making.asked.wanted else {
         return Job { task: Task::Info, limits };
     };
-    let auto = match plan.output {
-        Output::UpTo(Best::Avif) if is_provisional => Best::WebP,
-        Output::UpTo(best) => best,
-        Output::Auto | Output::Same | Output::Is(_) => Best::Basic,
-    };
     let output = match plan.output {
-        Output::UpTo(_) => Output::Auto,
+        Output::UpTo(Best::Avif) if is_provisional => Output::UpTo(Best::WebP),
         output => output,
     };
     let recipe = Recipe {
         plan: Plan { output, ..plan },
-        auto,
         effort: if making.takes_its_time { Effort::Thorough } else { Effort::Quick },
         keep_copyright: making.settings.keep_copyright,
         profile: making.settings.profile,

@@ -8,6 +8,7 @@
 
 mod allowed;
 mod asked;
+mod disposition;
 mod exchange;
 mod folder;
 mod gather;

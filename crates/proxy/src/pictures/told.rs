@@ -1,16 +1,16 @@
 //! How what was made is told: as an origin would, with a validator and a life.
 
 use super::asked::Making;
+use super::disposition::disposition;
 use super::source::Lived;
 use crate::upstream::{Response, ResponseBody};
 use bytes::Bytes;
-use imaging::plan::{Source, Wanted};
+use imaging::plan::Wanted;
 use policy::cache_control::ResponseDirectives;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::lineage::{Lineage, life_told};
 use policy::name::Name;
-use policy::request::split_target;
 use policy::time::{Seconds, Timestamp};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -47,6 +47,7 @@ impl Tag {
         let what = match asked.wanted {
             Wanted::Picture(plan) => plan.to_string(),
             Wanted::Info => "info".to_owned(),
+            Wanted::Raw => "raw".to_owned(),
         };
         let how = (settings.keep_copyright, settings.profile);
         let source = xxh3_128(source);
@@ -110,9 +111,11 @@ impl Outcome<'_> {
         if let Some((media, _)) = &made {
             fields.add(Name::ContentType, media);
         }
-        if let (Some(extension), Some(stem)) = (extension, stem(&self.making.asked.source)) {
-            let value = format!("inline; filename=\"{stem}.{}\"", extension.replace("jpeg", "jpg"));
-            fields.push(b"content-disposition", value.as_bytes());
+        if let Some(extension) = extension {
+            let value = disposition(&self.making.asked, &extension.replace("jpeg", "jpg"));
+            if let Some(value) = value {
+                fields.push(b"content-disposition", value.as_bytes());
+            }
         }
         fields.add(Name::Etag, &self.tag);
         if self.making.varies {
@@ -278,19 +281,6 @@ pub fn failure(status: u16, why: &str, lineage: Option<Lineage>, exchange: Excha
     Response { status, fields, length, exchange, lineage, is_provisional: false, body }
 }
 
-/// The name of a source without its ending, as far as it can stand in a field.
-fn stem(source: &Source) -> Option<String> {
-    let (Source::Path(text) | Source::Url(text)) = source;
-    let name = split_target(text).0.rsplit('/').next()?;
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let stem: String = stem
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
-        .take(64)
-        .collect();
-    (!stem.is_empty()).then_some(stem)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,20 +296,6 @@ mod tests {
             for other in [Tag { source: 2, ..tag.clone() }, Tag { plan: 1, ..tag.clone() }] {
                 assert!(!other.is_final(text.as_bytes()), "{text}");
             }
-        }
-    }
-
-    #[test]
-    fn names_of_files_are_those_of_sources() {
-        for (source, name) in [
-            ("/photos/a b.jpg?v=1", Some("a-20b")),
-            ("/a.tar.gz", Some("a.tar")),
-            ("/", None),
-            ("/.jpg", None),
-            ("/\u{e9}\"x.png", Some("-C3-A9-22x")),
-        ] {
-            let parsed = Source::parse("url", source).expect(source);
-            assert_eq!(stem(&parsed).as_deref(), name, "{source}");
         }
     }
 }

@@ -214,7 +214,7 @@ impl Inner {
             match self.next(role) {
                 Next::Order(task) if task.tell.is_closed() => {}
                 Next::Order(task) => {
-                    let Order { job, source, tell, _place } = task;
+                    let Order { job, source, tell, _place } = *task;
                     let done = self.make(&mut process, role, &job, &source);
                     // Who asked may have left.
                     let _ = tell.send(done);
@@ -247,7 +247,7 @@ impl Inner {
                 Role::Patient => &mut queues.patient,
             };
             if let Some(task) = queue.pop_front() {
-                return Next::Order(task);
+                return Next::Order(Box::new(task));
             }
             if queues.is_closed {
                 return Next::End;
@@ -335,7 +335,7 @@ impl Inner {
 
 /// What a thread does next.
 enum Next {
-    Order(Order),
+    Order(Box<Order>),
     /// Nothing came for a while.
     Nothing,
     End,

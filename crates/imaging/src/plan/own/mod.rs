@@ -1,17 +1,20 @@
 //! Larder's own dialect: `/_larder/image/w=640,h=480,fit=cover,q=75,f=auto/photo.jpg`, and
 //! `/_larder/image/info/photo.jpg`. What stands behind the options is a path of the site, or a URL.
 
-use super::options::{Background, Best, Fit, Flip, Format, Gravity, Output, Turn};
+mod option;
+mod written;
+
 use super::query::decoded_path;
-use super::{Asked, MAX_SIDE, NoPlan, Plan, Source, Wanted};
-use std::num::NonZeroU32;
+use super::{Asked, NoPlan, Source, Wanted};
+use option::of_path;
+pub use option::{Options, quality, read as options, side};
 
 /// What begins its paths.
 pub const ROOT: &str = "/_larder/image/";
 /// The options of an `info`.
 pub const INFO: &str = "info";
-/// The most that sides are multiplied by.
-const MAX_DPR: f32 = 4.0;
+/// The options of a source as it is.
+pub const RAW: &str = "raw";
 
 /// Reads a target.
 ///
@@ -26,12 +29,17 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
         ));
     };
     let source = source_of(source)?;
-    let options = decoded_path(options).ok_or_else(|| NoPlan::new("the options", "are no text"))?;
-    let wanted = match &*options {
-        INFO => Wanted::Info,
-        options => Wanted::Picture(plan(options)?),
+    let options = of_path(options)?;
+    let (word, rest) = options.split_once(',').unwrap_or((&options, ""));
+    let (wanted, beside) = match word {
+        INFO if rest.is_empty() => (Wanted::Info, Options::default()),
+        RAW => (Wanted::Raw, option::read(rest)?),
+        _ => {
+            let read = option::read(&options)?;
+            (Wanted::Picture(read.plan), read)
+        }
     };
-    Ok(Asked { source, wanted })
+    Ok(Asked { source, wanted, watermark: beside.watermark, delivery: beside.delivery })
 }
 
 /// The source behind the options: a URL where a scheme begins it, as it stands or encoded whole, else a
@@ -70,133 +78,19 @@ pub fn reads_as_url(text: &str) -> bool {
     begins(text) || decoded_path(text).is_some_and(|decoded| is_url(&decoded))
 }
 
-fn plan(options: &str) -> Result<Plan, NoPlan> {
-    let mut plan = Plan::default();
-    let mut dpr = 1.0_f32;
-    let mut known: Vec<&str> = Vec::new();
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        let (name, value) = option
-            .split_once('=')
-            .ok_or_else(|| NoPlan::new(option, "is no option: write w=640"))?;
-        if known.contains(&name) {
-            return Err(NoPlan::new(name, "is there more than once"));
-        }
-        known.push(name);
-        let of = |why| NoPlan::new(name, why);
-        match name {
-            "w" => plan.width = Some(side(name, value)?),
-            "h" => plan.height = Some(side(name, value)?),
-            "dpr" => dpr = ratio(value).ok_or_else(|| of("is a number from 0.1 to 4"))?,
-            "fit" => {
-                let why = "is one of inside, cover, contain, fill and outside";
-                plan.fit = Fit::named(value).ok_or_else(|| of(why))?;
-            }
-            "g" => {
-                plan.gravity = gravity(value).ok_or_else(|| {
-                    of("is a side such as north, centre, or a point such as 0.5:0.3")
-                })?
-            }
-            "q" => plan.quality = Some(quality(name, value)?),
-            "f" => {
-                plan.output = output(value)
-                    .ok_or_else(|| of("is one of auto, same, jpeg, png, webp and avif"))?
-            }
-            "bg" => {
-                let why = "is a colour such as c0ffee";
-                plan.background = Some(Background::parse(value).ok_or_else(|| of(why))?);
-            }
-            "rotate" => plan.turn = turn(value).ok_or_else(|| of("is 90, 180 or 270"))?,
-            "flip" => plan.flip = flip(value).ok_or_else(|| of("is h, v or hv"))?,
-            _ => {
-                return Err(of(
-                    "is no option: there are w, h, dpr, fit, g, q, f, bg, rotate, flip",
-                ));
-            }
-        }
-    }
-    for side in [&mut plan.width, &mut plan.height].into_iter().flatten() {
-        *side = times(*side, dpr);
-    }
-    Ok(plan)
-}
-
-/// A side, in pixels.
-pub fn side(name: &str, value: &str) -> Result<NonZeroU32, NoPlan> {
-    let number = number(value).and_then(NonZeroU32::new);
-    let why = "is a number of pixels from 1 to 16384";
-    number.filter(|side| side.get() <= MAX_SIDE).ok_or_else(|| NoPlan::new(name, why))
-}
-
-/// A quality.
-pub fn quality(name: &str, value: &str) -> Result<u8, NoPlan> {
-    let number = number(value).and_then(|number| u8::try_from(number).ok());
-    let number = number.filter(|quality| (1..=100).contains(quality));
-    number.ok_or_else(|| NoPlan::new(name, "is a number from 1 to 100"))
-}
-
-fn number(value: &str) -> Option<u32> {
-    value.parse().ok().filter(|_| value.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn ratio(value: &str) -> Option<f32> {
-    let is_plain = value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    value.parse().ok().filter(|ratio| is_plain && (0.1..=MAX_DPR).contains(ratio))
-}
-
-fn times(side: NonZeroU32, dpr: f32) -> NonZeroU32 {
-    // At most 16384 times 4: it fits, and no fraction of a pixel is lost.
-    let scaled = (side.get() as f32 * dpr).round() as u32;
-    NonZeroU32::new(scaled.min(MAX_SIDE)).unwrap_or(NonZeroU32::MIN)
-}
-
-fn output(value: &str) -> Option<Output> {
-    match value {
-        "auto" => Some(Output::Auto),
-        "auto-basic" => Some(Output::UpTo(Best::Basic)),
-        "auto-webp" => Some(Output::UpTo(Best::WebP)),
-        "auto-avif" => Some(Output::UpTo(Best::Avif)),
-        "same" => Some(Output::Same),
-        name => Format::named(name).map(Output::Is),
-    }
-}
-
-fn gravity(value: &str) -> Option<Gravity> {
-    let Some((x, y)) = value.split_once(':') else { return Gravity::named(value) };
-    let part = |text: &str| {
-        let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let part: f32 = text.parse().ok().filter(|_| is_plain)?;
-        (0.0..=1.0).contains(&part).then(|| (part * 1000.0).round() as u16)
-    };
-    Some(Gravity::Focus(part(x)?, part(y)?))
-}
-
-fn turn(value: &str) -> Option<Turn> {
-    match value {
-        "0" => Some(Turn::None),
-        "90" => Some(Turn::Quarter),
-        "180" => Some(Turn::Half),
-        "270" => Some(Turn::ThreeQuarters),
-        _ => None,
-    }
-}
-
-fn flip(value: &str) -> Option<Flip> {
-    match value {
-        "h" => Some(Flip { horizontal: true, vertical: false }),
-        "v" => Some(Flip { horizontal: false, vertical: true }),
-        "hv" | "vh" => Some(Flip { horizontal: true, vertical: true }),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Plan;
+    use super::super::numbers::Milli;
+    use super::super::options::{Background, Fit, Flip, Format, Output, Turn};
+    use super::super::place::{Anchor, Gravity};
     use super::*;
+    use std::num::NonZeroU32;
 
     fn picture(target: &str) -> Plan {
         match read(target).unwrap_or_else(|error| panic!("{target}: {error}")).wanted {
             Wanted::Picture(plan) => plan,
-            Wanted::Info => panic!("{target}: a picture"),
+            other => panic!("{target}: {other:?}"),
         }
     }
 
@@ -206,19 +100,20 @@ mod tests {
         for (options, plan) in [
             ("", Plan::default()),
             ("w=640", Plan { width: px(640), ..Plan::default() }),
-            ("w=100,h=50,dpr=1.5", Plan { width: px(150), height: px(75), ..Plan::default() }),
-            ("w=16384,dpr=4", Plan { width: px(MAX_SIDE), ..Plan::default() }),
-            ("w=1,dpr=0.1", Plan { width: px(1), ..Plan::default() }),
+            (
+                "w=100,dpr=1.5",
+                Plan { width: px(100), dpr: Milli::thousandths(1500), ..Plan::default() },
+            ),
             (
                 "h=9,fit=cover,g=northwest",
                 Plan {
                     height: px(9),
                     fit: Fit::Cover,
-                    gravity: Gravity::NorthWest,
+                    at: Anchor::at(Gravity::NorthWest),
                     ..Plan::default()
                 },
             ),
-            ("g=0.25:1", Plan { gravity: Gravity::Focus(250, 1000), ..Plan::default() }),
+            ("g=0.25:1", Plan { at: Anchor::at(Gravity::Focus(250, 1000)), ..Plan::default() }),
             (
                 "q=50,f=avif,bg=fff",
                 Plan {
