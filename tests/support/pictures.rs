@@ -1,7 +1,7 @@
 //! Pictures that tests make up, and what is known of those that come back.
 
 use imaging::plan::{Format, Output, Plan};
-use imaging::run::{Auto, Effort, Recipe};
+use imaging::run::{Effort, Recipe};
 use imaging::{Info, Limits, Profile};
 
 /// A PNG of that size with some structure, other bytes for another `seed`.
@@ -36,7 +36,6 @@ fn written(width: u32, height: u32, colour: png::ColorType, pixels: &[u8]) -> Ve
 pub fn jpeg(width: u32, height: u32, seed: u32) -> Vec<u8> {
     let recipe = Recipe {
         plan: Plan { output: Output::Is(Format::Jpeg), quality: Some(90), ..Plan::default() },
-        auto: Auto::Basic,
         effort: Effort::Quick,
         keep_copyright: false,
         profile: Profile::ConvertToSrgb,

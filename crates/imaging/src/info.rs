@@ -75,7 +75,7 @@ fn dominant(source: &[u8], header: &Header<'_>) -> Result<[u8; 3], Fault> {
     let (taken, _) = decode(source, header, &Wish { target, profile: Profile::ConvertToSrgb })?;
     let small = match taken {
         Taken::Final(raster) => raster,
-        Taken::Linear(linear) => resize(linear, header.size, Region::whole(header.size), target)?,
+        Taken::Linear(linear) => resize(&linear, header.size, Region::whole(header.size), target)?,
     };
     // Eight steps a channel: how much there is of each, and the sums.
     let mut bins = vec![[0_u64; 4]; 512];

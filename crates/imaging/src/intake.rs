@@ -4,7 +4,7 @@
 use crate::colour::{Colours, Layout, Profile, light_of_8, light_of_16};
 use crate::fault::Fault;
 use crate::raster::Raster;
-use crate::sizing::Size;
+use crate::sizing::{Area, Size};
 
 /// What is left to be resized is at least this much larger than what comes out: less costs sharpness,
 /// more costs time.
@@ -46,8 +46,32 @@ pub(crate) struct Linear {
     pub size: Size,
     /// The size that the source fills of it: the last row and column may be filled in part.
     pub extent: (f64, f64),
+    /// Where in that the upper left corner of the pixels lies.
+    pub origin: (f64, f64),
     pub alpha: bool,
     pub pixels: Vec<u16>,
+}
+
+impl Linear {
+    /// Only what lies in an area, as far as its pixels tell: they may be sums over some of the source's.
+    pub fn cut(&mut self, source: Size, area: Area) {
+        let along = |at: u32, length: u32, source: u32, extent: f64, side: u32| {
+            let by = extent / f64::from(source);
+            let from = (f64::from(at) * by).floor().max(0.0) as u32;
+            let to = (f64::from(at + length) * by).ceil().min(f64::from(side)) as u32;
+            (from.min(side - 1), to.max(from + 1).min(side))
+        };
+        let Area { x, y, size } = area;
+        let (left, right) = along(x, size.width, source.width, self.extent.0, self.size.width);
+        let (top, bottom) = along(y, size.height, source.height, self.extent.1, self.size.height);
+        let channels = if self.alpha { 4 } else { 3 };
+        let (from, to) = (left as usize * channels, right as usize * channels);
+        let rows = self.pixels.chunks_exact(self.size.width as usize * channels);
+        let rows = rows.skip(top as usize).take((bottom - top) as usize);
+        self.pixels = rows.flat_map(|row| &row[from..to]).copied().collect();
+        self.size = Size { width: right - left, height: bottom - top };
+        self.origin = (self.origin.0 + f64::from(left), self.origin.1 + f64::from(top));
+    }
 }
 
 /// Takes rows, from the top.
@@ -235,6 +259,7 @@ impl Blocks {
                 f64::from(width) / f64::from(self.block.0),
                 f64::from(height) / f64::from(self.block.1),
             ),
+            origin: (0.0, 0.0),
             alpha,
             pixels: self.pixels,
         }

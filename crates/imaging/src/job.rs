@@ -7,7 +7,7 @@ use crate::fault::{Fault, Measure};
 use crate::info::{Info, info};
 use crate::limits::Limits;
 use crate::plan::Plan;
-use crate::run::{Effort, Made, Media, Recipe, picture};
+use crate::run::{Effort, Made, Media, Recipe, marked};
 use crate::sizing::Size;
 use std::borrow::Cow;
 
@@ -23,6 +23,8 @@ pub struct Job {
     pub task: Task,
     /// Within which limits.
     pub limits: Limits,
+    /// How many bytes at the end of the source are those of a watermark.
+    pub mark_bytes: u64,
 }
 
 /// What is to be done.
@@ -55,8 +57,11 @@ pub enum Outcome {
 impl Job {
     /// Does it. The bytes are those of the picture, if one came of it.
     pub fn run(&self, source: &[u8]) -> (Outcome, Vec<u8>) {
+        let behind = usize::try_from(self.mark_bytes).unwrap_or(usize::MAX);
+        let (source, mark) = source.split_at(source.len().saturating_sub(behind));
+        let mark = (!mark.is_empty()).then_some(mark);
         let done = match &self.task {
-            Task::Picture(recipe) => picture(source, recipe, &self.limits).map(
+            Task::Picture(recipe) => marked(source, mark, recipe, &self.limits).map(
                 |Made { bytes, media, size, original }| {
                     (Outcome::Picture { media, size, original }, bytes)
                 },
@@ -89,6 +94,7 @@ impl Job {
         ] {
             out.number(limit);
         }
+        out.number(self.mark_bytes);
         out.0
     }
 
@@ -109,7 +115,8 @@ impl Job {
             scans: from.number()?.try_into().ok()?,
             memory_bytes: from.number()?,
         };
-        from.0.is_empty().then_some(Job { task, limits })
+        let mark_bytes = from.number()?;
+        from.0.is_empty().then_some(Job { task, limits, mark_bytes })
     }
 }
 
@@ -317,7 +324,7 @@ mod tests {
     fn jobs_are_read_as_they_were_written() {
         let tasks = recipes().into_iter().map(Task::Picture).chain([Task::Info]);
         for task in tasks {
-            let job = Job { task, limits: Limits::default() };
+            let job = Job { task, limits: Limits::default(), mark_bytes: 7 };
             let bytes = job.encode();
             assert!(bytes.len() <= MAX_BYTES);
             assert_eq!(Job::decode(&bytes), Some(job));

@@ -31,12 +31,26 @@ impl Raster {
         if part.size == self.size {
             return self;
         }
-        let (row_bytes, channels) = (self.row_bytes(), self.channels());
-        let (from, width) = (part.x as usize * channels, part.size.width as usize * channels);
-        let rows = self.pixels.chunks_exact(row_bytes).skip(part.y as usize);
+        self.clone_part(part)
+    }
+
+    /// A copy of a part of it.
+    pub fn clone_part(&self, part: Area) -> Raster {
+        let (from, width) = (part.x as usize, part.size.width as usize);
+        let channels = self.channels();
+        let rows = self.pixels.chunks_exact(self.row_bytes()).skip(part.y as usize);
         let rows = rows.take(part.size.height as usize);
-        let pixels = rows.flat_map(|row| &row[from..from + width]).copied().collect();
-        Raster { size: part.size, alpha: self.alpha, pixels }
+        let pixels = rows.flat_map(|row| &row[from * channels..(from + width) * channels]);
+        Raster { size: part.size, alpha: self.alpha, pixels: pixels.copied().collect() }
+    }
+
+    /// With alpha, where it has none.
+    pub fn with_alpha(self) -> Raster {
+        if self.alpha {
+            return self;
+        }
+        let pixels = self.pixels.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+        Raster { pixels, alpha: true, ..self }
     }
 
     /// Turned.

@@ -11,14 +11,15 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resize
 
 /// A region of a source, which was `source` large when it was stored, in some size.
 pub(crate) fn resize(
-    linear: Linear,
+    linear: &Linear,
     source: Size,
     region: Region,
     size: Size,
 ) -> Result<Raster, Fault> {
     let across = linear.extent.0 / f64::from(source.width);
     let down = linear.extent.1 / f64::from(source.height);
-    let (left, top) = (region.x * across, region.y * down);
+    let left = (region.x * across - linear.origin.0).max(0.0);
+    let top = (region.y * down - linear.origin.1).max(0.0);
     let width = (region.width * across).min(f64::from(linear.size.width) - left);
     let height = (region.height * down).min(f64::from(linear.size.height) - top);
     let options = ResizeOptions::new()
@@ -34,7 +35,7 @@ pub(crate) fn resize(
 }
 
 fn resized<P: PixelTrait + bytemuck::Pod + Default>(
-    linear: Linear,
+    linear: &Linear,
     size: Size,
     options: &ResizeOptions,
 ) -> Result<Vec<P>, Fault> {

@@ -55,6 +55,12 @@ pub(crate) struct Region {
 }
 
 impl Region {
+    /// An area.
+    pub fn of(area: Area) -> Region {
+        let Area { x, y, size } = area;
+        Region { x: x.into(), y: y.into(), ..Region::whole(size) }
+    }
+
     /// All of a picture.
     pub fn whole(size: Size) -> Region {
         Region { x: 0.0, y: 0.0, width: size.width.into(), height: size.height.into() }

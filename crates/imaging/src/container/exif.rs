@@ -25,6 +25,24 @@ pub(crate) fn orientation(exif: &[u8]) -> Orientation {
     Orientation::by_exif(entries(exif).find_map(|entry| entry.orientation()).unwrap_or(1))
 }
 
+/// A block of EXIF whose orientation is that of a picture that stands upright.
+pub(crate) fn upright(exif: &[u8]) -> Vec<u8> {
+    let mut upright = exif.to_vec();
+    let told = entries(exif).find(|entry| entry.orientation().is_some());
+    if let Some(Entry { kind, little, at, .. }) = told {
+        let one: &[u8] = match (kind, little) {
+            (3, true) => &[1, 0],
+            (3, false) => &[0, 1],
+            (_, true) => &[1, 0, 0, 0],
+            (_, false) => &[0, 0, 0, 1],
+        };
+        if let Some(value) = upright.get_mut(at..at + one.len()) {
+            value.copy_from_slice(one);
+        }
+    }
+    upright
+}
+
 /// What a block of EXIF says of who made the picture.
 pub(crate) fn rights(exif: &[u8]) -> Rights {
     let text = |tag| entries(exif).find(|entry| entry.tag == tag)?.text();
@@ -148,7 +166,12 @@ pub(crate) mod tests {
         assert_eq!(orientation(big).exif(), 6);
         assert_eq!(orientation(&turned(8)).exif(), 8);
         assert_eq!(orientation(&turned(9)).exif(), 1);
+        for exif in [&big[..], &turned(8)] {
+            let made = upright(exif);
+            assert_eq!((orientation(&made).exif(), made.len()), (1, exif.len()));
+        }
         for end in 0..big.len() {
+            let _ = upright(&big[..end]);
             let _ = (orientation(&big[..end]), rights(&big[..end]));
         }
         assert!(orientation(b"II*\0\xff\xff\xff\xff\0").is_upright());

@@ -116,6 +116,11 @@ impl Kinds {
         at.is_some()
     }
 
+    /// Whether one is in it, by its name.
+    pub fn has(self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+
     /// The names of those in it.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Kinds::NAMES

@@ -102,6 +102,11 @@ impl Plan {
     /// A zoom that changes nothing.
     pub const UNZOOMED: (Milli, Milli) = (Milli::ONE, Milli::ONE);
 
+    /// Whether pixels are changed beside being brought to a size.
+    pub fn has_effects(&self) -> bool {
+        !self.blur.is_zero() || !self.sharpen.is_zero() || self.pixelate > 1
+    }
+
     /// Whether there is room around.
     pub fn is_padded(&self) -> bool {
         self.padding != Padding::default()

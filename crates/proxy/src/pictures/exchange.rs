@@ -237,7 +237,7 @@ fn is_for_avif(making: &Making) -> bool {
 fn job(making: &Making, is_provisional: bool) -> Job {
     let limits = making.settings.limits;
     let Wanted::Picture(plan) = making.asked.wanted else {
-        return Job { task: Task::Info, limits };
+        return Job { task: Task::Info, limits, mark_bytes: 0 };
     };
     let output = match plan.output {
         Output::UpTo(Best::Avif) if is_provisional => Output::UpTo(Best::WebP),
@@ -249,7 +249,7 @@ fn job(making: &Making, is_provisional: bool) -> Job {
         keep_copyright: making.settings.keep_copyright,
         profile: making.settings.profile,
     };
-    Job { task: Task::Picture(recipe), limits }
+    Job { task: Task::Picture(recipe), limits, mark_bytes: 0 }
 }
 
 /// What goes out in the place of a picture that cannot be made.

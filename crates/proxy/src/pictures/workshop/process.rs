@@ -230,7 +230,8 @@ mod tests {
     }
 
     fn made(word: &str) -> Result<(), Failed> {
-        let job = Job { task: imaging::job::Task::Info, limits: imaging::Limits::default() };
+        let (task, limits) = (imaging::job::Task::Info, imaging::Limits::default());
+        let job = Job { task, limits, mark_bytes: 0 };
         let (process, _) = Process::begin(&program("", word, true), false).expect("it begins");
         process.make(&job, &[7; 1 << 20], Duration::from_millis(300)).map(|_| ())
     }

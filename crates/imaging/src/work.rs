@@ -1,0 +1,362 @@
+//! The making of one picture: header, limits, pixels, size, changes, bytes.
+
+use crate::container::{avif, exif, gif, jpeg, png, webp};
+use crate::decode::decode;
+use crate::effects::effects;
+use crate::encode::Manner;
+use crate::fault::Fault;
+use crate::intake::{Intake, Linear, Rows, Taken, Wish, shrink};
+use crate::limits::{Limits, pixels};
+use crate::orientation::Orientation;
+use crate::plan::{Anchor, Fit, Format, Gravity, Kinds, Output, Plan, Watermark};
+use crate::raster::Raster;
+use crate::resize::resize;
+use crate::run::{Effort, Made, Media, Recipe};
+use crate::saliency;
+use crate::sizing::{Area, Region, Size, Sizing, sizing};
+use crate::sniff::{Header, Kind, header};
+use crate::trim::trimmed;
+use crate::watermark;
+use crate::written::written;
+use crate::{colour::Layout, colour::Profile};
+use std::num::NonZeroU32;
+
+/// More colours than these are not drawn.
+const DRAWN_COLOURS: usize = 256;
+
+/// The making of a picture, from its header on.
+pub(crate) struct Work<'a> {
+    source: &'a [u8],
+    recipe: &'a Recipe,
+    limits: &'a Limits,
+    header: Header<'a>,
+    /// How it is turned, by itself and by the plan.
+    orientation: Orientation,
+    sizing: Sizing,
+    /// The size of the source once it is turned.
+    upright: Size,
+}
+
+impl<'a> Work<'a> {
+    /// Reads the header, and holds what is wanted against the limits.
+    pub fn begin(
+        source: &'a [u8],
+        recipe: &'a Recipe,
+        limits: &'a Limits,
+    ) -> Result<Work<'a>, Fault> {
+        let header = header(source, limits)?;
+        let own = if recipe.plan.as_stored { Orientation::default() } else { header.orientation };
+        let orientation = own.then_plan(recipe.plan.turn, recipe.plan.flip);
+        let upright = orientation.size(header.size);
+        let sizing = sizing(&recipe.plan, upright);
+        let work = Work { source, recipe, limits, header, orientation, sizing, upright };
+        limits.output(sizing.canvas)?;
+        limits.memory(work.memory_bytes())?;
+        Ok(work)
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.recipe.plan
+    }
+
+    fn wish(&self, target: Size) -> Wish {
+        let profile = match self.plan().keep.profile {
+            Some(true) => Profile::Keep,
+            Some(false) => Profile::ConvertToSrgb,
+            None => self.recipe.profile,
+        };
+        Wish { target, profile }
+    }
+
+    /// The size that the whole source would be brought to, as it is stored.
+    fn target(&self) -> Size {
+        match self.plan().trim {
+            // It must be seen as it is to know what surrounds it.
+            Some(_) => self.header.size,
+            None => self.orientation.size(self.sizing.whole(self.upright)),
+        }
+    }
+
+    /// About how much memory it takes at the most, beside the source.
+    fn memory_bytes(&self) -> u64 {
+        let (size, target) = (self.header.size, self.target());
+        let channels = if self.header.alpha { 4 } else { 3 };
+        let decoded = pixels(size) * u64::from(self.header.cost.pixel_bytes);
+        let left = |size: Size, target: Size| {
+            let across = size.width / shrink(size.width, target.width);
+            let down = size.height / shrink(size.height, target.height);
+            2 * channels * u64::from(across) * u64::from(down)
+        };
+        let kept = match (self.plan().trim, size == target) {
+            // Turned, and then resized.
+            (Some(_), _) => {
+                let whole = self.orientation.size(self.sizing.whole(self.upright));
+                2 * pixels(size) * channels + left(size, whole)
+            }
+            (None, true) => pixels(size) * channels,
+            (None, false) => left(size, target),
+        };
+        // Resized one way, then the other, then as bytes, then turned; or encoded.
+        let made = pixels(self.sizing.canvas).max(pixels(self.sizing.cut.size));
+        let changed = if self.plan().has_effects() { 8 * channels * made } else { 0 };
+        decoded + kept + 4 * channels * made + changed
+    }
+
+    /// The picture, with a watermark where the plan has one.
+    pub fn made(self, mark: Option<&[u8]>) -> Result<Made, Fault> {
+        if let Some(untouched) = self.untouched() {
+            return Ok(untouched);
+        }
+        let (raster, icc, density) = self.shaped()?;
+        let raster = match (&self.plan().watermark, mark) {
+            (Some(told), Some(mark)) => {
+                let mark = self.mark(mark, told, raster.size)?;
+                watermark::drawn(raster, &mark, told, density)
+            }
+            _ => raster,
+        };
+        let exif = self.exif();
+        let manner = Manner {
+            quality: 0,
+            effort: self.recipe.effort,
+            icc: icc.as_deref(),
+            exif: exif.as_deref(),
+            is_drawn: is_drawn(&raster),
+        };
+        let made = written(raster, self.plan(), self.own_format(), &manner)?;
+        let original = self.original(&made, exif.as_deref());
+        Ok(original.unwrap_or(made))
+    }
+
+    /// The pixels, with the profile that goes along and the density that came out.
+    fn shaped(&self) -> Result<(Raster, Option<Vec<u8>>, f64), Fault> {
+        let (taken, icc) = decode(self.source, &self.header, &self.wish(self.target()))?;
+        let Some(trim) = &self.plan().trim else {
+            let from = Frame { taken, stored: self.header.size, orientation: self.orientation };
+            let density = self.sizing.density;
+            return Ok((self.frame(from)?, icc, density));
+        };
+        let Taken::Final(raster) = taken else {
+            return Err(Fault::broken("pixels of another size"));
+        };
+        let raster = raster.turned(self.orientation);
+        let part = trimmed(&raster, trim);
+        let raster = raster.cut(part);
+        let stored = raster.size;
+        let sizing = sizing(self.plan(), stored);
+        let taken = retaken(raster, sizing.whole(stored))?;
+        let from = Frame { taken, stored, orientation: Orientation::default() };
+        Ok((self.frame(from)?, icc, sizing.density))
+    }
+
+    /// What was decoded, in its size, upright, changed, on its canvas.
+    fn frame(&self, mut from: Frame) -> Result<Raster, Fault> {
+        let plan = from.looked_at(self.plan())?;
+        let upright = from.orientation.size(from.stored);
+        let sizing = sizing(&plan, upright);
+        self.limits.output(sizing.canvas)?;
+        let Sizing { crop, cut, .. } = sizing;
+        if let (Taken::Linear(linear), Some(_)) = (&mut from.taken, &plan.crop) {
+            // What lies beside it must not shine in.
+            linear.cut(from.stored, from.orientation.stored_area(crop, upright));
+        }
+        let raster = match from.taken {
+            Taken::Final(raster) => {
+                // Nothing is scaled, so what is cut from the crop lies in the source as it is.
+                let part = Area { x: crop.x + cut.x, y: crop.y + cut.y, size: cut.size };
+                raster.cut(from.orientation.stored_area(part, upright))
+            }
+            Taken::Linear(linear) => {
+                let region = from.orientation.stored_region(sizing.region(), upright);
+                resize(&linear, from.stored, region, from.orientation.size(cut.size))?
+            }
+        };
+        let raster = effects(raster.turned(from.orientation).simplified(), &plan);
+        let raster = match plan.background {
+            Some(background) => raster.flattened(background),
+            None => raster,
+        };
+        Ok(raster.padded(&sizing, plan.background))
+    }
+
+    /// A watermark in the size that it has on a picture, with alpha.
+    fn mark(&self, source: &[u8], told: &Watermark, picture: Size) -> Result<Raster, Fault> {
+        let own = header(source, self.limits)?.upright();
+        let size = watermark::size_on(own, picture, told);
+        let (width, height) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height));
+        let plan = Plan { width, height, fit: Fit::Fill, enlarge: true, ..Plan::default() };
+        let (effort, profile) = (Effort::Quick, Profile::ConvertToSrgb);
+        let recipe = Recipe { plan, effort, keep_copyright: false, profile };
+        let (raster, ..) = Work::begin(source, &recipe, self.limits)?.shaped()?;
+        Ok(raster.with_alpha())
+    }
+
+    /// The block of EXIF that goes along.
+    fn exif(&self) -> Option<Vec<u8>> {
+        let keep = self.plan().keep;
+        let exif = self.header.exif?;
+        if keep.metadata == Some(true) {
+            return Some(exif::upright(exif));
+        }
+        let keeps_rights = keep.copyright.unwrap_or(self.recipe.keep_copyright);
+        keeps_rights.then(|| exif::rights(exif).exif()).flatten()
+    }
+
+    /// The source as it came: what moves where its format is free to choose, since a picture of its first
+    /// frame would be another one; and what is to be left alone.
+    fn untouched(&self) -> Option<Made> {
+        let (plan, kind) = (self.plan(), self.header.kind);
+        let is_free = !matches!(plan.output, Output::Is(_));
+        let is_one = plan.still || plan.page.is_some();
+        let moves = self.header.frames > 1 && is_free && !is_one;
+        let is_left = plan.skip.has(Kinds::NAMES[kind as usize]);
+        ((moves || is_left) && self.may_go_out()).then(|| Made {
+            bytes: self.source.to_vec(),
+            media: kind.into(),
+            size: self.upright,
+            original: true,
+        })
+    }
+
+    /// The source without its metadata, where what was made is no different but for being larger.
+    fn original(&self, made: &Made, exif: Option<&[u8]>) -> Option<Made> {
+        let plan = self.plan();
+        let is_same = self.sizing.changes_nothing(self.upright)
+            && self.orientation.is_upright()
+            && self.header.orientation.is_upright()
+            && self.header.frames == 1
+            && plan.trim.is_none()
+            && plan.watermark.is_none()
+            && !plan.has_effects()
+            && !(self.header.alpha && plan.background.is_some());
+        if !is_same || !self.may_go_out() {
+            return None;
+        }
+        let icc = self.header.icc.as_deref();
+        let bytes = match self.header.kind {
+            Kind::Jpeg => jpeg::stripped(self.source, exif),
+            Kind::Png => png::stripped(self.source, exif),
+            Kind::WebP => webp::with(self.source, self.header.size, icc, exif),
+            // Nothing can be put in there, so what is to be kept needs a file of our own.
+            Kind::Avif => avif::stripped(self.source).filter(|_| exif.is_none()),
+            Kind::Gif => gif::stripped(self.source),
+        }?;
+        let media = self.header.kind.into();
+        (bytes.len() <= made.bytes.len()).then_some(Made {
+            bytes,
+            media,
+            size: made.size,
+            original: true,
+        })
+    }
+
+    /// Whether the source's own format is one that may be sent.
+    fn may_go_out(&self) -> bool {
+        use crate::plan::Best;
+        let kind = self.header.kind;
+        match self.plan().output {
+            Output::Same => true,
+            Output::Is(format) => Media::from(format) == Media::from(kind),
+            Output::Auto | Output::UpTo(Best::Basic) => !matches!(kind, Kind::WebP | Kind::Avif),
+            Output::UpTo(Best::WebP) => kind != Kind::Avif,
+            Output::UpTo(Best::Avif) => true,
+        }
+    }
+
+    /// The format that is written where that of the source is asked for.
+    fn own_format(&self) -> Format {
+        match self.header.kind {
+            Kind::Jpeg => Format::Jpeg,
+            Kind::Png | Kind::Gif => Format::Png,
+            Kind::WebP => Format::WebP,
+            Kind::Avif => Format::Avif,
+        }
+    }
+}
+
+/// Pixels that were decoded, of a source of some size, and how they are to be turned.
+struct Frame {
+    taken: Taken,
+    stored: Size,
+    orientation: Orientation,
+}
+
+impl Frame {
+    /// The plan, with points in the place of gravities that are found by looking.
+    fn looked_at(&self, plan: &Plan) -> Result<Plan, Fault> {
+        let mut plan = *plan;
+        let upright = self.orientation.size(self.stored);
+        let part = |part: Size, whole: Size| {
+            let across = f64::from(part.width) / f64::from(whole.width);
+            (across, f64::from(part.height) / f64::from(whole.height))
+        };
+        let is_smart = |anchor: Anchor| anchor.gravity == Gravity::Smart;
+        if let Some(crop) = &mut plan.crop
+            && is_smart(crop.at.unwrap_or(plan.at))
+        {
+            let size = sizing(&Plan { crop: Some(*crop), ..Plan::default() }, upright).crop.size;
+            let small = self.small(Region::whole(upright))?;
+            crop.at = Some(Anchor::at(saliency::focus(&small, part(size, upright))));
+        }
+        if is_smart(plan.at) {
+            let Sizing { crop, scaled, cut, .. } = sizing(&plan, upright);
+            plan.at = Anchor::default();
+            if cut.size != scaled {
+                let small = self.small(Region::of(crop))?;
+                plan.at = Anchor::at(saliency::focus(&small, part(cut.size, scaled)));
+            }
+        }
+        Ok(plan)
+    }
+
+    /// A small picture of a region of it, upright.
+    fn small(&self, region: Region) -> Result<Raster, Fault> {
+        let upright = self.orientation.size(self.stored);
+        let side = |side: f64| (side.round().max(1.0) as u32).min(saliency::SIDE);
+        let size = Size { width: side(region.width), height: side(region.height) };
+        let stored = self.orientation.stored_region(region, upright);
+        let size = self.orientation.size(size);
+        let small = match &self.taken {
+            Taken::Linear(linear) => resize(linear, self.stored, stored, size)?,
+            Taken::Final(raster) => {
+                resize(&linear(raster, self.stored, size)?, self.stored, stored, size)?
+            }
+        };
+        Ok(small.turned(self.orientation))
+    }
+}
+
+/// Pixels that are shown already, to be brought to another size.
+fn retaken(raster: Raster, target: Size) -> Result<Taken, Fault> {
+    match raster.size == target {
+        true => Ok(Taken::Final(raster)),
+        false => linear(&raster, raster.size, target).map(Taken::Linear),
+    }
+}
+
+/// Pixels that are shown already, in linear light, so large that they can be brought to some size.
+fn linear(raster: &Raster, own: Size, target: Size) -> Result<Linear, Fault> {
+    let layout = if raster.alpha { Layout::Rgba } else { Layout::Rgb };
+    let rows = Rows { size: own, layout, is_deep: false, icc: None };
+    // The same size would leave them as they are.
+    let target = if target == own { Size { width: own.width + 1, ..own } } else { target };
+    let mut intake = Intake::new(&rows, &Wish { target, profile: Profile::ConvertToSrgb });
+    raster.pixels.chunks_exact(raster.row_bytes()).try_for_each(|row| intake.push8(row))?;
+    match intake.finish()?.0 {
+        Taken::Linear(linear) => Ok(linear),
+        Taken::Final(_) => Err(Fault::broken("pixels of another size")),
+    }
+}
+
+/// Whether a picture has so few colours that it was drawn.
+fn is_drawn(raster: &Raster) -> bool {
+    let mut seen = std::collections::HashSet::with_capacity(DRAWN_COLOURS + 1);
+    let mut last: &[u8] = &[];
+    for pixel in raster.pixels.chunks_exact(raster.channels()) {
+        if pixel != last && seen.insert(pixel) && seen.len() > DRAWN_COLOURS {
+            return false;
+        }
+        last = pixel;
+    }
+    true
+}

@@ -1,0 +1,124 @@
+//! Pixels as a file: in which format, and of which quality, where the plan leaves that to what comes out.
+
+use crate::encode::{Manner, encode};
+use crate::fault::Fault;
+use crate::plan::{Background, Best, Format, Output, Plan};
+use crate::raster::Raster;
+use crate::run::{DEFAULT_QUALITY, Made};
+use crate::score::Judge;
+
+/// The picture as the plan wants it written. `own`: the format where that of the source is asked for.
+pub(crate) fn written(
+    raster: Raster,
+    plan: &Plan,
+    own: Format,
+    manner: &Manner<'_>,
+) -> Result<Made, Fault> {
+    let size = raster.size;
+    let formats = formats(&raster, plan, own, manner.is_drawn);
+    let mut flat = None;
+    let mut best: Option<(Format, Vec<u8>)> = None;
+    for format in formats {
+        let raster = match format.has_alpha() || !raster.alpha {
+            true => &raster,
+            false => flat.get_or_insert_with(|| {
+                let background = plan.background.unwrap_or(Background([255; 3]));
+                raster.clone().flattened(background)
+            }),
+        };
+        let bytes = as_told(raster, plan, format, manner)?;
+        if best.as_ref().is_none_or(|(_, best)| bytes.len() < best.len()) {
+            best = Some((format, bytes));
+        }
+    }
+    let (format, bytes) = best.ok_or(Fault::broken("no format to be written"))?;
+    Ok(Made { bytes, media: format.into(), size, original: false })
+}
+
+/// The formats that are tried; the smallest of what comes out is taken.
+fn formats(raster: &Raster, plan: &Plan, own: Format, is_drawn: bool) -> Vec<Format> {
+    let best = match plan.output {
+        Output::Is(format) => return vec![format],
+        Output::Same => return vec![own],
+        Output::Auto => Best::Basic,
+        Output::UpTo(best) => best,
+    };
+    let mut formats = match best {
+        Best::Avif if is_drawn => vec![Format::WebP, Format::Avif],
+        Best::Avif => vec![Format::Avif],
+        Best::WebP => vec![Format::WebP],
+        Best::Basic if raster.alpha => vec![Format::Png],
+        Best::Basic if is_drawn => vec![Format::Png, Format::Jpeg],
+        Best::Basic => vec![Format::Jpeg],
+    };
+    if plan.smallest {
+        if best == Best::Avif && !is_drawn {
+            formats.push(Format::WebP);
+        }
+        if best != Best::Basic && !raster.alpha && !is_drawn {
+            formats.push(Format::Jpeg);
+        }
+        if best != Best::Basic && is_drawn {
+            formats.push(Format::Png);
+        }
+    }
+    formats
+}
+
+/// Of the quality that is told, or that reaches what is told.
+fn as_told(
+    raster: &Raster,
+    plan: &Plan,
+    format: Format,
+    manner: &Manner<'_>,
+) -> Result<Vec<u8>, Fault> {
+    let of = |quality: u8| encode(raster, format, &Manner { quality, ..*manner });
+    let told = plan.qualities.get(format).or(plan.quality).unwrap_or(DEFAULT_QUALITY);
+    let (quality, bytes) = match plan.score {
+        None => (told.clamp(1, 100), of(told.clamp(1, 100))?),
+        Some(score) => {
+            let judge = Judge::of(raster);
+            // The least quality that is good enough; the most, where none is.
+            search(score.least..=score.most, of, |bytes| {
+                Ok(judge.score(bytes)? >= f64::from(score.target))
+            })?
+        }
+    };
+    let Some(most) = plan.max_bytes else { return Ok(bytes) };
+    let fits = |bytes: &[u8]| bytes.len() as u64 <= u64::from(most.get());
+    if fits(&bytes) || quality == 1 {
+        return Ok(bytes);
+    }
+    // The other way round: the first that is too large comes after the best that is not.
+    let (beyond, _) = search(1..=quality, of, |bytes| Ok(!fits(bytes)))?;
+    of(beyond.saturating_sub(1).max(1))
+}
+
+/// The least quality whose picture is right, and that picture; the most, where none is. What is right at
+/// one quality is taken to be right at a higher one.
+fn search(
+    qualities: std::ops::RangeInclusive<u8>,
+    of: impl Fn(u8) -> Result<Vec<u8>, Fault>,
+    is_right: impl Fn(&[u8]) -> Result<bool, Fault>,
+) -> Result<(u8, Vec<u8>), Fault> {
+    let (mut least, mut most) = (*qualities.start(), *qualities.end());
+    let mut found = None;
+    while least < most {
+        let middle = least + (most - least) / 2;
+        let bytes = of(middle)?;
+        match is_right(&bytes)? {
+            true => {
+                most = middle;
+                found = Some(bytes);
+            }
+            false => {
+                least = middle + 1;
+                found = None;
+            }
+        }
+    }
+    match found {
+        Some(bytes) => Ok((most, bytes)),
+        None => Ok((most, of(most)?)),
+    }
+}
