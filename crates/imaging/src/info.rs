@@ -5,14 +5,17 @@ use crate::decode::decode;
 use crate::fault::Fault;
 use crate::intake::{Taken, Wish};
 use crate::limits::Limits;
+use crate::placeholder::{TINY_SIDE, blurhash, data_url, hex, palette, palette_json, thumbhash};
+use crate::raster::Raster;
 use crate::resize::resize;
 use crate::run::{Media, guarded};
 use crate::sizing::{Region, Size};
 use crate::sniff::{Header, header};
+use crate::work::shrunk;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The side of the small picture of which the dominant colour is taken, in pixels.
-const SMALL_SIDE: u32 = 32;
+/// The longest side of the small picture of which colours and hashes are taken, in pixels.
+const SMALL_SIDE: u32 = 64;
 
 /// What is known of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,14 @@ pub struct Info {
     pub alpha: bool,
     /// The colour in sRGB that most of it has.
     pub dominant: [u8; 3],
+    /// The colours that most of it has, the dominant first.
+    pub palette: Vec<[u8; 3]>,
+    /// Its BlurHash.
+    pub blurhash: String,
+    /// Its ThumbHash, in base64.
+    pub thumbhash: String,
+    /// A tiny picture of it, as a `data:` URL.
+    pub data_url: String,
     /// The hash of its bytes: XXH3, 128 bits.
     pub hash: u128,
 }
@@ -40,13 +51,20 @@ pub struct Info {
 pub fn info(source: &[u8], limits: &Limits) -> Result<Info, Fault> {
     guarded(|| {
         let header = header(source, limits)?;
+        let small = small(source, &header)?;
+        let palette = palette(&small);
+        let tiny = shrunk(&small, within(small.size, TINY_SIDE))?;
         Ok(Info {
             format: header.kind.into(),
             size: header.upright(),
             orientation: header.orientation.exif(),
             pages: header.frames,
             alpha: header.alpha,
-            dominant: dominant(source, &header)?,
+            dominant: palette[0],
+            palette,
+            blurhash: blurhash(&small)?,
+            thumbhash: thumbhash(&small),
+            data_url: data_url(&tiny)?,
             hash: xxh3_128(source),
         })
     })
@@ -57,35 +75,40 @@ impl Info {
     pub fn to_json(&self) -> String {
         let format = self.format.media_type().trim_start_matches("image/");
         let Size { width, height } = self.size;
-        let [r, g, b] = self.dominant;
+        let Info { blurhash, thumbhash, data_url, .. } = self;
+        // BlurHash has no quote and no backslash in its alphabet, and the others are base64.
         format!(
             "{{\"format\":\"{format}\",\"width\":{width},\"height\":{height},\"orientation\":{},\
-             \"pages\":{},\"alpha\":{},\"dominant\":\"#{r:02x}{g:02x}{b:02x}\",\"hash\":\"{:032x}\"}}",
-            self.orientation, self.pages, self.alpha, self.hash
+             \"pages\":{},\"alpha\":{},\"dominant\":\"{}\",\"palette\":{},\
+             \"blurhash\":\"{blurhash}\",\"thumbhash\":\"{thumbhash}\",\"lqip\":\"{data_url}\",\
+             \"hash\":\"{:032x}\"}}",
+            self.orientation,
+            self.pages,
+            self.alpha,
+            hex(self.dominant),
+            palette_json(&self.palette),
+            self.hash
         )
     }
 }
 
-/// The average of the colours that are most alike.
-fn dominant(source: &[u8], header: &Header<'_>) -> Result<[u8; 3], Fault> {
-    let target = Size {
-        width: header.size.width.min(SMALL_SIDE),
-        height: header.size.height.min(SMALL_SIDE),
-    };
+/// A small picture of the source, upright.
+fn small(source: &[u8], header: &Header<'_>) -> Result<Raster, Fault> {
+    let target = within(header.size, SMALL_SIDE);
     let (taken, _) = decode(source, header, &Wish { target, profile: Profile::ConvertToSrgb })?;
     let small = match taken {
         Taken::Final(raster) => raster,
         Taken::Linear(linear) => resize(&linear, header.size, Region::whole(header.size), target)?,
     };
-    // Eight steps a channel: how much there is of each, and the sums.
-    let mut bins = vec![[0_u64; 4]; 512];
-    for pixel in small.pixels.chunks_exact(small.channels()) {
-        let weight = u64::from(pixel.get(3).copied().unwrap_or(255));
-        let bin = pixel[..3].iter().fold(0, |bin, v| bin << 3 | usize::from(v >> 5));
-        bins[bin][3] += weight;
-        bins[bin].iter_mut().zip(&pixel[..3]).for_each(|(sum, v)| *sum += u64::from(*v) * weight);
-    }
-    let most = bins.into_iter().max_by_key(|bin| bin[3]).unwrap_or_default();
-    let average = |sum: u64| ((sum + most[3] / 2) / most[3].max(1)) as u8;
-    Ok([average(most[0]), average(most[1]), average(most[2])])
+    Ok(small.turned(header.orientation).simplified())
+}
+
+/// A size of the same shape within a square.
+fn within(size: Size, side: u32) -> Size {
+    let longest = size.width.max(size.height).max(1);
+    let scaled = |own: u32| {
+        let scaled = u64::from(own) * u64::from(side.min(longest)) / u64::from(longest);
+        (scaled as u32).max(1)
+    };
+    Size { width: scaled(size.width), height: scaled(size.height) }
 }

@@ -6,15 +6,16 @@ use crate::colour::Profile;
 use crate::fault::{Fault, Measure};
 use crate::info::{Info, info};
 use crate::limits::Limits;
+use crate::placeholder::Placeholder;
 use crate::plan::Plan;
 use crate::run::{Effort, Made, Media, Recipe, marked};
 use crate::sizing::Size;
 use std::borrow::Cow;
 
 /// The longest job or outcome, in bytes.
-pub const MAX_BYTES: usize = 1024;
+pub const MAX_BYTES: usize = 4096;
 /// The longest text within one, in bytes.
-const MAX_TEXT_BYTES: usize = 512;
+const MAX_TEXT_BYTES: usize = 1024;
 
 /// What is to be done with a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Task {
     Picture(Recipe),
     /// Say what is known of it.
     Info,
+    /// Say what may stand in its place.
+    Placeholder(Placeholder),
 }
 
 /// What came of a job; the bytes of a picture go beside it.
@@ -50,6 +53,8 @@ pub enum Outcome {
     },
     /// What is known of the source.
     Info(Info),
+    /// What may stand in its place; its text goes beside it.
+    Placeholder(Placeholder),
     /// Nothing, and why.
     Fault(Fault),
 }
@@ -67,6 +72,8 @@ impl Job {
                 },
             ),
             Task::Info => info(source, &self.limits).map(|info| (Outcome::Info(info), Vec::new())),
+            Task::Placeholder(which) => info(source, &self.limits)
+                .map(|info| (Outcome::Placeholder(*which), which.of(&info).into_bytes())),
         };
         done.unwrap_or_else(|fault| (Outcome::Fault(fault), Vec::new()))
     }
@@ -79,6 +86,10 @@ impl Job {
             Task::Picture(recipe) => {
                 out.byte(1);
                 out.recipe(recipe);
+            }
+            Task::Placeholder(which) => {
+                out.byte(2);
+                out.one_of(&placeholders(), *which);
             }
         }
         let Limits { source_bytes, pixels, side, output_pixels, frames, scans, memory_bytes } =
@@ -104,6 +115,7 @@ impl Job {
         let task = match from.byte()? {
             0 => Task::Info,
             1 => Task::Picture(from.recipe()?),
+            2 => Task::Placeholder(from.one_of(&placeholders())?),
             _ => return None,
         };
         let limits = Limits {
@@ -138,12 +150,22 @@ impl Outcome {
                 out.number(info.orientation.into());
                 out.number(info.pages.into());
                 out.byte(info.alpha.into());
-                info.dominant.into_iter().for_each(|value| out.byte(value));
+                out.number(info.palette.len() as u64);
+                for colour in std::iter::once(&info.dominant).chain(&info.palette) {
+                    out.0.extend(colour);
+                }
+                for text in [&info.blurhash, &info.thumbhash, &info.data_url] {
+                    out.text(text);
+                }
                 out.0.extend(info.hash.to_le_bytes());
             }
             Outcome::Fault(fault) => {
                 out.byte(2);
                 out.fault(fault);
+            }
+            Outcome::Placeholder(which) => {
+                out.byte(3);
+                out.one_of(&placeholders(), *which);
             }
         }
         out.0
@@ -158,16 +180,9 @@ impl Outcome {
                 size: from.size()?,
                 original: from.flag()?,
             },
-            1 => Outcome::Info(Info {
-                format: from.one_of(&Media::ALL)?,
-                size: from.size()?,
-                orientation: from.number()?.try_into().ok()?,
-                pages: from.number()?.try_into().ok()?,
-                alpha: from.flag()?,
-                dominant: [from.byte()?, from.byte()?, from.byte()?],
-                hash: u128::from_le_bytes(from.bytes(16)?.try_into().ok()?),
-            }),
+            1 => Outcome::Info(from.info()?),
             2 => Outcome::Fault(from.fault()?),
+            3 => Outcome::Placeholder(from.one_of(&placeholders())?),
             _ => return None,
         };
         from.0.is_empty().then_some(outcome)
@@ -176,6 +191,10 @@ impl Outcome {
 
 const EFFORTS: [Effort; 2] = [Effort::Quick, Effort::Thorough];
 const PROFILES: [Profile; 2] = [Profile::ConvertToSrgb, Profile::Keep];
+
+fn placeholders() -> [Placeholder; 5] {
+    Placeholder::NAMED.map(|(which, _)| which)
+}
 
 #[derive(Default)]
 struct Writer(Vec<u8>);
@@ -289,6 +308,26 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn info(&mut self) -> Option<Info> {
+        let (format, size) = (self.one_of(&Media::ALL)?, self.size()?);
+        let (orientation, pages) = (self.number()?, self.number()?);
+        let (alpha, colours) = (self.flag()?, usize::try_from(self.number()?).ok()?);
+        let mut colour = || self.bytes(3)?.try_into().ok();
+        Some(Info {
+            format,
+            size,
+            orientation: orientation.try_into().ok()?,
+            pages: pages.try_into().ok()?,
+            alpha,
+            dominant: colour()?,
+            palette: (0..colours.min(MAX_BYTES)).map(|_| colour()).collect::<Option<_>>()?,
+            blurhash: self.text()?.into_owned(),
+            thumbhash: self.text()?.into_owned(),
+            data_url: self.text()?.into_owned(),
+            hash: u128::from_le_bytes(self.bytes(16)?.try_into().ok()?),
+        })
+    }
+
     fn fault(&mut self) -> Option<Fault> {
         Some(match self.byte()? {
             0 => Fault::NoPicture,
@@ -322,7 +361,10 @@ mod tests {
 
     #[test]
     fn jobs_are_read_as_they_were_written() {
-        let tasks = recipes().into_iter().map(Task::Picture).chain([Task::Info]);
+        let tasks = recipes()
+            .into_iter()
+            .map(Task::Picture)
+            .chain([Task::Info, Task::Placeholder(Placeholder::Palette)]);
         for task in tasks {
             let job = Job { task, limits: Limits::default(), mark_bytes: 7 };
             let bytes = job.encode();
@@ -345,12 +387,17 @@ mod tests {
             pages: 2,
             alpha: true,
             dominant: [1, 2, 3],
+            palette: vec![[1, 2, 3], [4, 5, 6]],
+            blurhash: "LEHV6nWB2yk8".into(),
+            thumbhash: "1QcSHQRn".into(),
+            data_url: "data:image/webp;base64,AAAA".into(),
             hash: u128::MAX - 1,
         };
-        let long = Fault::Broken("é".repeat(400).into());
+        let long = Fault::Broken("é".repeat(900).into());
         for outcome in [
             Outcome::Picture { media: Media::Avif, size, original: true },
             Outcome::Info(info),
+            Outcome::Placeholder(Placeholder::DataUrl),
             Outcome::Fault(Fault::NoPicture),
             Outcome::Fault(Fault::unsupported("an SVG")),
             Outcome::Fault(Fault::broken("PNG: header")),

@@ -22,6 +22,7 @@ pub mod job;
 pub mod ladder;
 pub mod limits;
 pub mod orientation;
+pub mod placeholder;
 pub mod plan;
 mod raster;
 mod resize;

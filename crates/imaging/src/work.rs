@@ -334,6 +334,17 @@ fn retaken(raster: Raster, target: Size) -> Result<Taken, Fault> {
     }
 }
 
+/// Pixels that are shown already, in another size.
+pub(crate) fn shrunk(raster: &Raster, size: Size) -> Result<Raster, Fault> {
+    match raster.size == size {
+        true => Ok(raster.clone()),
+        false => {
+            let linear = linear(raster, raster.size, size)?;
+            resize(&linear, raster.size, Region::whole(raster.size), size)
+        }
+    }
+}
+
 /// Pixels that are shown already, in linear light, so large that they can be brought to some size.
 fn linear(raster: &Raster, own: Size, target: Size) -> Result<Linear, Fault> {
     let layout = if raster.alpha { Layout::Rgba } else { Layout::Rgb };

@@ -21,6 +21,7 @@ pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};
 pub use place::{Anchor, Gravity};
 pub use source::Source;
 
+use crate::placeholder::Placeholder;
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -179,6 +180,8 @@ pub enum Wanted {
     Picture(Plan),
     /// What is known of the source, in JSON.
     Info,
+    /// What may stand in its place until it is there.
+    Placeholder(Placeholder),
     /// The source as it is, whatever it is.
     Raw,
 }

@@ -126,7 +126,9 @@ async fn of_source(
     }
     let (done, manner) = match making.asked.wanted {
         Wanted::Raw => (as_it_is(&source), manner),
-        Wanted::Picture(_) | Wanted::Info => make(errand, making, place, &source, manner).await?,
+        Wanted::Picture(_) | Wanted::Info | Wanted::Placeholder(_) => {
+            make(errand, making, place, &source, manner).await?
+        }
     };
     (outcome.tag, outcome.is_provisional) = (tag.text(manner), manner == Manner::Provisional);
     let exchange = Exchange { asked, answered: shared.clock.now() };
@@ -236,8 +238,12 @@ fn is_for_avif(making: &Making) -> bool {
 
 fn job(making: &Making, is_provisional: bool) -> Job {
     let limits = making.settings.limits;
-    let Wanted::Picture(plan) = making.asked.wanted else {
-        return Job { task: Task::Info, limits, mark_bytes: 0 };
+    let plan = match making.asked.wanted {
+        Wanted::Picture(plan) => plan,
+        Wanted::Placeholder(which) => {
+            return Job { task: Task::Placeholder(which), limits, mark_bytes: 0 };
+        }
+        Wanted::Info | Wanted::Raw => return Job { task: Task::Info, limits, mark_bytes: 0 },
     };
     let output = match plan.output {
         Output::UpTo(Best::Avif) if is_provisional => Output::UpTo(Best::WebP),

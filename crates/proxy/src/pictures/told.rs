@@ -47,6 +47,7 @@ impl Tag {
         let what = match asked.wanted {
             Wanted::Picture(plan) => plan.to_string(),
             Wanted::Info => "info".to_owned(),
+            Wanted::Placeholder(which) => which.name().to_owned(),
             Wanted::Raw => "raw".to_owned(),
         };
         let how = (settings.keep_copyright, settings.profile);

@@ -6,6 +6,7 @@ mod written;
 
 use super::query::decoded_path;
 use super::{Asked, NoPlan, Source, Wanted};
+use crate::placeholder::Placeholder;
 use option::of_path;
 pub use option::{Options, quality, read as options, side};
 
@@ -31,7 +32,11 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
     let source = source_of(source)?;
     let options = of_path(options)?;
     let (word, rest) = options.split_once(',').unwrap_or((&options, ""));
+    let placeholder = Placeholder::NAMED.into_iter().find(|(_, name)| *name == word);
     let (wanted, beside) = match word {
+        _ if let (Some((which, _)), true) = (placeholder, rest.is_empty()) => {
+            (Wanted::Placeholder(which), Options::default())
+        }
         INFO if rest.is_empty() => (Wanted::Info, Options::default()),
         RAW => (Wanted::Raw, option::read(rest)?),
         _ => {

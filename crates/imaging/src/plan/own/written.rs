@@ -16,6 +16,7 @@ impl Asked {
         let mut options = match self.wanted {
             Wanted::Picture(plan) => plan.settled().to_string(),
             Wanted::Info => INFO.to_owned(),
+            Wanted::Placeholder(which) => which.name().to_owned(),
             Wanted::Raw => RAW.to_owned(),
         };
         let coded = |text: &str| URL_SAFE_NO_PAD.encode(text);
@@ -243,6 +244,7 @@ mod tests {
             ("/_larder/image/w=1,fit=cover/a", "w=1/a"),
             ("/_larder/image//a", "/a"),
             ("/_larder/image/info/https:/a.b/c", "info/https://a.b/c"),
+            ("/_larder/image/blurhash/a", "blurhash/a"),
             ("/_larder/image/raw,dl=1/a.pdf", "raw,dl=1/a.pdf"),
             ("/_larder/image/cb=MQ==,w=2,name=w6Q/a", "w=2,name=w6Q,cb=MQ/a"),
             ("/_larder/image/wm=1,wms=L2xvZ28ucG5n/a", "wm=1:centre:0:0:0,wms=L2xvZ28ucG5n/a"),

@@ -121,6 +121,9 @@ impl Process {
             Outcome::Info(info) => {
                 Ok(Done { media_type: "application/json", bytes: Bytes::from(info.to_json()) })
             }
+            Outcome::Placeholder(which) => {
+                Ok(Done { media_type: which.media_type(), bytes: made.into() })
+            }
             Outcome::Fault(fault) => Err(fault),
         };
         Ok((done, self.unless_ended()))
