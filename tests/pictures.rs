@@ -1,6 +1,7 @@
 //! Pictures: made once, kept like any other response, and gone with their source.
 
 mod inherited;
+mod purged;
 mod trouble;
 
 use crate::support::pictures::{half_clear, jpeg, known, png, size};

@@ -14,7 +14,7 @@ use crate::core::{Core, Shared, SiteOnCore};
 use crate::error::Error;
 use crate::metrics::Verdict;
 use crate::serve::Caller;
-use crate::settings::Network;
+use crate::settings::{Network, SiteSettings};
 use crate::upstream::RequestBody;
 use bytes::Bytes;
 use http_body::Body;
@@ -59,6 +59,8 @@ pub trait Door: Debug + Send + Sync {
 pub struct Knock<'a> {
     /// The site.
     pub site: &'a Site,
+    /// What else it is told.
+    pub settings: &'a SiteSettings,
     /// The request.
     pub request: &'a Request,
     /// Its body, whole.
@@ -106,8 +108,8 @@ pub async fn knock(
         Err(_) => return Answer::own(Error::ClientTooSlow),
     };
     let now = shared.clock.now();
-    let site = &site.settings.site;
-    let knock = Knock { site, request, body, client, shared, now };
+    let settings = &site.settings;
+    let knock = Knock { site: &settings.site, settings, request, body, client, shared, now };
     let said = door.answer(knock).await;
     if matches!(said.status, 401 | 403) {
         core.counters.turned_away.one();

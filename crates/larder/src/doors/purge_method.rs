@@ -10,6 +10,7 @@ use policy::name::Name;
 use policy::purge::{Force, MAX_SCOPES, Scope, Url};
 use policy::request::{Method, Request};
 use proxy::doors::{Door, Knock, Said};
+use proxy::pictures::spellings;
 use proxy::settings::Network;
 use serde_json::json;
 use std::pin::Pin;
@@ -83,16 +84,26 @@ impl PurgeMethod {
     }
 }
 
-/// The tags that the request names, else its URL.
+/// The tags that the request names, else its URL: if that is of a picture, in every spelling under which
+/// that is kept.
 fn scopes(knock: &Knock<'_>) -> Vec<Scope> {
     let tags = tags_of(&knock.request.fields);
     if !tags.is_empty() {
         let tag = |tag: String| Scope::Tag(Some(knock.site.id), tag.into());
         return tags.into_iter().map(tag).collect();
     }
-    let host = Some(knock.request.hostname().to_ascii_lowercase().into());
-    let url = Scope::Url(Url { host, target: knock.request.target.as_str().into() });
-    url.keyed_by(knock.site.all_rules())
+    let (request, host) = (knock.request, knock.request.hostname().to_ascii_lowercase());
+    let spelt = spellings(knock.settings, &request.host, &request.target);
+    let targets = std::iter::once(request.target.as_str()).chain(spelt.iter().map(String::as_str));
+    let urls = targets
+        .map(|target| Scope::Url(Url { host: Some(host.as_str().into()), target: target.into() }));
+    let mut scopes: Vec<Scope> = Vec::new();
+    for scope in urls.flat_map(|url| url.keyed_by(knock.site.all_rules())) {
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes
 }
 
 /// The token of the one `Authorization`; nothing if there is none such.
