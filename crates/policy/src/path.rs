@@ -58,7 +58,7 @@ fn hex_pair(bytes: &[u8]) -> Option<u8> {
 }
 
 /// Removes `.` and `..` segments (RFC 3986 §5.2.4).
-pub(crate) fn resolve_dots(path: &[u8]) -> Vec<u8> {
+pub fn resolve_dots(path: &[u8]) -> Vec<u8> {
     let mut kept: Vec<&[u8]> = Vec::new();
     let mut segments = path.split(|&b| b == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {

@@ -12,6 +12,7 @@ mod disposition;
 mod exchange;
 mod folder;
 mod gather;
+mod moved;
 mod source;
 mod told;
 pub mod workshop;
