@@ -7,9 +7,8 @@ const SECRET: &str = "a-secret-that-may-purge-pictures";
 #[test]
 fn the_method_purge_takes_a_picture_in_all_its_spellings() {
     let origin = origin();
-    let images = format!(
-        "dialects = [\"larder\", \"nextjs\"]\n[site.purge_method]\ntoken = \"{SECRET}\"\n"
-    );
+    let images =
+        format!("dialects = [\"larder\", \"nextjs\"]\n[site.purge_method]\ntoken = \"{SECRET}\"\n");
     let larder = larder(&images, &origin);
     let bearer = format!("Bearer {SECRET}");
     let (next, other) =

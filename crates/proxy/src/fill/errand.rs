@@ -324,10 +324,10 @@ impl Errand {
         self.stored.as_ref().is_some_and(keeps)
     }
 
-    /// Whether what is stored goes out where the origin answers `status`.
-    pub fn has_stand_in(&self, status: u16) -> bool {
+    /// Whether what is stored goes out where the origin fails so.
+    pub fn has_stand_in(&self, failure: Failure) -> bool {
         let shared = &self.core.shared;
-        let (now, failure) = (shared.clock.now(), Failure::Status(status));
+        let now = shared.clock.now();
         self.stored.as_ref().is_some_and(|entry| {
             let invalid = shared.store.is_invalid(entry);
             stands_in(&entry.meta, invalid, &self.request, failure, now)

@@ -3,7 +3,7 @@
 use super::allowed::place;
 use super::asked::Making;
 use super::gather::Lost;
-use super::source::{Coming, Found, Lived, find};
+use super::source::{Coming, Found, Lived, find, wanted};
 use super::told::{self, Manner, Outcome, Tag, failure, may_be_provisional};
 use super::workshop::{Done, Refused};
 use crate::error::Error;
@@ -19,6 +19,7 @@ use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::lineage::Lineage;
 use policy::name::Name;
+use policy::reuse::Failure;
 use policy::time::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -35,9 +36,10 @@ pub async fn exchange(
 ) -> Result<Response, Error> {
     let asked = errand.core.shared.clock.now();
     let stored = asking.get(Name::IfNoneMatch);
-    match attempt(errand, making, stored, asked).await? {
-        Attempt::Answered(response) => Ok(response),
-        Attempt::Failed(failed) => Ok(instead(errand, making, failed, asked).await),
+    match attempt(errand, making, stored, asked).await {
+        Ok(Attempt::Answered(response)) => Ok(response),
+        Ok(Attempt::Failed(failed)) => Ok(instead(errand, making, failed, asked).await),
+        Err(error) => out_of_reach(errand, making, error, asked).await,
     }
 }
 
@@ -265,7 +267,7 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     let clock = &errand.core.shared.clock;
     let original =
         source.and_then(|(source, life)| Some((Media::from(kind(&source).ok()?), source, life)));
-    if status >= 500 && errand.has_stand_in(status) {
+    if status >= 500 && errand.has_stand_in(Failure::Status(status)) {
         return failure(status, &why, lineage, exchange(clock.now()));
     }
     match (&making.settings.on_error, original) {
@@ -273,17 +275,46 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
             let original = (media.media_type(), source);
             return told::stand_in(original, life, lineage, exchange(clock.now()));
         }
-        (OnError::Picture(source), _) if making.asked.source != *source => {
-            let asked_instead = Asked { source: source.clone(), ..making.asked.clone() };
-            if let Ok(place) = place(&making.settings, source) {
-                let making = Making { asked: asked_instead, place, ..making.clone() };
-                let found = Box::pin(attempt(errand, &making, None, asked)).await;
-                if let Ok(Attempt::Answered(response)) = found {
-                    return told::shortened(response, lineage);
-                }
+        _ => {
+            if let Some(response) = other(errand, making, asked).await {
+                return told::shortened(response, lineage);
             }
         }
-        _ => {}
     }
     failure(status, &why, lineage, exchange(clock.now()))
+}
+
+/// What goes out in the place of a picture whose source is out of reach for now: what is stored, where it
+/// may; else another picture, where there is to be one. It is not that of too much to do here, which is
+/// tried again soon.
+async fn out_of_reach(
+    errand: &Errand,
+    making: &Making,
+    error: Error,
+    asked: Timestamp,
+) -> Result<Response, Error> {
+    let failure = error.failure().filter(|_| !error.is_ours());
+    if failure.is_none_or(|failure| errand.has_stand_in(failure)) {
+        return Err(error);
+    }
+    let lineage = wanted(errand, &making.asked.source, making.place);
+    match other(errand, making, asked).await {
+        Some(response) => Ok(told::shortened(response, lineage)),
+        None => Err(error),
+    }
+}
+
+/// The picture that the site names for those that cannot be made.
+async fn other(errand: &Errand, making: &Making, asked: Timestamp) -> Option<Response> {
+    let OnError::Picture(source) = &making.settings.on_error else { return None };
+    if making.asked.source == *source {
+        return None;
+    }
+    let place = place(&making.settings, source).ok()?;
+    let instead = Asked { source: source.clone(), ..making.asked.clone() };
+    let making = Making { asked: instead, place, ..making.clone() };
+    match Box::pin(attempt(errand, &making, None, asked)).await {
+        Ok(Attempt::Answered(response)) => Some(response),
+        Ok(Attempt::Failed(_)) | Err(_) => None,
+    }
 }

@@ -163,18 +163,21 @@ pub async fn find(errand: &Errand, source: &Source, place: Place) -> Result<Foun
     Err(Error::PictureSource(LOST.to_owned()))
 }
 
+/// What is made of a source inherits this where there is none to be had: who purges that purges what takes
+/// its place.
+pub fn wanted(errand: &Errand, source: &Source, place: Place) -> Option<Lineage> {
+    let (site, request) = asking(errand, source, place)?;
+    let (rule, mut buffer) = (site.settings.site.rule_for(&request), Vec::new());
+    let lineage = Lineage::of(KeyRef::build(&request, rule, &mut buffer), None);
+    let tags = rule.tags_at(request.path()).into_iter().map(Box::from).collect();
+    Some(Lineage { tags, ..lineage })
+}
+
 const LOST: &str = "it sends on to another URL too often, or to one that is none";
 
 async fn ask(errand: &Errand, source: &Source, place: Place) -> Result<Found, Error> {
     let core = &errand.core;
-    let (site, request) = match (source, place) {
-        (Source::Path(path), _) => (errand.site.clone(), at(&errand.request, path)),
-        (Source::Url(url), Place::Remote(number)) => {
-            let site = errand.site.sources.get(number).cloned().ok_or(Error::UnknownHost)?;
-            (site, elsewhere(url))
-        }
-        (Source::Url(_), _) => return Err(Error::UnknownHost),
-    };
+    let (site, request) = asking(errand, source, place).ok_or(Error::UnknownHost)?;
     let request = Rc::new(request);
     let client = Client { is_told: false, ..errand.client };
     let caller = Caller { client, hints: Arc::new(Hints::default()) };
@@ -188,6 +191,17 @@ async fn ask(errand: &Errand, source: &Source, place: Place) -> Result<Found, Er
     let rule = site.settings.site.rule_for(&request);
     let key = KeyRef::build(&request, rule, &mut buffer);
     Ok(told(&site, &request, key, answer))
+}
+
+/// Who is asked for a source, and how.
+fn asking(errand: &Errand, source: &Source, place: Place) -> Option<(Rc<SiteOnCore>, Request)> {
+    match (source, place) {
+        (Source::Path(path), _) => Some((errand.site.clone(), at(&errand.request, path))),
+        (Source::Url(url), Place::Remote(number)) => {
+            Some((errand.site.sources.get(number)?.clone(), elsewhere(url)))
+        }
+        (Source::Url(_), _) => None,
+    }
 }
 
 /// What an answer says of the source.
