@@ -3,7 +3,7 @@
 use super::{larder, toml};
 use crate::support::pictures::{png, size};
 use crate::support::{Larder, Origin, Reply};
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -127,4 +127,58 @@ fn where_a_source_sends_on_to_is_read_against_its_url() {
     }
     assert!(origin.asked().iter().all(|asked| asked.target.starts_with("/ok/")));
     assert_eq!((site.count(), elsewhere.count()), (0, 0));
+}
+
+#[test]
+fn names_that_a_wildcard_stands_for_are_asked_and_no_others() {
+    let site = Origin::answering(|_| Reply::status(404, "none"));
+    let cdn = Origin::answering(|_| Reply::cached("max-age=600", png(90, 60, 1)));
+    let port = cdn.address().port();
+    let images = format!(
+        "sources = [\"http://*.cdn.invalid/ok\", \"http://**.deep.invalid\", \
+         \"http://*.localhost:{port}/ok\"]\nallow_private = true"
+    );
+    let larder = larder(&images, &site);
+    // Names below .invalid never have an address (RFC 6761): what is asked fails otherwise than what
+    // is refused.
+    for (source, status) in [
+        ("http://a.cdn.invalid/ok/a.png", 502),
+        ("http://A.CDN.invalid:80/ok/a.png", 502),
+        ("http://a.cdn.invalid/other.png", 403),
+        ("http://a.b.cdn.invalid/ok/a.png", 403),
+        ("http://cdn.invalid/ok/a.png", 403),
+        ("http://evil-cdn.invalid/ok/a.png", 403),
+        ("http://a.cdn.invalid./ok/a.png", 403),
+        ("https://a.cdn.invalid/ok/a.png", 403),
+        ("http://a.b.deep.invalid/a.png", 502),
+        ("http://deep.invalid/a.png", 403),
+    ] {
+        let answer = larder.get(&format!("/_larder/image/w=64,f=webp/{source}"));
+        assert_eq!(answer.status, status, "{source}: {}", answer.text());
+    }
+    // Not every system knows names below localhost.
+    let known = ("a.localhost", port).to_socket_addrs();
+    if known.is_ok_and(|mut addresses| addresses.any(|at| at == cdn.address())) {
+        for name in ["a", "b", "a"] {
+            let source = format!("http://{name}.localhost:{port}/ok/a.png");
+            let answer = larder.fill(&format!("/_larder/image/w=64,f=webp/{source}"));
+            assert_eq!((answer.status, size(&answer.body)), (200, (64, 43)), "{name}");
+            let host = format!("{name}.localhost:{port}");
+            assert!(cdn.asked().iter().any(|asked| asked.field("host") == Some(&host)));
+        }
+        assert_eq!(cdn.count(), 2, "each name's are its own");
+    }
+}
+
+#[test]
+fn a_wildcard_leads_to_no_private_address() {
+    let (site, cdn) = (
+        Origin::answering(|_| Reply::status(404, "none")),
+        Origin::answering(|_| Reply::cached("max-age=600", png(90, 60, 1))),
+    );
+    let port = cdn.address().port();
+    let larder = larder(&format!("sources = [\"http://*.localhost:{port}\"]"), &site);
+    let answer = larder.get(&format!("/_larder/image/w=64,f=webp/http://a.localhost:{port}/a.png"));
+    assert!(matches!(answer.status, 403 | 502), "{}", answer.text());
+    assert_eq!(cdn.count(), 0);
 }

@@ -11,7 +11,8 @@ use crate::metrics::{CoreCounters, SiteCounters};
 use crate::pace::Pace;
 use crate::pauses::Pauses;
 use crate::pictures::workshop::Workshop;
-use crate::settings::{Settings, SiteSettings};
+use crate::pictures::{Hosts, HostsOnCore};
+use crate::settings::{OriginLimits, Settings, SiteSettings};
 use crate::upstream::{self, LongStreams, Upstream, UpstreamShared};
 use policy::rule::SiteId;
 use rustls::ServerConfig;
@@ -65,6 +66,9 @@ pub struct Shared {
     /// Each core's counters, and behind them those of what operators ask for.
     pub counters: Arc<[Arc<CoreCounters>]>,
     upstreams: Box<[Upstreams]>,
+    /// Origins that wildcards in sources of pictures stand for.
+    hosts: Hosts,
+    origin_limits: Arc<OriginLimits>,
     /// Of each site, in the order of the settings.
     paces: Box<[(SiteId, Arc<Pace>)]>,
 }
@@ -101,6 +105,8 @@ pub struct Core {
     pub counters: Arc<CoreCounters>,
     /// The sites, in the order of the settings.
     pub sites: Box<[Rc<SiteOnCore>]>,
+    /// Origins that wildcards in sources of pictures stand for.
+    pub hosts: HostsOnCore,
     /// Connections of this core that are open.
     pub open: Rc<Cell<usize>>,
     running: Rc<RefCell<Option<WeakSender<()>>>>,
@@ -172,6 +178,8 @@ impl Shared {
             |site: &SiteSettings| Arc::new(UpstreamShared::new(site, limits.clone(), &long));
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(|it| Upstreams::of(it, upstream)).collect(),
+            hosts: Hosts::default(),
+            origin_limits: limits,
             workshop,
             paces: settings.sites.iter().map(|it| (it.site.id, Arc::default())).collect(),
             counters: (0..cores + BESIDE).map(|_| Arc::default()).collect(),
@@ -209,6 +217,8 @@ impl Shared {
         };
         Arc::new(Shared {
             upstreams: settings.sites.iter().map(|it| Upstreams::of(it, upstream)).collect(),
+            hosts: Hosts::default(),
+            origin_limits: limits,
             workshop: self.workshop.clone(),
             paces: settings.sites.iter().map(pace).collect(),
             counters: self.counters.clone(),
@@ -243,6 +253,11 @@ impl Shared {
     /// wait for it.
     pub fn own_core(&self) -> usize {
         self.beside_cores() + 2
+    }
+
+    /// The origin of a site that pictures are made of by a wildcard.
+    pub fn upstream_of(&self, source: &SiteSettings) -> Option<Arc<UpstreamShared>> {
+        self.hosts.upstream(source, &self.origin_limits, &self.long)
     }
 
     /// The limits of fills.
@@ -290,6 +305,7 @@ impl Core {
         Rc::new(Core {
             number,
             sites,
+            hosts: HostsOnCore::default(),
             open: before.map(|core| core.open.clone()).unwrap_or_default(),
             running: before.map(|core| core.running.clone()).unwrap_or_default(),
             counters,
@@ -305,6 +321,7 @@ impl Core {
         };
         let all = self.sites.iter().flat_map(|site| site.upstreams());
         all.filter(|upstream| !stays(upstream)).for_each(|upstream| upstream.retire());
+        self.hosts.upstreams().iter().for_each(|upstream| upstream.retire());
     }
 
     /// The site for a host: the first that names it, else one for every host.
@@ -347,6 +364,7 @@ impl Core {
             ticks.tick().await;
             let all = self.sites.iter().flat_map(|site| site.upstreams());
             all.for_each(|upstream| upstream.sweep());
+            self.hosts.upstreams().iter().for_each(|upstream| upstream.sweep());
         }
     }
 }

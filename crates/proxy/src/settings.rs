@@ -5,7 +5,7 @@
 mod pictures;
 
 pub use crate::upstream::Reach;
-pub use pictures::{Folder, OnError, PictureLimits, PictureSettings, RemoteSource};
+pub use pictures::{Folder, OnError, PictureLimits, PictureSettings, RemoteSource, Wildcard};
 
 use crate::doors::Door;
 use policy::glob::Glob;

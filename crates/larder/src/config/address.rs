@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::reading::read_from_text;
-use proxy::settings::{Network, OriginAddress, OriginHost};
+use proxy::settings::{Network, OriginAddress, OriginHost, Wildcard};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -22,6 +22,8 @@ pub struct Origin(pub OriginAddress);
 /// An URL, and all below it, of which pictures are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceBelow {
+    /// What may stand before the name of its origin, if anything has to.
+    pub wildcard: Option<Wildcard>,
     /// Its origin.
     pub origin: Origin,
     /// Its path.
@@ -178,13 +180,41 @@ impl FromStr for SourceBelow {
             let mend = "write a plain path, as in \"https://cdn.example.com/photos/\"";
             return Err(Fault::new("this path is not to be held against others", mend));
         }
-        Ok(SourceBelow { origin: origin.parse()?, path: path.to_owned() })
+        if path.contains('*') {
+            let mend = format!("write \"{origin}/\": all below is meant");
+            return Err(Fault::new("a path has no wildcard", mend));
+        }
+        let (before, host) = origin.split_at(from);
+        let (wildcard, host) = match (host.strip_prefix("**."), host.strip_prefix("*.")) {
+            (Some(host), _) => (Some(Wildcard::Several), host),
+            (None, Some(host)) => (Some(Wildcard::One), host),
+            (None, None) => (None, host),
+        };
+        if host.contains('*') {
+            let mend = "write \"https://*.example.com/\" for one label before a name, \
+                        \"https://**.example.com/\" for any number";
+            return Err(Fault::new("a wildcard stands for whole labels before a name", mend));
+        }
+        let origin: Origin = format!("{before}{host}").parse()?;
+        let last = origin.0.host.rsplit('.').next().unwrap_or_default();
+        if wildcard.is_some() && !last.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            let mend = "write a name behind it, as in \"https://*.example.com/\"";
+            return Err(Fault::new("no wildcard stands for addresses", mend));
+        }
+        Ok(SourceBelow { wildcard, origin, path: path.to_owned() })
     }
 }
 
 impl fmt::Display for SourceBelow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.path)
+        let origin = match self.wildcard {
+            Some(wildcard) => {
+                let before = format!("://{}.", wildcard.text());
+                self.origin.to_string().replacen("://", &before, 1)
+            }
+            None => self.origin.to_string(),
+        };
+        write!(f, "{origin}{}", self.path)
     }
 }
 
@@ -288,5 +318,40 @@ mod tests {
             assert_eq!(text.parse(), Ok(HostSent(host)), "{text}");
         }
         assert!("a/b".parse::<HostSent>().is_err());
+    }
+
+    #[test]
+    fn a_wildcard_of_a_source_stands_before_a_name() {
+        for (text, wildcard, host) in [
+            ("https://cdn.example.com/photos/", None, "cdn.example.com"),
+            ("https://*.example.com/photos/", Some(Wildcard::One), "example.com"),
+            ("https://**.example.com:8443/", Some(Wildcard::Several), "example.com"),
+        ] {
+            let source: SourceBelow = text.parse().expect(text);
+            assert_eq!((source.wildcard, &*source.origin.0.host), (wildcard, host), "{text}");
+            assert_eq!(source.to_string(), text);
+        }
+        for (text, part_of_the_remedy) in [
+            ("https://*/", "https://*.example.com/"),
+            ("https://**/", "https://*.example.com/"),
+            ("https://cdn.*.com/", "https://*.example.com/"),
+            ("https://cdn*.example.com/", "https://*.example.com/"),
+            ("https://*cdn.example.com/", "https://*.example.com/"),
+            ("https://*.*.example.com/", "https://**.example.com/"),
+            ("https://***.example.com/", "https://**.example.com/"),
+            ("https://example.com:*/", "https://*.example.com/"),
+            ("https://[*::1]/", "https://*.example.com/"),
+            ("https://*.0.0.1/", "https://*.example.com/"),
+            ("https://*.[::1]/", "https://*.example.com/"),
+            ("https://*.0x7f/", "https://*.example.com/"),
+            ("https://*.example.com./", "https://*.example.com/"),
+            ("https://*./", "name or an address"),
+            ("https://example.com/*", "https://example.com/"),
+            ("*.example.com", "http://*.example.com"),
+            ("*://example.com/", "http://"),
+        ] {
+            let fault = text.parse::<SourceBelow>().expect_err(text);
+            assert!(fault.mend.contains(part_of_the_remedy), "{text}: {fault}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::asked::below;
 use crate::error::Error;
-use crate::settings::PictureSettings;
+use crate::settings::{OriginAddress, PictureSettings, Wildcard};
 use imaging::plan::{Dialect, Source};
 use policy::path::match_path;
 use policy::request::split_target;
@@ -44,8 +44,9 @@ fn remote(settings: &PictureSettings, url: &str) -> Result<usize, Error> {
     let (authority, target) = authority_and_target(url);
     let path = match_path(split_target(target).0);
     let listed = settings.sources.iter().position(|source| {
-        let is_at = source.settings.origins.iter().any(|origin| origin.url() == authority);
-        is_at && begins(&path.path, source.path.as_bytes())
+        let mut origins = source.settings.origins.iter();
+        origins.any(|origin| is_at(&authority, origin, source.wildcard))
+            && begins(&path.path, source.path.as_bytes())
     });
     match listed {
         None => Err(refused("its URL is not below any of images.sources")),
@@ -53,6 +54,28 @@ fn remote(settings: &PictureSettings, url: &str) -> Result<usize, Error> {
         Some(_) if path.ambiguous => Err(refused("its path can be read in two ways")),
         Some(listed) => Ok(listed),
     }
+}
+
+/// Whether an authority is an origin's, or one of those that the wildcard before its name stands for.
+fn is_at(authority: &str, origin: &OriginAddress, wildcard: Option<Wildcard>) -> bool {
+    let Some(wildcard) = wildcard else { return origin.url() == authority };
+    let scheme = if origin.is_tls { "https://" } else { "http://" };
+    let before = authority.strip_prefix(scheme).and_then(|host| {
+        let before = host.strip_suffix(&origin.authority())?;
+        before.strip_suffix('.')
+    });
+    before.is_some_and(|before| wildcard.covers(before))
+}
+
+/// The origin of an authority that [`is_at`] one.
+pub fn origin_of(authority: &str) -> Option<OriginAddress> {
+    let (scheme, host) = authority.split_once("://")?;
+    let is_tls = scheme == "https";
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (host, if is_tls { 443 } else { 80 }),
+    };
+    Some(OriginAddress { is_tls, host: host.to_owned(), port })
 }
 
 /// Scheme, host and port of a URL without the scheme's own port, and the rest.
@@ -77,15 +100,14 @@ fn refused(why: &'static str) -> Error {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::settings::{
-        Folder, OnError, OriginAddress, OriginHost, Reach, RemoteSource, SiteSettings,
-    };
+    use crate::settings::{Folder, OnError, OriginHost, Reach, RemoteSource, SiteSettings};
     use policy::time::Seconds;
 
     /// Pictures of a folder `/photos/`, and of what is below two URLs.
     pub fn settings() -> PictureSettings {
         let remote = |is_tls, host: &str, port, path: &str| RemoteSource {
             path: path.to_owned(),
+            wildcard: None,
             settings: SiteSettings {
                 site: policy::rule::Site::default(),
                 origins: vec![OriginAddress { is_tls, host: host.to_owned(), port }],
@@ -156,6 +178,50 @@ pub mod tests {
         ] {
             let place = |source| place(&settings, &source).map_err(|_| ());
             assert_eq!(Source::parse("url", source).ok().map(place), found, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_whole_labels_before_a_name() {
+        let (one, several) = (Some(Wildcard::One), Some(Wildcard::Several));
+        let of = |is_tls, host: &str, port| OriginAddress { is_tls, host: host.to_owned(), port };
+        let (usual, odd) = (of(true, "example.com", 443), of(false, "example.com", 8080));
+        let long = "x".repeat(64);
+        for (url, origin, by_one, by_several) in [
+            ("https://a.example.com/", &usual, true, true),
+            ("HTTPS://A-b_1.EXAMPLE.com:443/x", &usual, true, true),
+            ("https://a.b.example.com/", &usual, false, true),
+            ("https://xn--bcher-kva.example.com/", &usual, true, true),
+            ("https://example.com/", &usual, false, false),
+            ("https://.example.com/", &usual, false, false),
+            ("https://a..example.com/", &usual, false, false),
+            ("https://.a.example.com/", &usual, false, false),
+            ("https://evil-example.com/", &usual, false, false),
+            ("https://aexample.com/", &usual, false, false),
+            ("https://a.example.com./", &usual, false, false),
+            ("https://a.example.com.evil.test/", &usual, false, false),
+            ("https://evil.test/a.example.com/", &usual, false, false),
+            ("https://evil.test:80.example.com/", &usual, false, false),
+            ("https://[::1].example.com/", &usual, false, false),
+            ("http://a.example.com/", &usual, false, false),
+            ("https://a.example.com:8443/", &usual, false, false),
+            ("http://a.example.com:8080/", &odd, true, true),
+            ("http://a.example.com/", &odd, false, false),
+            ("http://a.example.com:08080/", &odd, false, false),
+            (&format!("https://{long}.example.com/"), &usual, false, false),
+        ] {
+            let Ok(Source::Url(parsed)) = Source::parse("url", url) else {
+                assert!(!by_one && !by_several, "{url}");
+                continue;
+            };
+            let authority = authority_and_target(&parsed).0;
+            assert_eq!(is_at(&authority, origin, one), by_one, "* {url}");
+            assert_eq!(is_at(&authority, origin, several), by_several, "** {url}");
+            if by_several {
+                let found = origin_of(&authority).expect(url);
+                assert_eq!((found.is_tls, found.port), (origin.is_tls, origin.port), "{url}");
+                assert_eq!(found.url(), authority, "{url}");
+            }
         }
     }
 }

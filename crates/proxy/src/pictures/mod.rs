@@ -12,6 +12,7 @@ mod disposition;
 mod exchange;
 mod folder;
 mod gather;
+mod hosts;
 mod moved;
 mod source;
 mod told;
@@ -19,4 +20,5 @@ pub mod workshop;
 
 pub use asked::{Making, asked, looked_up, spellings};
 pub use exchange::exchange;
+pub use hosts::{Hosts, HostsOnCore};
 pub use told::is_for_one;

@@ -1,6 +1,6 @@
 //! The source of a picture: asked for as any client would ask, and what is known of it.
 
-use super::allowed::{Place, authority_and_target};
+use super::allowed::{Place, authority_and_target, origin_of};
 use super::asked::at_home;
 use super::moved::moved;
 use super::{folder, gather};
@@ -198,9 +198,22 @@ fn asking(errand: &Errand, source: &Source, place: Place) -> Option<(Rc<SiteOnCo
     match (source, place) {
         (Source::Path(path), _) => Some((errand.site.clone(), at(&errand.request, path))),
         (Source::Url(url), Place::Remote(number)) => {
-            Some((errand.site.sources.get(number)?.clone(), elsewhere(url)))
+            Some((remote(errand, url, number)?, elsewhere(url)))
         }
         (Source::Url(_), _) => None,
+    }
+}
+
+/// The site that is asked for a source at another origin.
+fn remote(errand: &Errand, url: &str, number: usize) -> Option<Rc<SiteOnCore>> {
+    let listed = errand.site.sources.get(number)?;
+    let settings = errand.site.settings.pictures.as_ref()?;
+    match settings.sources.get(number)?.wildcard {
+        None => Some(listed.clone()),
+        Some(_) => {
+            let origin = origin_of(&authority_and_target(url).0)?;
+            errand.core.hosts.site(&errand.core, listed, origin)
+        }
     }
 }
 

@@ -43,9 +43,41 @@ pub struct PictureSettings {
 pub struct RemoteSource {
     /// What paths begin with there, at a segment's boundary.
     pub path: String,
+    /// What may stand before the origin's name, if anything has to.
+    pub wildcard: Option<Wildcard>,
     /// The origin, as a site that nobody else asks.
     pub settings: SiteSettings,
 }
+
+/// What a wildcard before a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wildcard {
+    /// `*`: one label.
+    One,
+    /// `**`: one label or several.
+    Several,
+}
+
+impl Wildcard {
+    /// Whether it stands for what is before a name and a dot.
+    pub fn covers(self, before: &str) -> bool {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        let is_label =
+            |label: &str| (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(fits);
+        before.split('.').all(is_label) && (self == Wildcard::Several || !before.contains('.'))
+    }
+
+    /// As it is written.
+    pub fn text(self) -> &'static str {
+        match self {
+            Wildcard::One => "*",
+            Wildcard::Several => "**",
+        }
+    }
+}
+
+/// The longest label of a name.
+const MAX_LABEL: usize = 63;
 
 /// A folder on this machine, of whose files pictures are made.
 #[derive(Clone, Debug, PartialEq, Eq)]

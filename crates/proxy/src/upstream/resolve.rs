@@ -190,6 +190,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_that_leads_elsewhere_later_is_held_against_its_reach_again() {
+        let (resolver, ttl) = (reaching(Reach::Public, "name.invalid"), Duration::from_secs(30));
+        let [public, private] = ["8.8.8.8:81", "127.0.0.1:81"].map(|it| it.parse().expect("one"));
+        for (learnt, found) in [
+            (vec![public], Ok(vec![public])),
+            (vec![private], Err(Error::OutOfReach)),
+            (vec![private, public], Ok(vec![public])),
+        ] {
+            resolver.learn(&Ok(learnt.clone()));
+            assert_eq!(resolver.resolve(ttl).await, found, "{learnt:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn addresses_resolve_to_themselves() {
         for host in ["127.0.0.1", "::1"] {
             let found = resolver(host).resolve(Duration::ZERO).await.expect("an address");

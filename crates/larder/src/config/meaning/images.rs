@@ -193,6 +193,10 @@ fn remote(
         true => Some(origin_tls::of_sources(site, place, notes)?),
         false => None,
     };
+    if source.wildcard.is_some() && !address.host.contains('.') {
+        let what = "pictures are made of whatever any host has whose name ends so";
+        notes.warn(place, what, "name the domain that is yours, as in \"https://*.example.com/\"");
+    }
     let key = KeyParts { version: SOURCE_KEY.to_owned(), ..KeyParts::default() };
     let hosts = site.hosts.first();
     let policy = policy::rule::Site {
@@ -216,5 +220,5 @@ fn remote(
         reach,
         pictures: None,
     };
-    Some(RemoteSource { path: source.path.clone(), settings })
+    Some(RemoteSource { path: source.path.clone(), wildcard: source.wildcard, settings })
 }

@@ -53,7 +53,8 @@ pub struct SiteImages {
     /// What the framework's URLs begin with beside: `base` of Astro, `basePath` of Next.js.
     #[schemars(example = "/docs/")]
     pub base: Option<FolderPath>,
-    /// What pictures are made of beside what the site itself has: URLs, and all below them.
+    /// What pictures are made of beside what the site itself has: URLs, and all below them. `*.` before
+    /// a name stands for one label, `**.` for any number: `https://*.example.com/`.
     #[schemars(example = ["https://cdn.example.com/"])]
     pub sources: Vec<SourceBelow>,
     /// Folders of this machine that they are made of: `{ path = "/photos/", folder = "/srv/photos" }`
