@@ -3,6 +3,7 @@
 mod elsewhere;
 mod inherited;
 mod purged;
+mod running;
 mod trouble;
 
 use crate::support::pictures::{half_clear, jpeg, known, png, size};

@@ -1,6 +1,12 @@
 //! Pictures that are purged, or made invalid, by their own URLs and by those of their sources.
 
 use super::{SAFARI_OF_OLD, larder, origin};
+use crate::support::pictures::png;
+use crate::support::{Larder, Origin, Reply, until};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const SECRET: &str = "a-secret-that-may-purge-pictures";
 
@@ -31,4 +37,73 @@ fn the_method_purge_takes_a_picture_in_all_its_spellings() {
     assert_eq!(larder.ask("PURGE", other, &fields).status, 200);
     assert!(!larder.get(other).is_hit(), "softly");
     assert_eq!(origin.count(), 1, "their source stays");
+}
+
+/// An origin whose picture is another one from when it is told so.
+fn changing() -> (Arc<AtomicU32>, Origin) {
+    let version = Arc::new(AtomicU32::new(1));
+    let now = version.clone();
+    let origin = Origin::answering(move |_| {
+        Reply::cached("max-age=3600", png(80, 60, now.load(Ordering::SeqCst)))
+    });
+    (version, origin)
+}
+
+#[test]
+fn a_paced_purge_of_a_picture_or_its_source_lets_nobody_wait() {
+    let target = "/_larder/image/w=64,f=webp/a.png";
+    for purged in [target, "/a.png"] {
+        let (version, origin) = changing();
+        let larder = larder("", &origin);
+        let old = larder.fill(target);
+        version.store(2, Ordering::SeqCst);
+        let purge = format!("{{\"urls\": [\"{purged}\"], \"paced\": true}}");
+        assert_eq!(larder.admin_post("/v1/purge", &purge).status, 200);
+        let stale = larder.get(target);
+        assert_eq!(stale.body, old.body, "{purged}");
+        assert!(stale.cache().ends_with("detail=paced-purge"), "{purged}: {}", stale.cache());
+        let new = until("it is refreshed", || {
+            larder.settle();
+            larder.turn_clock(2);
+            let answer = larder.get(target);
+            let is_done = answer.is_hit() && !answer.cache().contains("detail");
+            let is_new = (answer.body != old.body) == (purged != target);
+            (is_done && is_new).then_some(answer)
+        });
+        assert_eq!(new.status, 200);
+        assert_eq!(origin.count(), if purged == target { 1 } else { 2 }, "{purged}");
+    }
+}
+
+#[test]
+fn a_verified_purge_of_a_picture_sees_whether_it_became_another() {
+    let (version, origin) = changing();
+    let larder = larder("", &origin);
+    let target = "/_larder/image/w=64,f=webp/a.png";
+    let url = format!("http://site.test{target}");
+    let old = larder.fill(target);
+    let same = verified(&larder, &json!({ "urls": [&url], "verify": true }));
+    assert_eq!(same["verified"]["urls"][0]["outcome"], "unchanged", "{same}");
+    version.store(2, Ordering::SeqCst);
+    let both = json!({ "urls": ["http://site.test/a.png", &url], "verify": true });
+    let said = verified(&larder, &both);
+    for number in 0..2 {
+        assert_eq!(said["verified"]["urls"][number]["outcome"], "changed", "{said}");
+    }
+    let new = larder.get(target);
+    assert!(new.is_hit() && new.body != old.body, "{}", new.cache());
+}
+
+/// Purges and verifies while the clock goes on by itself, two seconds at a step.
+fn verified(larder: &Larder, body: &Value) -> Value {
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| larder.admin_post("/v1/purge", &body.to_string()));
+        while !asking.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            larder.turn_clock(2);
+        }
+        let answer = asking.join().unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        serde_json::from_str(&answer.text()).unwrap()
+    })
 }
