@@ -39,6 +39,21 @@ fn the_method_purge_takes_a_picture_in_all_its_spellings() {
     assert_eq!(origin.count(), 1, "their source stays");
 }
 
+#[test]
+fn a_picture_of_a_url_of_the_site_is_purged_by_it_at_any_port() {
+    let origin = origin();
+    let larder = larder("dialects = [\"nextjs\"]", &origin);
+    for host in ["site.test:81", "site.test:80", "site.test"] {
+        let source = format!("http%3A%2F%2F{}%2Fphoto.jpg", host.replace(':', "%3A"));
+        let target = format!("/_next/image?url={source}&w=64&q=75");
+        let fields = [("Host", host), SAFARI_OF_OLD[0]];
+        assert_eq!(larder.fill_with(&target, &fields).status, 200, "{host}");
+        assert!(larder.get_with(&target, &fields).is_hit(), "{host}");
+        larder.admin_post("/v1/purge", &format!("{{\"urls\": [\"http://{host}{target}\"]}}"));
+        assert!(!larder.get_with(&target, &fields).is_hit(), "{host}");
+    }
+}
+
 /// An origin whose picture is another one from when it is told so.
 fn changing() -> (Arc<AtomicU32>, Origin) {
     let version = Arc::new(AtomicU32::new(1));

@@ -1,6 +1,6 @@
 //! From a request in some dialect to the one that is looked up.
 
-use super::allowed::{Place, place};
+use super::allowed::{Place, authority_and_target, place};
 use crate::error::Error;
 use crate::settings::{PictureSettings, SiteSettings};
 use imaging::accept::Accepted;
@@ -8,7 +8,7 @@ use imaging::ladder::snapped;
 use imaging::plan::{Asked, Best, Dialect, Output, Plan, Source, Wanted};
 use policy::fields::Fields;
 use policy::name::Name;
-use policy::request::{Method, Request, split_target};
+use policy::request::{Method, Request, hostname, split_target};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -58,20 +58,32 @@ pub fn looked_up<'r>(site: &SiteSettings, request: &'r Request) -> Cow<'r, Reque
 }
 
 /// The targets under which what a target of a picture asks for is kept: where the format is the client's
-/// choice, one for each.
+/// choice, one for each. Who purges names a host without its port: a source at that host may be the
+/// site's own at any.
 pub fn spellings(site: &SiteSettings, host: &str, target: &str) -> Vec<String> {
-    let all = [Best::Basic, Best::WebP, Best::Avif].into_iter().filter_map(|best| {
-        let request = Request {
-            host: host.to_owned(),
-            target: target.to_owned(),
-            fields: [("Accept", accept(best))].into_iter().collect(),
-            ..Request::default()
-        };
-        asked(site, &request)?.ok().map(|(wanted, _)| wanted.target)
-    });
-    let mut all: Vec<String> = all.collect();
-    all.dedup();
+    let hosts = [Some(host.to_owned()), same_host(site, host, target)];
+    let mut all: Vec<String> = Vec::new();
+    for host in hosts.into_iter().flatten() {
+        for best in [Best::Basic, Best::WebP, Best::Avif] {
+            let request = Request {
+                host: host.clone(),
+                target: target.to_owned(),
+                fields: [("Accept", accept(best))].into_iter().collect(),
+                ..Request::default()
+            };
+            let found = asked(site, &request).and_then(Result::ok);
+            all.extend(found.map(|(wanted, _)| wanted.target).filter(|it| !all.contains(it)));
+        }
+    }
     all
+}
+
+/// Host and port of the source of a picture, if the host is that one.
+fn same_host(site: &SiteSettings, host: &str, target: &str) -> Option<String> {
+    let target = below(&site.pictures.as_ref()?.base, target);
+    let Source::Url(url) = Dialect::of(target)?.read(target).ok()?.source else { return None };
+    let (named, _) = host_and_path(&url);
+    (hostname(&named) == hostname(host)).then_some(named)
 }
 
 fn settle(
@@ -133,11 +145,17 @@ pub fn below<'t>(base: &str, target: &'t str) -> &'t str {
 /// A URL of the host that was asked is a path of the site.
 pub fn at_home(source: Source, request: &Request) -> Source {
     let Source::Url(url) = &source else { return source };
-    let behind = url.split_once("://").map_or("", |(_, behind)| behind);
-    match behind.strip_prefix(request.host.as_str()) {
-        Some(path) if path.starts_with('/') && !path.starts_with("//") => Source::Path(path.into()),
-        _ => source,
+    let (host, path) = host_and_path(url);
+    match host == request.host && path.starts_with('/') && !path.starts_with("//") {
+        true => Source::Path(path.into()),
+        false => source,
     }
+}
+
+/// The host of a URL as requests have it, without its scheme's own port, and the rest.
+fn host_and_path(url: &str) -> (String, &str) {
+    let (authority, path) = authority_and_target(url);
+    (authority.split_once("://").map_or_else(String::new, |(_, host)| host.to_owned()), path)
 }
 
 fn fields(request: &Request, asked: &Asked, varies: bool) -> Fields {
@@ -207,6 +225,11 @@ mod tests {
             ("/_larder/image/w=90/a.jpg", none, format!("{of}/w=100,q=75,f=auto-basic/a.jpg")),
             (
                 "/_larder/image/w=90,f=png/http://site.test/a.jpg",
+                webp,
+                format!("{of}/w=100,q=75,f=png/a.jpg"),
+            ),
+            (
+                "/_larder/image/w=90,f=png/https://site.test:443/a.jpg",
                 webp,
                 format!("{of}/w=100,q=75,f=png/a.jpg"),
             ),
