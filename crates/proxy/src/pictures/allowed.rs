@@ -134,6 +134,7 @@ pub mod tests {
             widths: vec![100, 200],
             formats: imaging::accept::Accepted { avif: true, webp: true },
             quality: 75,
+            watermark: None,
             min_ttl: Seconds::ZERO,
             on_error: OnError::Tell,
             keep_copyright: false,

@@ -19,6 +19,8 @@ pub struct Making {
     pub asked: Asked,
     /// Where the source is.
     pub place: Place,
+    /// Where the watermark is, if there is to be one.
+    pub mark: Option<Place>,
     /// Whether what is made depends on what the client accepts.
     pub varies: bool,
     /// Whether nobody waits for it, so that it may take its time.
@@ -91,22 +93,22 @@ fn settle(
     asked: Asked,
     request: &Request,
 ) -> Result<(Request, Making), Error> {
-    let source = at_home(asked.source, request);
-    let place = place(settings, &source)?;
-    let source = match (place, source) {
-        // A file is the same whatever is asked beside: else strangers could have it kept again and again.
-        (Place::Folder(_), Source::Path(path)) => Source::Path(split_target(&path).0.into()),
-        (_, source) => source,
-    };
-    let mut varies = false;
+    let (source, place) = located(settings, asked.source, request)?;
+    let (mut varies, mut watermark) = (false, None);
     let wanted = match asked.wanted {
         Wanted::Picture(plan) => {
             varies = plan.output == Output::Auto;
+            if plan.watermark.is_some() {
+                let named = asked.watermark.or_else(|| settings.watermark.clone());
+                let named = named.ok_or_else(|| Error::PictureAsked(NO_WATERMARK.to_owned()))?;
+                watermark = Some(located(settings, named, request)?);
+            }
             Wanted::Picture(settled(settings, plan, request))
         }
         other => other,
     };
-    let asked = Asked { source, wanted, ..asked };
+    let (watermark, mark) = watermark.unzip();
+    let asked = Asked { source, wanted, watermark, delivery: asked.delivery };
     let wanted = Request {
         method: request.method.clone(),
         version: request.version,
@@ -118,7 +120,28 @@ fn settle(
         upgrade: None,
     };
     let settings = settings.clone();
-    Ok((wanted, Making { asked, place, varies, takes_its_time: false, settings }))
+    Ok((wanted, Making { asked, place, mark, varies, takes_its_time: false, settings }))
+}
+
+/// What is wrong where a watermark is asked for that nobody named.
+const NO_WATERMARK: &str =
+    "wm: there is no watermark: name one by wms, or for the whole site by images.watermark";
+
+/// A source in the spelling under which it is known, and where it is.
+fn located(
+    settings: &PictureSettings,
+    source: Source,
+    request: &Request,
+) -> Result<(Source, Place), Error> {
+    let source = at_home(source, request);
+    let place = place(settings, &source)?;
+    Ok(match (place, source) {
+        // A file is the same whatever is asked beside: else strangers could have it kept again and again.
+        (Place::Folder(_), Source::Path(path)) => {
+            (Source::Path(split_target(&path).0.into()), place)
+        }
+        (_, source) => (source, place),
+    })
 }
 
 /// The plan with all that others decide: the site its sizes and usual quality, the client the format.

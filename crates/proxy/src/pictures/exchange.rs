@@ -1,18 +1,18 @@
 //! What stands in the place of an origin where a picture is asked for.
 
-use super::allowed::place;
+use super::allowed::{Place, place};
 use super::asked::Making;
 use super::gather::Lost;
 use super::source::{Coming, Found, Lived, find, wanted};
 use super::told::{self, Manner, Outcome, Tag, failure, may_be_provisional};
-use super::workshop::{Done, Refused};
+use super::workshop::{Done, Material, Refused};
 use crate::error::Error;
 use crate::fill::Errand;
 use crate::settings::OnError;
 use crate::upstream::Response;
 use bytes::Bytes;
 use imaging::job::{Job, Task};
-use imaging::plan::{Asked, Best, Output, Plan, Wanted};
+use imaging::plan::{Asked, Best, Output, Plan, Source, Wanted};
 use imaging::run::{Effort, Media, Recipe};
 use imaging::sniff::kind;
 use policy::fields::Fields;
@@ -23,6 +23,9 @@ use policy::reuse::Failure;
 use policy::time::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+
+/// The longest watermark, in bytes.
+const MAX_MARK_BYTES: u64 = 1 << 20;
 
 /// Gives what is asked for: finds the source, and has it made, or says that what is stored is still it.
 /// `asking`: the fields of the request, as an origin would get them.
@@ -64,11 +67,40 @@ async fn attempt(
     asked: Timestamp,
 ) -> Result<Attempt, Error> {
     let turn = turn(errand, making).await?;
-    let found = match find(errand, &making.asked.source, making.place).await {
+    let found = match found(errand, &making.asked.source, making.place, "source").await? {
+        Ok(found) => found,
+        Err(failed) => return Ok(Attempt::Failed(failed)),
+    };
+    let (mut mark, mut found) = (Bytes::new(), found);
+    if let (Some(source), Some(place)) = (&making.asked.watermark, making.mark) {
+        let over = match self::found(errand, source, place, "watermark").await? {
+            Ok(over) => over,
+            Err(failed) => return Ok(Attempt::Failed(failed)),
+        };
+        let now = errand.core.shared.clock.now();
+        let Found { body, lineage, life, told, groups, .. } = over;
+        mark = match read_mark(errand, body, now).await {
+            Ok(mark) => mark,
+            Err(lost) => return lost_source(lost, "watermark", MAX_MARK_BYTES, lineage),
+        };
+        let over = Found { body: Coming::Nothing, lineage, life, told, groups, ..over };
+        found = found.of_both(Some(over), now);
+    }
+    of_source(errand, making, (found, mark, turn), stored, asked).await
+}
+
+/// A source whose body may be read, or why there is none; `what` it is in words.
+async fn found(
+    errand: &Errand,
+    source: &Source,
+    place: Place,
+    what: &str,
+) -> Result<Result<Found, Failed>, Error> {
+    let found = match find(errand, source, place).await {
         Ok(found) => found,
         // It will not pass by itself, so what it says lasts for a while.
         Err(error) if error.failure().is_none() => {
-            return Ok(failed(error.status(), &error.explanation(), None));
+            return Ok(Err(failed(error.status(), &error.explanation(), None)));
         }
         Err(error) => return Err(error),
     };
@@ -78,20 +110,21 @@ async fn attempt(
             500.. => 502,
             _ => 404,
         };
-        let why = format!("its source answered {}", found.status);
-        return Ok(failed(status, &why, Some(found.lineage)));
+        let why = format!("its {what} answered {}", found.status);
+        return Ok(Err(failed(status, &why, Some(found.lineage))));
     }
     if found.is_endless {
-        return Ok(failed(422, "its source is a stream of events", Some(found.lineage)));
+        let why = format!("its {what} is a stream of events");
+        return Ok(Err(failed(422, &why, Some(found.lineage))));
     }
-    of_source(errand, making, (found, turn), stored, asked).await
+    Ok(Ok(found))
 }
 
 /// What is made of a source that is there.
 async fn of_source(
     errand: &Errand,
     making: &Making,
-    (found, turn): (Found, Option<OwnedSemaphorePermit>),
+    (found, mark, turn): (Found, Bytes, Option<OwnedSemaphorePermit>),
     stored: Option<&[u8]>,
     asked: Timestamp,
 ) -> Result<Attempt, Error> {
@@ -104,9 +137,12 @@ async fn of_source(
     let place = turn.or_else(|| shared.workshop.enter()).ok_or(Error::PicturesBusy)?;
     let source = match read(errand, making, body, now).await {
         Ok(source) => source,
-        Err(lost) => return lost_source(lost, making, lineage),
+        Err(lost) => {
+            let most = making.settings.limits.source_bytes;
+            return lost_source(lost, "source", most, lineage);
+        }
     };
-    let tag = Tag::of(&source.bytes, making);
+    let tag = Tag::of(&source.bytes, &mark, making);
     let manner = match (is_quick, making.takes_its_time) {
         (true, _) => Manner::Provisional,
         (false, true) => Manner::Thorough,
@@ -129,7 +165,8 @@ async fn of_source(
     let (done, manner) = match making.asked.wanted {
         Wanted::Raw => (as_it_is(&source), manner),
         Wanted::Picture(_) | Wanted::Info | Wanted::Placeholder(_) => {
-            make(errand, making, place, &source, manner).await?
+            let material = Material { source: source.bytes.clone(), mark };
+            make(errand, making, place, material, manner).await?
         }
     };
     (outcome.tag, outcome.is_provisional) = (tag.text(manner), manner == Manner::Provisional);
@@ -152,18 +189,18 @@ async fn make(
     errand: &Errand,
     making: &Making,
     place: OwnedSemaphorePermit,
-    source: &Read,
+    material: Material,
     manner: Manner,
 ) -> Result<(Result<Done, Refused>, Manner), Error> {
     let is_provisional = manner == Manner::Provisional;
     let workshop = &errand.core.shared.workshop;
-    let done = workshop.make(place, job(making, is_provisional), source.bytes.clone()).await;
+    let done = workshop.make(place, job(making, &material, is_provisional), material.clone()).await;
     let is_too_hard = done.as_ref().is_err_and(Refused::is_of_the_making);
     if !is_too_hard || !is_for_avif(making) || is_provisional {
         return Ok((done, manner));
     }
     let place = workshop.enter().ok_or(Error::PicturesBusy)?;
-    let simpler = workshop.make(place, job(making, true), source.bytes.clone()).await;
+    let simpler = workshop.make(place, job(making, &material, true), material).await;
     Ok((simpler, Manner::Simpler))
 }
 
@@ -173,18 +210,14 @@ fn as_it_is(source: &Read) -> Result<Done, Refused> {
     Ok(Done { media_type, bytes: source.bytes.clone() })
 }
 
-fn lost_source(lost: Lost, making: &Making, lineage: Lineage) -> Result<Attempt, Error> {
-    let limit = making.settings.limits.source_bytes >> 20;
-    match lost {
-        Lost::TooLong => {
-            Ok(failed(422, &format!("its source is longer than {limit} MiB"), Some(lineage)))
-        }
-        Lost::TooSlow => {
-            let why = "its source takes longer than may be (images.timeout)";
-            Ok(failed(504, why, Some(lineage)))
-        }
-        Lost::Broken => Err(Error::OriginDropped),
-    }
+/// What it means that a source, or `what` it is, could not be read.
+fn lost_source(lost: Lost, what: &str, most: u64, lineage: Lineage) -> Result<Attempt, Error> {
+    let (status, why) = match lost {
+        Lost::TooLong => (422, format!("its {what} is longer than {} KiB", most >> 10)),
+        Lost::TooSlow => (504, format!("its {what} takes longer than may be (images.timeout)")),
+        Lost::Broken => return Err(Error::OriginDropped),
+    };
+    Ok(Attempt::Failed(failed(status, &why, Some(lineage))))
 }
 
 /// The turn of what nobody waits for, before anything is read for it.
@@ -195,9 +228,9 @@ async fn turn(errand: &Errand, making: &Making) -> Result<Option<OwnedSemaphoreP
     }
 }
 
-fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Attempt {
+fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Failed {
     let why = why.trim_end_matches('.').to_owned();
-    Attempt::Failed(Failed { status, why, lineage, source: None })
+    Failed { status, why, lineage, source: None }
 }
 
 /// A source in memory, which counts as long as it is there.
@@ -233,19 +266,33 @@ async fn read(
     timeout(workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
 }
 
+/// Reads a watermark. It is so short that its memory is not counted: who holds that of a source must not
+/// wait for more.
+async fn read_mark(errand: &Errand, body: Coming, now: Timestamp) -> Result<Bytes, Lost> {
+    if body.length().is_some_and(|length| length > MAX_MARK_BYTES) {
+        return Err(Lost::TooLong);
+    }
+    if let Some(bytes) = body.shared() {
+        return Ok(bytes);
+    }
+    let reading = body.gather(MAX_MARK_BYTES, now);
+    timeout(errand.core.shared.workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
+}
+
 /// Whether what is asked for is an AVIF where a WebP would do for the time being.
 fn is_for_avif(making: &Making) -> bool {
     matches!(making.asked.wanted, Wanted::Picture(Plan { output: Output::UpTo(Best::Avif), .. }))
 }
 
-fn job(making: &Making, is_provisional: bool) -> Job {
+fn job(making: &Making, material: &Material, is_provisional: bool) -> Job {
     let limits = making.settings.limits;
+    let mark_bytes = material.mark.len() as u64;
     let plan = match making.asked.wanted {
         Wanted::Picture(plan) => plan,
         Wanted::Placeholder(which) => {
-            return Job { task: Task::Placeholder(which), limits, mark_bytes: 0 };
+            return Job { task: Task::Placeholder(which), limits, mark_bytes };
         }
-        Wanted::Info | Wanted::Raw => return Job { task: Task::Info, limits, mark_bytes: 0 },
+        Wanted::Info | Wanted::Raw => return Job { task: Task::Info, limits, mark_bytes },
     };
     let output = match plan.output {
         Output::UpTo(Best::Avif) if is_provisional => Output::UpTo(Best::WebP),
@@ -257,7 +304,7 @@ fn job(making: &Making, is_provisional: bool) -> Job {
         keep_copyright: making.settings.keep_copyright,
         profile: making.settings.profile,
     };
-    Job { task: Task::Picture(recipe), limits, mark_bytes: 0 }
+    Job { task: Task::Picture(recipe), limits, mark_bytes }
 }
 
 /// What goes out in the place of a picture that cannot be made.

@@ -104,8 +104,9 @@ impl Coming {
 }
 
 impl Found {
-    /// What was found where `before` sent on to: it is of both, and lives no longer than either.
-    fn behind(self, before: Option<Found>, now: Timestamp) -> Found {
+    /// What was found, with what else it is of: what sent on to it, or what is drawn over it. It lives no
+    /// longer than either.
+    pub fn of_both(self, before: Option<Found>, now: Timestamp) -> Found {
         let Some(before) = before else { return self };
         let (life, told) = match before.life.ends_first(self.life, now) {
             true => (before.life, before.told),
@@ -144,7 +145,7 @@ pub async fn find(errand: &Errand, source: &Source, place: Place) -> Result<Foun
             Place::Folder(number) => folder::find(errand, &source, number).await?,
             Place::Site | Place::Remote(_) => ask(errand, &source, place).await?,
         };
-        let found = found.behind(before, errand.core.shared.clock.now());
+        let found = found.of_both(before, errand.core.shared.clock.now());
         let Found { status: 301 | 302 | 303 | 307 | 308, body: Coming::Answer(answer), .. } =
             &found
         else {

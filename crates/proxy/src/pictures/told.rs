@@ -41,8 +41,8 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// The tag of what a plan makes of those bytes.
-    pub fn of(source: &[u8], making: &Making) -> Tag {
+    /// The tag of what a plan makes of those bytes, with those drawn over it.
+    pub fn of(source: &[u8], mark: &[u8], making: &Making) -> Tag {
         let Making { asked, settings, .. } = making;
         let what = match asked.wanted {
             Wanted::Picture(plan) => plan.to_string(),
@@ -51,8 +51,9 @@ impl Tag {
             Wanted::Raw => "raw".to_owned(),
         };
         let how = (settings.keep_copyright, settings.profile);
+        let mark = if mark.is_empty() { 0 } else { xxh3_128(mark) };
         let source = xxh3_128(source);
-        Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?}").as_bytes()) }
+        Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?} {mark:x}").as_bytes()) }
     }
 
     /// As a field says it, of what was made in that manner: other bytes have another tag.

@@ -26,6 +26,8 @@ pub struct PictureSettings {
     pub formats: Accepted,
     /// The quality where a URL says none, from 1 to 100.
     pub quality: u8,
+    /// What is drawn over pictures where their URLs ask for a watermark and name none.
+    pub watermark: Option<Source>,
     /// How long pictures are fresh at the least, whatever their source says.
     pub min_ttl: Seconds,
     /// What goes out in the place of a picture that cannot be made.

@@ -88,6 +88,7 @@ pub fn pictures(
             webp: images.formats.contains(&ImageFormat::WebP),
         },
         quality: images.quality,
+        watermark: watermark(images, &place, notes),
         min_ttl: min_ttl(site),
         on_error: on_error(images, &place, notes),
         keep_copyright: images.keep_copyright,
@@ -143,6 +144,17 @@ fn dialects(site: &Site) -> Vec<Dialect> {
 fn min_ttl(site: &Site) -> Seconds {
     let usual = if site.preset == Preset::NextJs { NEXT_MIN_TTL } else { Seconds::ZERO };
     site.images.min_ttl.map_or(usual, |ttl| ttl.0)
+}
+
+fn watermark(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Source> {
+    let written = images.watermark.as_deref()?;
+    let wrong = match Source::parse("watermark", written) {
+        Ok(source) => return Some(source),
+        Err(wrong) => wrong.why,
+    };
+    let mend = "write a path such as \"/logo.png\", or a URL below one of `sources`";
+    notes.error(&place.key("watermark"), format!("this source {wrong}"), mend);
+    None
 }
 
 fn on_error(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) -> OnError {

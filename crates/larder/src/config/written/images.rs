@@ -76,6 +76,10 @@ pub struct SiteImages {
     pub formats: Vec<ImageFormat>,
     /// The quality of URLs that say none, from 1 to 100.
     pub quality: u8,
+    /// What is drawn over pictures whose URLs ask for a watermark (`wm=`) and name none: a path of the
+    /// site, or a URL below `sources`; at most 1 MiB.
+    #[schemars(example = "/logo.png")]
+    pub watermark: Option<String>,
     /// How long pictures are fresh at the least, whatever is said of their source. Not set: "4h" under
     /// "nextjs", as Next has it, else "0s": as long as their source.
     #[schemars(example = "1h")]
@@ -183,6 +187,7 @@ impl Default for SiteImages {
             widths: ladder::WIDTHS.into(),
             formats: vec![ImageFormat::Avif, ImageFormat::WebP],
             quality: 75,
+            watermark: None,
             min_ttl: None,
             on_error: OnImageError("error".to_owned()),
             keep_copyright: false,

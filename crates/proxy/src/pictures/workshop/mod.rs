@@ -62,9 +62,18 @@ struct Queues {
 #[derive(Debug)]
 struct Order {
     job: Job,
-    source: Bytes,
+    material: Material,
     tell: oneshot::Sender<Result<Done, Refused>>,
     _place: OwnedSemaphorePermit,
+}
+
+/// What something is made of.
+#[derive(Clone, Debug)]
+pub struct Material {
+    /// The source.
+    pub source: Bytes,
+    /// What is drawn over it; nothing where it is empty.
+    pub mark: Bytes,
 }
 
 /// What came of it.
@@ -179,10 +188,10 @@ impl Workshop {
         &self,
         place: OwnedSemaphorePermit,
         job: Job,
-        source: Bytes,
+        material: Material,
     ) -> Result<Done, Refused> {
         let (tell, told) = oneshot::channel();
-        self.0.take(Order { job, source, tell, _place: place });
+        self.0.take(Order { job, material, tell, _place: place });
         told.await.unwrap_or(Err(Refused::Crashed))
     }
 
@@ -214,8 +223,8 @@ impl Inner {
             match self.next(role) {
                 Next::Order(task) if task.tell.is_closed() => {}
                 Next::Order(task) => {
-                    let Order { job, source, tell, _place } = *task;
-                    let done = self.make(&mut process, role, &job, &source);
+                    let Order { job, material, tell, _place } = *task;
+                    let done = self.make(&mut process, role, &job, &material);
                     // Who asked may have left.
                     let _ = tell.send(done);
                 }
@@ -266,14 +275,14 @@ impl Inner {
         process: &mut Option<Process>,
         role: Role,
         job: &Job,
-        source: &[u8],
+        material: &Material,
     ) -> Result<Done, Refused> {
         let begun = Instant::now();
         let patience = match role {
             Role::Urgent => self.limits.timeout,
             Role::Patient => self.limits.timeout.saturating_mul(PATIENCE),
         };
-        let done = self.attempt(process, role, job, source, patience);
+        let done = self.attempt(process, role, job, material, patience);
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counts.micros.fetch_add(micros, Ordering::Relaxed);
         count(match &done {
@@ -290,7 +299,7 @@ impl Inner {
         kept: &mut Option<Process>,
         role: Role,
         job: &Job,
-        source: &[u8],
+        material: &Material,
         patience: Duration,
     ) -> Result<Done, Refused> {
         // One that had nothing to do may have been ended by others, and what ended one that did other
@@ -300,14 +309,14 @@ impl Inner {
             Some(process) => process,
             None => self.begin(role)?,
         };
-        match process.make(job, source, patience) {
+        match process.make(job, material, patience) {
             Ok((done, process)) => {
                 *kept = process;
                 done.map_err(Refused::Source)
             }
             Err(Failed::Gone | Failed::Died) if is_kept => {
                 let fresh = self.begin(role)?;
-                match fresh.make(job, source, patience) {
+                match fresh.make(job, material, patience) {
                     Ok((done, process)) => {
                         *kept = process;
                         done.map_err(Refused::Source)

@@ -3,7 +3,7 @@
 //! Toward it: the lengths of the job and of the source, four bytes each, little-endian, and both. Back:
 //! the same of what came of it and of what was made. At its beginning it says what it is shut in by.
 
-use super::Done;
+use super::{Done, Material};
 use bytes::Bytes;
 use imaging::fault::Fault;
 use imaging::job::{Job, Outcome};
@@ -110,9 +110,14 @@ impl Process {
     ///
     /// # Errors
     /// Why nothing came of it. The process is no more then.
-    pub fn make(mut self, job: &Job, source: &[u8], patience: Duration) -> Result<Answer, Failed> {
+    pub fn make(
+        mut self,
+        job: &Job,
+        material: &Material,
+        patience: Duration,
+    ) -> Result<Answer, Failed> {
         let until = Instant::now() + patience;
-        self.hand_over(&job.encode(), source, until)?;
+        self.hand_over(&job.encode(), material, until)?;
         let (word, made) = self.receive(until)?;
         let done = match Outcome::decode(&word).ok_or(Failed::Died)? {
             Outcome::Picture { media, .. } => {
@@ -137,9 +142,10 @@ impl Process {
         }
     }
 
-    fn hand_over(&mut self, job: &[u8], source: &[u8], until: Instant) -> Result<(), Failed> {
+    fn hand_over(&mut self, job: &[u8], material: &Material, until: Instant) -> Result<(), Failed> {
+        let Material { source, mark } = material;
         let mut head = Vec::with_capacity(8 + job.len());
-        for length in [job.len(), source.len()] {
+        for length in [job.len(), source.len() + mark.len()] {
             // What is longer than 4 GiB was refused long before.
             let length = u32::try_from(length).map_err(|_| Failed::Died)?;
             head.extend_from_slice(&length.to_le_bytes());
@@ -149,7 +155,8 @@ impl Process {
             Failed::Died => Failed::Gone,
             failed => failed,
         })?;
-        self.write(source, until)
+        self.write(source, until)?;
+        self.write(mark, until)
     }
 
     fn write(&mut self, mut bytes: &[u8], until: Instant) -> Result<(), Failed> {
@@ -235,8 +242,9 @@ mod tests {
     fn made(word: &str) -> Result<(), Failed> {
         let (task, limits) = (imaging::job::Task::Info, imaging::Limits::default());
         let job = Job { task, limits, mark_bytes: 0 };
+        let material = Material { source: vec![7; 1 << 20].into(), mark: Bytes::new() };
         let (process, _) = Process::begin(&program("", word, true), false).expect("it begins");
-        process.make(&job, &[7; 1 << 20], Duration::from_millis(300)).map(|_| ())
+        process.make(&job, &material, Duration::from_millis(300)).map(|_| ())
     }
 
     #[test]
