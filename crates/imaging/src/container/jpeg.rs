@@ -13,17 +13,17 @@ const COM: u8 = 0xfe;
 const EXIF: &[u8] = b"Exif\0\0";
 const ICC: &[u8] = b"ICC_PROFILE\0";
 
-struct Segment<'a> {
+pub(crate) struct Segment<'a> {
     /// Its marker, without the 0xff before it.
-    marker: u8,
+    pub marker: u8,
     /// What it holds, without its length.
-    data: &'a [u8],
+    pub data: &'a [u8],
     /// The whole of it, marker and length too.
-    whole: &'a [u8],
+    pub whole: &'a [u8],
 }
 
 /// The segments up to the first scan, that one's too.
-fn segments(source: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+pub(crate) fn segments(source: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut rest = source.get(2..).unwrap_or_default();
     let mut ended = false;
     std::iter::from_fn(move || {

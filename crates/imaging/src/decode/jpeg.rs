@@ -1,5 +1,6 @@
 //! JPEG, by libjpeg (mozjpeg's), shrunk while its blocks are transformed.
 
+use super::reduced;
 use crate::colour::Layout;
 use crate::fault::Fault;
 use crate::ffi::jpeg::{Stopped, strict};
@@ -12,8 +13,12 @@ use std::io::{BufRead, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
+    let eighths = eighths(header.size, wish.target);
+    if let Some(intake) = reduced::decode(source, header, eighths, wish)? {
+        return Ok(intake);
+    }
     // libjpeg's errors are told by unwinding through it, which its build allows for.
-    catch_unwind(AssertUnwindSafe(|| rows(source, header, wish))).unwrap_or_else(|error| {
+    catch_unwind(AssertUnwindSafe(|| rows(source, header, eighths, wish))).unwrap_or_else(|error| {
         match error.downcast::<Stopped>() {
             Ok(stopped) => Err(Fault::broken_by("JPEG", &stopped.0)),
             // It is no error of libjpeg's, but a panic.
@@ -22,7 +27,7 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     })
 }
 
-fn rows(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
+fn rows(source: &[u8], header: &Header<'_>, eighths: u8, wish: &Wish) -> Result<Intake, Fault> {
     let ran_dry = Cell::new(false);
     let fault = |error| Fault::broken_by("JPEG", &error);
     let reader = Reader { rest: source, ran_dry: &ran_dry };
@@ -40,7 +45,7 @@ fn rows(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault
     if jpeg.size() != (header.size.width as usize, header.size.height as usize) {
         return Err(Fault::broken("JPEG: two frame headers"));
     }
-    jpeg.scale(eighths(header.size, wish.target));
+    jpeg.scale(eighths);
     let mut jpeg = jpeg
         .to_colorspace(match layout {
             Layout::Grey => ColorSpace::JCS_GRAYSCALE,

@@ -4,6 +4,7 @@ mod avif;
 mod gif;
 mod jpeg;
 mod png;
+mod reduced;
 mod webp;
 
 use crate::fault::Fault;

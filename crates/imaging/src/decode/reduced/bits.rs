@@ -1,0 +1,107 @@
+//! Bits of coded data, whose stuffed zeros are left out (ITU-T T.81, B.1.1.5).
+
+/// Takes bits from the front.
+#[derive(Clone, Copy)]
+pub(super) struct Bits<'a> {
+    data: &'a [u8],
+    /// The next byte that is not in the buffer yet.
+    at: usize,
+    /// The next bits, the first of them highest. Below those that count there may be some of the next
+    /// byte already.
+    buffer: u64,
+    /// How many bits of the buffer count.
+    count: u32,
+    /// How many bits were made up, since there were no more.
+    made_up: u32,
+}
+
+/// A fresh buffer has at least so many bits, and never all 64.
+const FRESH: u32 = 56;
+
+impl<'a> Bits<'a> {
+    pub fn new(data: &'a [u8]) -> Bits<'a> {
+        Bits { data, at: 0, buffer: 0, count: 0, made_up: 0 }
+    }
+
+    /// The next bits, as a number: one at least, and no more than are there.
+    #[inline(always)]
+    pub fn peek(&self, count: u32) -> usize {
+        (self.buffer >> (64 - count)) as usize
+    }
+
+    /// Leaves bits out: no more than are there.
+    #[inline(always)]
+    pub fn skip(&mut self, count: u32) {
+        self.buffer <<= count;
+        self.count = self.count.wrapping_sub(count);
+    }
+
+    /// Sees to it that 56 bits are there. This costs less than to look whether it has to be.
+    #[inline(always)]
+    pub fn fill(&mut self) {
+        let next = self.data.get(self.at..self.at + 8).and_then(|next| next.try_into().ok());
+        match next.map(u64::from_be_bytes) {
+            Some(next) if !has_ff(next) => {
+                self.buffer |= next >> self.count;
+                self.at += ((63 - self.count) / 8) as usize;
+                self.count |= FRESH;
+            }
+            _ => *self = self.filled_slowly(),
+        }
+    }
+
+    /// Not in place: what has an address is not kept in registers.
+    #[cold]
+    fn filled_slowly(mut self) -> Bits<'a> {
+        while self.count < FRESH {
+            let byte = match (self.data.get(self.at), self.data.get(self.at + 1)) {
+                (Some(0xff), Some(0)) => {
+                    self.at += 2;
+                    0xff
+                }
+                (Some(0xff), _) | (None, _) => {
+                    self.made_up = self.made_up.saturating_add(8);
+                    0
+                }
+                (Some(byte), _) => {
+                    self.at += 1;
+                    *byte
+                }
+            };
+            self.buffer |= u64::from(byte) << (FRESH - self.count);
+            self.count += 8;
+        }
+        self
+    }
+
+    /// Whether bits were taken that are not there.
+    pub fn is_over(&self) -> bool {
+        self.count < self.made_up
+    }
+
+    /// Goes on behind the marker of that number, which must come next.
+    pub fn restart(&mut self, number: u8) -> Option<()> {
+        *self = self.filled_slowly();
+        // What is left of the last byte is filled with ones.
+        if self.is_over() || self.count - self.made_up >= 8 {
+            return None;
+        }
+        let rest = &self.data[self.at..];
+        let fill = rest.iter().take_while(|byte| **byte == 0xff).count();
+        if fill == 0 || rest.get(fill) != Some(&(0xd0 + number)) {
+            return None;
+        }
+        *self = Bits { at: self.at + fill + 1, ..Bits::new(self.data) };
+        Some(())
+    }
+}
+
+/// Whether one of eight bytes is 0xff.
+#[inline(always)]
+fn has_ff(bytes: u64) -> bool {
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Looks for a zero in what is left of ones.
+    let rest = !bytes;
+    rest.wrapping_sub(LOW) & !rest & HIGH != 0
+}

@@ -1,0 +1,325 @@
+//! JPEG, decoded to an eighth, a quarter or half of its size, of the lowest coefficients of each block
+//! alone: the others' bits are passed over, several values at once. libjpeg reads each of them, which is
+//! most of the time that a small picture of a large photograph takes.
+//!
+//! Only what nearly all photographs are is read: baseline, one scan, grey or YCbCr, the first of the
+//! components the finest. All else, and whatever is damaged, is libjpeg's to read, or to refuse.
+
+mod bits;
+mod frame;
+mod huffman;
+mod pixels;
+
+use crate::colour::Layout;
+use crate::fault::Fault;
+use crate::intake::{Intake, Rows, Wish};
+use crate::sizing::Size;
+use crate::sniff::Header;
+use bits::Bits;
+use frame::{Component, Frame};
+use pixels::{Reduction, coloured};
+
+/// Decodes it to so many eighths; nothing where that is left to libjpeg.
+pub(crate) fn decode(
+    source: &[u8],
+    header: &Header<'_>,
+    eighths: u8,
+    wish: &Wish,
+) -> Result<Option<Intake>, Fault> {
+    let Some(frame) = Frame::read(source).filter(|frame| frame.size == header.size) else {
+        return Ok(None);
+    };
+    match eighths {
+        1 => decoded::<1>(&frame, header, wish),
+        2 => decoded::<2>(&frame, header, wish),
+        4 => decoded::<4>(&frame, header, wish),
+        _ => Ok(None),
+    }
+}
+
+fn decoded<const N: usize>(
+    frame: &Frame<'_>,
+    header: &Header<'_>,
+    wish: &Wish,
+) -> Result<Option<Intake>, Fault>
+where
+    (): Reduction<N>,
+{
+    let side = |side: u32| (side * N as u32).div_ceil(8);
+    let size = Size { width: side(frame.size.width), height: side(frame.size.height) };
+    let layout = if frame.components.len() == 1 { Layout::Grey } else { Layout::Rgb };
+    let rows = Rows { size, layout, is_deep: false, icc: header.icc.as_deref() };
+    let mut intake = Intake::new(&rows, wish);
+    let mut scan = Scan::<N>::new(frame);
+    let mut row = vec![0; size.width as usize * layout.channels()];
+    let mut left = size.height as usize;
+    while left > 0 {
+        if scan.next_row().is_none() {
+            return Ok(None);
+        }
+        let count = left.min(frame.factors.1 * N);
+        for y in 0..count {
+            scan.row(y, &mut row);
+            intake.push8(&row)?;
+        }
+        left -= count;
+    }
+    Ok(Some(intake))
+}
+
+/// The scan, as far as it was read.
+struct Scan<'a, const N: usize> {
+    frame: &'a Frame<'a>,
+    bits: Bits<'a>,
+    /// The pixels of the last row of blocks of each component, and the length of their rows.
+    strips: Vec<(Vec<u8>, usize)>,
+    /// What the first coefficients were.
+    before: [i32; 3],
+    across: usize,
+    /// How many units were read since the last marker, and how many markers there were.
+    units: usize,
+    restarts: u8,
+}
+
+impl<'a, const N: usize> Scan<'a, N>
+where
+    (): Reduction<N>,
+{
+    fn new(frame: &'a Frame<'a>) -> Scan<'a, N> {
+        let across = (frame.size.width as usize).div_ceil(8 * frame.factors.0);
+        let strip = |component: &Component| {
+            let width = across * component.factors.0 * N;
+            (vec![0; width * component.factors.1 * N], width)
+        };
+        Scan {
+            frame,
+            bits: Bits::new(frame.coded),
+            strips: frame.components.iter().map(strip).collect(),
+            before: [0; 3],
+            across,
+            units: 0,
+            restarts: 0,
+        }
+    }
+
+    /// Reads a row of units; nothing where it is not whole.
+    fn next_row(&mut self) -> Option<()> {
+        let mut coefficients = [0; 17];
+        for at in 0..self.across {
+            if self.frame.restarts_after == Some(self.units) {
+                self.bits.restart(self.restarts)?;
+                (self.before, self.units) = ([0; 3], 0);
+                self.restarts = (self.restarts + 1) % 8;
+            }
+            self.units += 1;
+            let strips = self.strips.iter_mut().zip(&mut self.before);
+            for (component, ((strip, width), before)) in self.frame.components.iter().zip(strips) {
+                let (across, down) = component.factors;
+                for (y, x) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))) {
+                    read::<N>(component, &mut self.bits, before, &mut coefficients)?;
+                    let place = y * N * *width + (at * across + x) * N;
+                    <() as Reduction<N>>::pixels(&coefficients, strip.get_mut(place..)?, *width);
+                }
+            }
+        }
+        (!self.bits.is_over()).then_some(())
+    }
+
+    /// Writes one row of pixels of those that were read last.
+    fn row(&self, y: usize, row: &mut [u8]) {
+        let line = |at: usize| {
+            let (strip, width) = &self.strips[at];
+            let y = y * self.frame.components[at].factors.1 / self.frame.factors.1;
+            &strip[y * width..][..*width]
+        };
+        match self.strips.len() {
+            1 => row.copy_from_slice(&line(0)[..row.len()]),
+            _ => {
+                let is_halved = self.frame.components[1].factors.0 < self.frame.factors.0;
+                coloured(line(0), line(1), line(2), is_halved, row);
+            }
+        }
+    }
+}
+
+/// Reads the lowest coefficients of the next block, by rows, each as large as it is meant; in the last
+/// place are others.
+#[inline(always)]
+fn read<const N: usize>(
+    component: &Component,
+    bits: &mut Bits<'_>,
+    before: &mut i32,
+    coefficients: &mut [i32; 17],
+) -> Option<()>
+where
+    (): Reduction<N>,
+{
+    // The processor keeps a copy in its registers.
+    let mut own = *bits;
+    coefficients[..N * N].fill(0);
+    *before = before.wrapping_add(component.first.next(&mut own)?.value);
+    coefficients[0] = meant(*before, component.steps[0]);
+    let mut at = 1;
+    while at <= <() as Reduction<N>>::LAST {
+        let symbol = component.others.next(&mut own)?;
+        if symbol.steps == 0 {
+            *bits = own;
+            return Some(());
+        }
+        at += symbol.steps;
+        let place = *<() as Reduction<N>>::PLACES.get(at - 1)?;
+        coefficients[usize::from(place)] = meant(symbol.value, component.steps[at - 1]);
+    }
+    component.others.pass_over(&mut own, at)?;
+    *bits = own;
+    Some(())
+}
+
+/// No encoder writes larger ones, and these cannot overflow what follows.
+#[inline(always)]
+fn meant(value: i32, step: u16) -> i32 {
+    value.wrapping_mul(step.into()).clamp(-16_384, 16_383)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::colour::Profile;
+    use crate::intake::Taken;
+    use crate::limits::Limits;
+    use crate::sniff::header;
+    use mozjpeg::{ColorSpace, Compress, Decompress};
+
+    /// What comes out where it is resized no further.
+    fn reduced(source: &[u8], eighths: u8) -> Option<(Size, Vec<u8>)> {
+        let header = header(source, &Limits::default()).expect("a header");
+        let side = |side: u32| (side * u32::from(eighths)).div_ceil(8);
+        let target = Size { width: side(header.size.width), height: side(header.size.height) };
+        let wish = Wish { target, profile: Profile::default() };
+        let intake = decode(source, &header, eighths, &wish).expect("no fault")?;
+        match intake.finish().expect("all rows").0 {
+            Taken::Final(raster) => Some((raster.size, raster.pixels)),
+            Taken::Linear(_) => panic!("it was resized"),
+        }
+    }
+
+    fn jpeg(width: usize, height: usize, change: impl FnOnce(&mut Compress)) -> Vec<u8> {
+        let value = |x: usize, y: usize, c: usize| {
+            let (x, y) = (x as f64 / 23.0, y as f64 / 17.0);
+            let wave = (x + c as f64).sin() + (y - x / 3.0).cos();
+            (128.0 + 55.0 * wave + ((x * 37.0 + y * 91.0) % 9.0)) as u8
+        };
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let rgb: Vec<u8> =
+            places.flat_map(|(x, y)| [value(x, y, 0), value(x, y, 1), value(x, y, 2)]).collect();
+        let mut jpeg = Compress::new(ColorSpace::JCS_RGB);
+        jpeg.set_size(width, height);
+        jpeg.set_fastest_defaults();
+        jpeg.set_quality(94.0);
+        change(&mut jpeg);
+        let mut jpeg = jpeg.start_compress(Vec::new()).expect("a JPEG");
+        jpeg.write_scanlines(&rgb).expect("pixels");
+        jpeg.finish().expect("an end")
+    }
+
+    fn by_libjpeg(source: &[u8], eighths: u8) -> (Size, Vec<u8>) {
+        let mut jpeg = Decompress::new_mem(source).expect("a JPEG");
+        jpeg.scale(eighths);
+        let mut jpeg = jpeg.rgb().expect("colours");
+        let size = Size { width: jpeg.width() as u32, height: jpeg.height() as u32 };
+        (size, jpeg.read_scanlines::<u8>().expect("pixels"))
+    }
+
+    #[test]
+    fn pixels_are_about_those_of_libjpeg() {
+        for (across, down) in [(1, 1), (2, 1), (1, 2), (2, 2)] {
+            for (width, height) in [(203, 131), (64, 48), (9, 200)] {
+                let source = jpeg(width, height, |jpeg| {
+                    jpeg.set_chroma_sampling_pixel_sizes((across, down), (across, down));
+                });
+                for eighths in [1, 2, 4] {
+                    let (size, own) = reduced(&source, eighths).expect("it is read");
+                    let (other_size, other) = by_libjpeg(&source, eighths);
+                    assert_eq!(size, other_size);
+                    let apart = own.iter().zip(&other).map(|(a, b)| u64::from(a.abs_diff(*b)));
+                    let mean = apart.sum::<u64>() as f64 / own.len() as f64;
+                    let words = format!("{across}x{down} {width}x{height} {eighths}: {mean}");
+                    // It gives halved colours twice the pixels, where it can.
+                    assert!(mean < 5.0, "{words}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_here_is_left_to_libjpeg() {
+        let whole = jpeg(200, 100, |_| {});
+        assert!(reduced(&whole, 2).is_some());
+        assert!(reduced(&whole[..whole.len() * 2 / 3], 2).is_none());
+        assert!(reduced(&jpeg(200, 100, Compress::set_progressive_mode), 2).is_none());
+        let rgb = jpeg(200, 100, |jpeg| jpeg.set_color_space(ColorSpace::JCS_RGB));
+        assert!(reduced(&rgb, 2).is_none());
+        let mut changed = whole.clone();
+        let middle = whole.len() / 2;
+        changed[middle..middle + 2].copy_from_slice(&[0xff, 0xd3]);
+        assert!(reduced(&changed, 2).is_none());
+    }
+
+    /// Grey blocks of one value each, and a marker after so many; codes that are easily written.
+    fn flat(values: &[u8], width: u16, every: usize) -> Vec<u8> {
+        let height = (values.len() * 8) as u16 / (width / 8);
+        let mut file = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+        file.extend([1; 64]);
+        file.extend([0xff, 0xc0, 0, 11, 8]);
+        file.extend([height.to_be_bytes(), width.to_be_bytes()].concat());
+        file.extend([1, 1, 0x11, 0]);
+        // Twelve codes of four bits, and one of one bit.
+        file.extend([0xff, 0xc4, 0, 31, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        file.extend(0..12);
+        file.extend([0xff, 0xc4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        file.extend([0xff, 0xdd, 0, 4, 0, every as u8, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+        for (number, part) in values.chunks(every).enumerate() {
+            if number > 0 {
+                file.extend([0xff, 0xd0 + (number as u8 - 1) % 8]);
+            }
+            let (mut bits, mut before) = (String::new(), 0);
+            for value in part {
+                let first = 8 * (i32::from(*value) - 128);
+                let apart = first - before;
+                let size = (32 - apart.unsigned_abs().leading_zeros()) as usize;
+                bits.push_str(&format!("{size:04b}"));
+                if size > 0 {
+                    let coded = if apart < 0 { apart + (1 << size) - 1 } else { apart };
+                    bits.push_str(&format!("{coded:0size$b}"));
+                }
+                bits.push('0');
+                before = first;
+            }
+            for byte in bits.as_bytes().chunks(8) {
+                let text = format!("{:1<8}", String::from_utf8_lossy(byte));
+                let byte = u8::from_str_radix(&text, 2).expect("bits");
+                file.push(byte);
+                file.extend((byte == 0xff).then_some(0));
+            }
+        }
+        file.extend([0xff, 0xd9]);
+        file
+    }
+
+    #[test]
+    fn it_goes_on_behind_markers() {
+        let values: Vec<u8> = (0..96_u32).map(|at| (at * at * 37 % 256) as u8).collect();
+        for every in [1, 3, 5, 96] {
+            let source = flat(&values, 64, every);
+            let (_, pixels) = reduced(&source, 1).expect("it is read");
+            assert!(pixels.chunks(3).map(|pixel| pixel[0]).eq(values.iter().copied()), "{every}");
+            assert_eq!(by_libjpeg(&source, 1).1, pixels);
+            // One of them is lost.
+            if let Some(at) = source.windows(2).rposition(|two| matches!(two, [0xff, 0xd0..=0xd7]))
+            {
+                let lost = [&source[..at], &source[at + 2..]].concat();
+                assert!(reduced(&lost, 1).is_none(), "{every}");
+            }
+        }
+    }
+}
