@@ -21,7 +21,7 @@ pub(crate) fn encode(raster: &Raster, manner: &Manner<'_>) -> Result<Vec<u8>, Fa
         sharp: manner.effort == Effort::Thorough,
     };
     let mut file = webp::encode(raster, lossy).ok_or_else(fault)?;
-    if manner.is_drawn {
+    if manner.is_drawn && !is_all_in_alpha(raster) {
         let exact = Settings { lossless: true, quality: 40.0, method: 2, sharp: false };
         let exact = webp::encode(raster, exact).filter(|exact| exact.len() < file.len());
         file = exact.unwrap_or(file);
@@ -30,4 +30,11 @@ pub(crate) fn encode(raster: &Raster, manner: &Manner<'_>) -> Result<Vec<u8>, Fa
         return Ok(file);
     }
     with(&file, raster.size, manner.icc, manner.exif).ok_or_else(fault)
+}
+
+/// Whether all that is seen has one colour: alpha, which is kept as it is in any case, is the picture then.
+fn is_all_in_alpha(raster: &Raster) -> bool {
+    let mut colours = raster.pixels.chunks_exact(4).filter(|p| p[3] != 0).map(|p| &p[..3]);
+    let first = colours.next();
+    raster.alpha && colours.all(|colour| Some(colour) == first)
 }
