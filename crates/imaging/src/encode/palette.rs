@@ -11,7 +11,8 @@ use quantizr::{Histogram, Image, Options, QuantizeResult};
 use std::collections::HashMap;
 
 /// How many colours are tried.
-const COUNTS: [i32; 14] = [2, 4, 8, 11, 16, 22, 32, 45, 64, 90, 128, 180, 220, 256];
+const COUNTS: [i32; 21] =
+    [2, 4, 8, 11, 16, 19, 22, 27, 32, 38, 45, 54, 64, 76, 90, 108, 128, 150, 180, 220, 256];
 /// Of so many pixels the error is taken.
 const SAMPLES: usize = 8192;
 /// Up to so many colours are kept as they are, whatever the quality.
@@ -137,17 +138,28 @@ fn colours(result: &QuantizeResult) -> Vec<[u8; 4]> {
     palette.entries.iter().take(count).map(|c| [c.r, c.g, c.b, c.a]).collect()
 }
 
-/// The mean square of what the nearest colours are wrong by, as bright as each is seen.
+/// The mean square of what the nearest colours are wrong by, as bright as each is seen: over black or
+/// over white, on which of them it is worse.
 fn error(samples: &[&[u8]], palette: &[[u8; 4]]) -> f64 {
-    const WEIGHTS: [f32; 4] = [0.71, 1.0, 0.67, 0.79];
-    let seen = |p: &[u8]| -> [f32; 4] { std::array::from_fn(|at| f32::from(p[at]) * WEIGHTS[at]) };
-    let palette: Vec<[f32; 4]> = palette.iter().map(|colour| seen(colour)).collect();
+    const WEIGHTS: [f32; 3] = [0.5, 1.0, 0.45];
+    // Grounds are also of other colours than these two.
+    const ALPHA: f32 = 0.62;
+    let numbers = |p: &[u8]| -> [f32; 4] { std::array::from_fn(|at| f32::from(p[at])) };
+    let palette: Vec<[f32; 4]> = palette.iter().map(|colour| numbers(colour)).collect();
     let sum: f64 = samples
         .iter()
         .map(|sample| {
-            let sample = seen(sample);
+            let sample = numbers(sample);
             let distance = |colour: &[f32; 4]| {
-                colour.iter().zip(sample).map(|(a, b)| (a - b) * (a - b)).sum::<f32>()
+                // The less alpha, the more white comes through.
+                let more = colour[3] - sample[3];
+                let (mut black, mut white) = (ALPHA * more * more, 0.0);
+                for (at, weight) in WEIGHTS.into_iter().enumerate() {
+                    let apart = colour[at] - sample[at];
+                    black += weight * apart * apart;
+                    white += weight * (apart - more) * (apart - more);
+                }
+                f32::max(black, white)
             };
             f64::from(palette.iter().map(distance).fold(f32::MAX, f32::min))
         })
