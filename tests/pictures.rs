@@ -1,5 +1,6 @@
 //! Pictures: made once, kept like any other response, and gone with their source.
 
+mod changed;
 mod elsewhere;
 mod inherited;
 mod purged;

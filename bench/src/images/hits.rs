@@ -37,9 +37,10 @@ pub fn measure(home: &Home, args: &ImagesArgs) -> anyhow::Result<Hits> {
     let running = Running::start(Maker::Larder, args, |address, folder| {
         larder(args, address, folder, &larder_site(&home.photos, origin.address))
     })?;
-    let target = "/_larder/image/w=640,q=75,f=webp/photos/2mp.jpg?n=";
-    let bytes = fetch::picture(running.address, &format!("{target}0"), "*/*")?.len();
-    let picture = format!("{target}{{0..{URLS}}}");
+    // Each of a height of its own, which is more than it has.
+    let target = |height: &str| format!("/_larder/image/w=640,h=99{height},f=webp/photos/2mp.jpg");
+    let bytes = fetch::picture(running.address, &target("0"), "*/*")?.len();
+    let picture = target(&format!("{{0..{URLS}}}"));
     let other = format!("/size/{bytes}/{{0..{URLS}}}");
     for pattern in [&picture, &other] {
         ask(&running, pattern, WARM_UP_CONNECTIONS, Until::Requests(URLS), Order::Sequential)?;

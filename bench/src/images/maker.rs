@@ -19,6 +19,8 @@ use crate::peers::{PinnedProcess, temporary_folder};
 
 const READY_POLL: Duration = Duration::from_millis(50);
 const QUALITY: u32 = 75;
+/// Higher than any picture that is asked for, in pixels.
+pub const ROOM: u32 = 5000;
 
 /// A server that makes pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum, Serialize)]
@@ -73,7 +75,9 @@ impl Maker {
         let name = format.name(self);
         let target = match self {
             Self::Larder => {
-                format!("/_larder/image/w={width},q={QUALITY},f={name}/photos/{photo}?n={number}")
+                // A box so high that it changes nothing: a query would count nothing either.
+                let height = ROOM + number;
+                format!("/_larder/image/w={width},h={height},q={QUALITY},f={name}/photos/{photo}")
             }
             Self::Sharp => format!("/{name}/{}/{width}/{photo}?n={number}", format.quality()),
             Self::Next => {

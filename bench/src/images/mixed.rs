@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::fetch;
 use super::home::Home;
-use super::maker::{Maker, NOBODY, Running, larder, larder_site};
+use super::maker::{Maker, NOBODY, ROOM, Running, larder, larder_site};
 use crate::cli::ImagesArgs;
 use crate::cpu;
 
@@ -82,7 +82,8 @@ fn target(names: &[String], number: u32) -> String {
     let name = &names[number as usize % names.len()];
     let (width, quality) = (16 + mixed % 600, 40 + mixed / 600 % 12 * 5);
     let format = FORMATS[mixed as usize / 7200 % FORMATS.len()];
-    format!("/_larder/image/w={width},q={quality},f={format}/photos/{name}?n={number}")
+    let height = ROOM + number % 10_000;
+    format!("/_larder/image/w={width},h={height},q={quality},f={format}/photos/{name}")
 }
 
 fn look(running: &Running, asked: u32, refused: u32) -> anyhow::Result<Look> {

@@ -361,13 +361,33 @@ fn linear(raster: &Raster, own: Size, target: Size) -> Result<Linear, Fault> {
 
 /// Whether a picture has so few colours that it was drawn.
 fn is_drawn(raster: &Raster) -> bool {
-    let mut seen = std::collections::HashSet::with_capacity(DRAWN_COLOURS + 1);
-    let mut last: &[u8] = &[];
-    for pixel in raster.pixels.chunks_exact(raster.channels()) {
-        if pixel != last && seen.insert(pixel) && seen.len() > DRAWN_COLOURS {
-            return false;
+    match raster.alpha {
+        true => has_few(raster.pixels.chunks_exact(4).map(|p| [p[0], p[1], p[2], p[3]])),
+        false => has_few(raster.pixels.chunks_exact(3).map(|p| [p[0], p[1], p[2], 255])),
+    }
+}
+
+fn has_few(colours: impl Iterator<Item = [u8; 4]>) -> bool {
+    // Open addressing over four times as many places as there may be colours.
+    let mut places: [Option<u32>; 4 * DRAWN_COLOURS] = [None; 4 * DRAWN_COLOURS];
+    let (mut count, mut last) = (0, None);
+    for colour in colours {
+        let colour = u32::from_le_bytes(colour);
+        if last == Some(colour) {
+            continue;
         }
-        last = pixel;
+        last = Some(colour);
+        let mut at = (colour.wrapping_mul(0x9e37_79b1) >> 22) as usize;
+        while places[at].is_some_and(|known| known != colour) {
+            at = (at + 1) % places.len();
+        }
+        if places[at].is_none() {
+            places[at] = Some(colour);
+            count += 1;
+            if count > DRAWN_COLOURS {
+                return false;
+            }
+        }
     }
     true
 }
