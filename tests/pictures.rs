@@ -1,5 +1,6 @@
 //! Pictures: made once, kept like any other response, and gone with their source.
 
+mod beside_sharp;
 mod changed;
 mod elsewhere;
 mod inherited;

@@ -21,6 +21,27 @@ pub fn half_clear(width: u32, height: u32) -> Vec<u8> {
     written(width, height, png::ColorType::Rgba, &pixels)
 }
 
+/// A PNG of these pixels of red, green and blue.
+pub fn rgb(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
+    written(width, height, png::ColorType::Rgb, pixels)
+}
+
+/// The pixels of a PNG of 8 bits, as red, green and blue.
+pub fn pixels(file: &[u8]) -> Vec<u8> {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().expect("a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    let info = reader.next_frame(&mut pixels).expect("pixels");
+    let channels = info.color_type.samples();
+    pixels.truncate(info.buffer_size());
+    let rgb = |pixel: &[u8]| match pixel {
+        [grey] | [grey, _] => [*grey; 3],
+        pixel => [pixel[0], pixel[1], pixel[2]],
+    };
+    pixels.chunks_exact(channels).flat_map(rgb).collect()
+}
+
 fn written(width: u32, height: u32, colour: png::ColorType, pixels: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);

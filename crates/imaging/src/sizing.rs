@@ -142,8 +142,9 @@ struct Scales {
 
 /// What the sides are multiplied by; as imgproxy reckons it.
 fn scales(plan: &Plan, source: Size) -> Scales {
+    // By way of how much it shrinks: so halves are rounded as sharp and imgproxy round them.
     let ratio = |wanted: Option<NonZeroU32>, side: u32| {
-        wanted.map(|wanted| f64::from(wanted.get()) / f64::from(side.max(1)))
+        wanted.map(|wanted| 1.0 / (f64::from(side.max(1)) / f64::from(wanted.get())))
     };
     let wanted = (ratio(plan.width, source.width), ratio(plan.height, source.height));
     let fit = fit(plan, source);
@@ -313,6 +314,7 @@ mod tests {
             ((40, 30), 100, 100, Outside, (40, 30), (40, 30)),
             ((40, 30), 100, 20, Fill, (40, 20), (40, 20)),
             ((40, 30), 100, 20, Cover, (40, 30), (40, 20)),
+            ((300, 200), 80, 151, Outside, (226, 151), (226, 151)),
             // No side vanishes.
             ((10_000, 1), 10, 0, Inside, (10, 1), (10, 1)),
             ((1, 10_000), 0, 1, Inside, (1, 1), (1, 1)),
