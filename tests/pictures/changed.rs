@@ -127,6 +127,33 @@ fn what_stands_in_the_place_of_a_picture_is_told() {
 }
 
 #[test]
+fn drawings_go_out_as_they_are_where_told() {
+    let drawing =
+        "<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"><script/></svg>";
+    let origin = Origin::answering(move |asked| match &*asked.target {
+        "/a.svg" => Reply::cached("max-age=600", drawing).with("Content-Type", "image/svg+xml"),
+        _ => Reply::cached("max-age=600", "<html><p>none</p>"),
+    });
+    let refusing = larder("", &origin);
+    assert_eq!(refusing.get("/_larder/image/w=64/a.svg").status, 422);
+    let passing = larder("svg = true", &origin);
+    for target in ["/_larder/image/w=64/a.svg", "/_larder/image/raw/a.svg"] {
+        let answer = passing.fill(target);
+        assert_eq!((answer.status, answer.text()), (200, drawing.to_owned()), "{target}");
+        for (name, value) in [
+            ("content-type", "image/svg+xml"),
+            ("content-security-policy", "sandbox; default-src 'none'"),
+            ("x-content-type-options", "nosniff"),
+            ("content-disposition", "inline; filename=\"a.svg\""),
+        ] {
+            assert_eq!(answer.field(name), Some(value), "{target}");
+        }
+        assert!(passing.get(target).is_hit(), "{target}");
+    }
+    assert_eq!(passing.get("/_larder/image/w=64/page").status, 422);
+}
+
+#[test]
 fn a_source_goes_out_as_it_is_where_that_is_asked_for() {
     let photo = jpeg(90, 60, 1);
     let origin = Origin::answering({

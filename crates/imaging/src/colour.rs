@@ -1,7 +1,10 @@
 //! Colours: from whatever a source has, by its ICC profile, to sRGB; and between sRGB and linear light.
 
 use crate::fault::Fault;
-use moxcms::{ColorProfile, DataColorSpace, TransformOptions};
+use moxcms::{
+    CicpColorPrimaries, CicpProfile, ColorProfile, DataColorSpace, MatrixCoefficients,
+    TransferCharacteristics, TransformOptions,
+};
 use std::sync::{Arc, OnceLock};
 
 /// The channels of a decoded row.
@@ -53,6 +56,30 @@ pub enum Profile {
     /// Colours stay as they are, and the profile goes along.
     Keep,
 }
+
+/// The profile of colours that are told by code points (ITU-T H.273) rather than by one; nothing where
+/// they are sRGB's, or as good as that: the curve of BT.709 is shown as sRGB's by all who show it.
+pub(crate) fn profile_by_code(primaries: u32, transfer: u32) -> Result<Option<Vec<u8>>, Fault> {
+    let color_primaries = match (primaries, transfer) {
+        (_, PQ | HLG) => return Err(Fault::unsupported("a picture in HDR (PQ or HLG)")),
+        (BT_2020, _) => CicpColorPrimaries::Bt2020,
+        (DISPLAY_P3, _) => CicpColorPrimaries::Smpte432,
+        _ => return Ok(None),
+    };
+    let profile = ColorProfile::new_from_cicp(CicpProfile {
+        color_primaries,
+        transfer_characteristics: TransferCharacteristics::Srgb,
+        matrix_coefficients: MatrixCoefficients::Identity,
+        full_range: true,
+    });
+    profile.encode().map(Some).map_err(|error| Fault::broken_by("colours", &error))
+}
+
+/// Code points of primaries and of transfer curves.
+const BT_2020: u32 = 9;
+const DISPLAY_P3: u32 = 12;
+const PQ: u32 = 16;
+const HLG: u32 = 18;
 
 /// How rows of a source become rows of sRGB.
 pub(crate) struct Colours {

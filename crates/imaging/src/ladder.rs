@@ -1,6 +1,6 @@
 //! The sizes that pictures are made in: so few that strangers cannot fill a cache with all others.
 
-use crate::plan::{MAX_SIDE, Plan};
+use crate::plan::{Format, MAX_SIDE, Milli, Plan};
 use std::num::NonZeroU32;
 
 /// The usual ladder: the widths that Next.js asks for, and those that are often written by hand. From one
@@ -18,7 +18,25 @@ pub fn snapped(mut plan: Plan, ladder: &[u32]) -> Plan {
     if ladder.is_empty() {
         return plan;
     }
-    plan.quality = plan.quality.map(|quality| quality.next_multiple_of(QUALITY_STEP).min(100));
+    plan = plan.settled();
+    let stepped = |quality: u8| quality.next_multiple_of(QUALITY_STEP).min(100);
+    plan.quality = plan.quality.map(stepped);
+    for (format, _) in Format::NAMED {
+        if let Some(quality) = plan.qualities.get(format) {
+            plan.qualities.set(format, stepped(quality));
+        }
+    }
+    if let Some(score) = &mut plan.score {
+        for part in [&mut score.target, &mut score.least, &mut score.most] {
+            *part = stepped(*part);
+        }
+    }
+    // Halves are enough for any screen.
+    let halves = (plan.dpr.value() * 2.0).ceil().max(1.0);
+    plan.dpr = Milli::thousandths((halves * 500.0) as i32);
+    for side in [&mut plan.min_width, &mut plan.min_height].into_iter().flatten() {
+        *side = next(*side, ladder);
+    }
     match (plan.width, plan.height) {
         (Some(width), height) => {
             let step = next(width, ladder);
@@ -63,6 +81,14 @@ mod tests {
         ] {
             let plan = |(w, h)| Plan { width: side(w), height: side(h), ..Plan::default() };
             assert_eq!(snapped(plan(asked), ladder), plan(made), "{ladder:?} {asked:?}");
+        }
+        for (asked, made) in [
+            ("w=150,dpr=1.2,pad=1,q=71,fq=webp:63", "w=200,dpr=1.5,pad=1,q=75,fq=webp:65"),
+            ("dpr=0.1,mw=90,mh=200", "mw=100,mh=200,dpr=0.5"),
+            ("score=77:31:92", "score=80:35:95"),
+        ] {
+            let plan = |options| Plan::read(options).expect(options);
+            assert_eq!(snapped(plan(asked), &[100, 200]), plan(made), "{asked}");
         }
         assert!(WIDTHS.is_sorted());
         for (asked, made) in [(1, 5), (75, 75), (76, 80), (100, 100)] {

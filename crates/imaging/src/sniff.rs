@@ -109,7 +109,7 @@ fn other(source: &[u8]) -> Fault {
 }
 
 /// Whether a text is an SVG, as far as its first part tells.
-fn is_svg(source: &[u8]) -> bool {
+pub fn is_svg(source: &[u8]) -> bool {
     let start = &source[..source.len().min(1024)];
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     text.starts_with(b"<") && start.windows(4).any(|part| part.eq_ignore_ascii_case(b"<svg"))

@@ -3,9 +3,9 @@
 mod support;
 
 use imaging::plan::{Format, Output, Plan};
-use imaging::{Profile, Recipe};
+use imaging::{Limits, Profile, Recipe, picture};
 use moxcms::{ColorProfile, Layout, TransformOptions};
-use support::{Pixels, jpeg, make, of, png_with, read, recipe, seen, webp};
+use support::{Pixels, jpeg, make, of, plan, png_with, read, recipe, seen, webp};
 
 const COLOURS: [[u8; 3]; 6] =
     [[200, 60, 50], [50, 190, 70], [60, 80, 200], [128, 128, 128], [250, 250, 240], [20, 20, 30]];
@@ -153,4 +153,61 @@ fn inks_become_light_whichever_way_round_they_are_stored() {
     }
     let plan = Plan { output: Output::Is(Format::WebP), ..Plan::default() };
     assert!(!make(&cmyk([9; 4], Some(0)), &of(plan)).original);
+}
+
+/// AVIF of 64 by 48 pixels of one colour (200, 50, 50), of 10 and of 12 bits, by another encoder (libvips
+/// with libheif).
+const OF_10_BITS: &str = "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAANZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA\
+     AAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAAA+gABAAAAAAAAACkAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAAB\
+     AABhdjAxAAAAAA5waXRtAAAAAAABAAAAVmlwcnAAAAA4aXBjbwAAAAxhdjFDgSBCAAAAABRpc3BlAAAAAAAAAEAAAA\
+     AwAAAAEHBpeGkAAAAAAwoKCgAAABZpcG1hAAAAAAAAAAEAAQOBAgMAAAAxbWRhdBIACgk4FX+9rAQ0GkAyGhPCYyaA\
+     APCAAAAATGK8WOoEOfillw893Gv0";
+const OF_12_BITS: &str = "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAANZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA\
+     AAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAAA+gABAAAAAAAAACsAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAAB\
+     AABhdjAxAAAAAA5waXRtAAAAAAABAAAAVmlwcnAAAAA4aXBjbwAAAAxhdjFDgUBiAAAAABRpc3BlAAAAAAAAAEAAAA\
+     AwAAAAEHBpeGkAAAAAAwwMDAAAABZpcG1hAAAAAAAAAAEAAQOBAgMAAAAzbWRhdBIACglYFX+9rQENBogyHBPCYyaA\
+     APCAAAAATGJ8515tYILhnTOEJd32MoA=";
+
+fn base64(text: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+}
+
+#[test]
+fn deep_avif_is_read() {
+    for file in [OF_10_BITS, OF_12_BITS] {
+        let seen = seen(&make(&base64(file), &of(plan("f=png,q=100"))));
+        assert_eq!((seen.width, seen.height), (64, 48));
+        let found = seen.at(30, 20);
+        assert!(found.iter().zip([200, 50, 50, 255]).all(|(a, b)| a.abs_diff(b) <= 2), "{found:?}");
+    }
+}
+
+#[test]
+fn colours_that_are_told_by_code_points_are_converted_or_kept() {
+    let red = Pixels::new(32, 32, |_, _| [200, 50, 50, 255]);
+    let plain = make(&png_with(&red, |_| {}), &of(plan("f=avif,q=100"))).bytes;
+    let at = support::avif::find(&plain, b"nclx").expect("code points");
+    let with = |primaries: u8, transfer: u8| {
+        let mut file = plain.clone();
+        file[at + 4..at + 8].copy_from_slice(&[0, primaries, 0, transfer]);
+        file
+    };
+    let red = |file: &[u8], options: &str| {
+        seen(&make(file, &of(plan(&format!("{options},f=png,q=100"))))).at(9, 9)
+    };
+    let plain_red = red(&with(1, 13), "");
+    // What is wider than sRGB is more of its colour there.
+    for primaries in [9, 12] {
+        let [r, g, ..] = red(&with(primaries, 13), "");
+        assert!(r > plain_red[0] + 10 && g < plain_red[1], "{primaries}: {r} {g}");
+    }
+    // Or stays as it is, with a profile that tells how.
+    let kept = make(&with(12, 13), &of(plan("profile=keep,f=png,q=100"))).bytes;
+    assert!(support::avif::find(&kept, b"iCCP").is_some());
+    assert_eq!(seen(&make(&kept, &of(plan("profile=keep,f=png,q=100")))).at(9, 9), plain_red);
+    for transfer in [16, 18] {
+        let fault = picture(&with(9, transfer), &of(plan("w=9")), &Limits::default());
+        assert!(fault.is_err_and(|fault| fault.to_string().contains("HDR")), "{transfer}");
+    }
 }

@@ -46,6 +46,10 @@ fn child<'a>(body: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
 /// How colours are stored, by ITU-T H.273.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nclx {
+    /// Which red, green and blue.
+    pub primaries: u32,
+    /// By which curve.
+    pub transfer: u32,
     /// How the planes make colours.
     pub matrix: u32,
     /// Whether samples use all their values.
@@ -173,8 +177,14 @@ pub(crate) fn stripped(source: &[u8]) -> Option<Vec<u8>> {
 
 fn nclx(name: &[u8], body: &[u8]) -> Option<Nclx> {
     match body {
-        [b'n', b'c', b'l', b'x', _, _, _, _, _, matrix, flags, ..] if name == b"colr" => {
-            Some(Nclx { matrix: (*matrix).into(), full_range: flags & 0x80 != 0 })
+        [b'n', b'c', b'l', b'x', codes @ ..] if name == b"colr" => {
+            let code = |at| be16(codes, at).map(u32::from);
+            Some(Nclx {
+                primaries: code(0)?,
+                transfer: code(2)?,
+                matrix: code(4)?,
+                full_range: codes.get(6)? & 0x80 != 0,
+            })
         }
         _ => None,
     }

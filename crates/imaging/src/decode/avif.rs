@@ -1,6 +1,6 @@
 //! AVIF, by libaom: planes to colours by what the file says of them.
 
-use crate::colour::Layout;
+use crate::colour::{Layout, profile_by_code};
 use crate::container::avif::{Nclx, read};
 use crate::fault::Fault;
 use crate::ffi::aom::{self, Planes};
@@ -14,12 +14,17 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     };
     let planes = frame(&avif.colour)?;
     let alpha = avif.alpha.as_deref().map(frame).transpose()?;
-    let told = Nclx { matrix: planes.matrix, full_range: planes.full_range };
-    let matrix = Matrix::new(&planes, avif.nclx.unwrap_or(told))?;
+    let Planes { primaries, transfer, matrix, full_range, .. } = planes;
+    let told = avif.nclx.unwrap_or(Nclx { primaries, transfer, matrix, full_range });
+    let matrix = Matrix::new(&planes, told)?;
     let layout = if alpha.is_some() { Layout::Rgba } else { Layout::Rgb };
-    let rows = Rows { size: header.size, layout, is_deep: true, icc: header.icc.as_deref() };
+    let by_code = match header.icc {
+        Some(_) => None,
+        None => profile_by_code(told.primaries, told.transfer)?,
+    };
+    let icc = header.icc.as_deref().or(by_code.as_deref());
     let is_deep = planes.depth > 8;
-    let mut intake = Intake::new(&Rows { is_deep, ..rows }, wish);
+    let mut intake = Intake::new(&Rows { size: header.size, layout, is_deep, icc }, wish);
     let width = header.size.width as usize;
     let (mut row, mut shallow) = (Vec::new(), Vec::new());
     for y in 0..header.size.height as usize {

@@ -19,7 +19,11 @@ pub(crate) struct Planes {
     pub samples: [Vec<u16>; 3],
     /// Whether samples use all their values.
     pub full_range: bool,
-    /// How they make colours, by ITU-T H.273.
+    /// Which red, green and blue, by ITU-T H.273.
+    pub primaries: u32,
+    /// By which curve.
+    pub transfer: u32,
+    /// How they make colours.
     pub matrix: u32,
 }
 
@@ -210,6 +214,8 @@ fn copied(image: &sys::aom_image_t) -> Option<Planes> {
         halved: (image.x_chroma_shift == 1, image.y_chroma_shift == 1),
         samples: [const { Vec::new() }; 3],
         full_range: image.range == sys::AOM_CR_FULL_RANGE,
+        primaries: image.cp,
+        transfer: image.tc,
         matrix: image.mc,
     };
     let is_wide = image.fmt & sys::AOM_IMG_FMT_HIGHBITDEPTH != 0;

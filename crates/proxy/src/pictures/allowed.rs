@@ -135,6 +135,7 @@ pub mod tests {
             formats: imaging::accept::Accepted { avif: true, webp: true },
             quality: 75,
             watermark: None,
+            svg: false,
             min_ttl: Seconds::ZERO,
             on_error: OnError::Tell,
             keep_copyright: false,

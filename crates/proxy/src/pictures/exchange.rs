@@ -4,7 +4,7 @@ use super::allowed::{Place, place};
 use super::asked::Making;
 use super::gather::Lost;
 use super::source::{Coming, Found, Lived, find, wanted};
-use super::told::{self, Manner, Outcome, Tag, failure, may_be_provisional};
+use super::told::{self, Manner, Outcome, SVG, Tag, failure, may_be_provisional};
 use super::workshop::{Done, Material, Refused};
 use crate::error::Error;
 use crate::fill::Errand;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use imaging::job::{Job, Task};
 use imaging::plan::{Asked, Best, Output, Plan, Source, Wanted};
 use imaging::run::{Effort, Media, Recipe};
-use imaging::sniff::kind;
+use imaging::sniff::{is_svg, kind};
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::lineage::Lineage;
@@ -163,6 +163,9 @@ async fn of_source(
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
     let (done, manner) = match making.asked.wanted {
+        Wanted::Raw | Wanted::Picture(_) if passes_as_svg(making, &source) => {
+            (Ok(Done { media_type: SVG, bytes: source.bytes.clone() }), manner)
+        }
         Wanted::Raw => (as_it_is(&source), manner),
         Wanted::Picture(_) | Wanted::Info | Wanted::Placeholder(_) => {
             let material = Material { source: source.bytes.clone(), mark };
@@ -202,6 +205,11 @@ async fn make(
     let place = workshop.enter().ok_or(Error::PicturesBusy)?;
     let simpler = workshop.make(place, job(making, &material, true), material).await;
     Ok((simpler, Manner::Simpler))
+}
+
+/// Whether it is a drawing that goes out as it is, and is never drawn here.
+fn passes_as_svg(making: &Making, source: &Read) -> bool {
+    making.settings.svg && kind(&source.bytes).is_err() && is_svg(&source.bytes)
 }
 
 /// A source as it is. What is no picture might act in the name of the site.

@@ -36,6 +36,8 @@ pub struct PictureSettings {
     pub keep_copyright: bool,
     /// What becomes of profiles of colours.
     pub profile: Profile,
+    /// Whether drawings (SVG) go out as they are.
+    pub svg: bool,
     /// Limits of what is read and made.
     pub limits: Limits,
 }

@@ -92,6 +92,7 @@ pub fn pictures(
         min_ttl: min_ttl(site),
         on_error: on_error(images, &place, notes),
         keep_copyright: images.keep_copyright,
+        svg: images.svg,
         profile: match images.profile {
             ImageProfile::Srgb => Profile::ConvertToSrgb,
             ImageProfile::Keep => Profile::Keep,

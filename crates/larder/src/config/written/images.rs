@@ -90,6 +90,9 @@ pub struct SiteImages {
     /// Whether who made a picture and who holds the rights stays in it. All else that cameras and
     /// programs write is taken out.
     pub keep_copyright: bool,
+    /// Whether drawings (SVG) go out as they are, in a sandbox, where a picture of one is asked for; they
+    /// are never drawn here. Otherwise they are refused (422).
+    pub svg: bool,
     /// What becomes of a profile of colours: "srgb" converts to what every screen shows, "keep" leaves
     /// colours and profile as they are.
     pub profile: ImageProfile,
@@ -191,6 +194,7 @@ impl Default for SiteImages {
             min_ttl: None,
             on_error: OnImageError("error".to_owned()),
             keep_copyright: false,
+            svg: false,
             profile: ImageProfile::default(),
         }
     }
