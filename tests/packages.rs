@@ -121,7 +121,11 @@ fn what_would_be_published_is_the_source_and_its_types_and_depends_on_nothing() 
 
 #[test]
 fn what_several_have_is_the_same_in_each() {
-    for (name, packages) in [("admin.js", &PACKAGES[..]), ("picture.js", &["astro", "next"])] {
+    for (name, packages) in [
+        ("admin.js", &PACKAGES[..]),
+        ("picture.js", &["astro", "next"]),
+        ("placeholder.js", &["astro", "next"]),
+    ] {
         let read = |package: &str| {
             std::fs::read_to_string(folder().join(package).join("src").join(name)).unwrap()
         };

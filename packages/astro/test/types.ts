@@ -4,6 +4,7 @@ import larder, { larderCache, larderImages } from '@larder/astro';
 import service from '@larder/astro/image';
 import provider from '@larder/astro/provider';
 import { defineConfig } from 'astro/config';
+import { placeholder } from '@larder/astro/placeholder';
 
 export default defineConfig({ integrations: [larder({ site: 'a.b', soft: true })] });
 export const other = defineConfig({ cache: { provider: larderCache() } });
@@ -13,3 +14,8 @@ export const both = defineConfig({ integrations: [larder({ images: true })] });
 export const url = service.getURL;
 // @ts-expect-error: a token would be written into the build
 larder({ token: 'x' });
+export const blur: string | undefined = await placeholder('/a.jpg', { site: 'https://a.b' });
+export const colours: string[] = (await placeholder('/a.jpg', { kind: 'palette' })) ?? [];
+export const width: number | undefined = (await placeholder('/a.jpg', { kind: 'info' }))?.width;
+// @ts-expect-error: no such kind
+await placeholder('/a.jpg', { kind: 'blur' });
