@@ -39,6 +39,8 @@ pub enum Measure {
     OutputSide,
     /// Frames of an animation.
     Frames,
+    /// Pixels of all frames of an animation together.
+    AnimationPixels,
     /// Passes over a progressive JPEG.
     Scans,
     /// Bytes of memory that making it would take.
@@ -47,13 +49,14 @@ pub enum Measure {
 
 impl Measure {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Measure; 8] = [
+    pub(crate) const ALL: [Measure; 9] = [
         Measure::SourceBytes,
         Measure::Pixels,
         Measure::Side,
         Measure::OutputPixels,
         Measure::OutputSide,
         Measure::Frames,
+        Measure::AnimationPixels,
         Measure::Scans,
         Measure::MemoryBytes,
     ];
@@ -66,6 +69,7 @@ impl Measure {
             Measure::OutputPixels => ("pixels asked for", "ask for a smaller one"),
             Measure::OutputSide => ("pixels on a side asked for", "ask for a smaller one"),
             Measure::Frames => ("frames", "publish a video instead"),
+            Measure::AnimationPixels => ("pixels in all frames", "publish a video instead"),
             Measure::Scans => ("progressive scans", "save it anew with fewer"),
             Measure::MemoryBytes => {
                 ("bytes of memory to be decoded", "publish it in fewer pixels, or raise the limit")

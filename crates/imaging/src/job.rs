@@ -92,14 +92,23 @@ impl Job {
                 out.one_of(&placeholders(), *which);
             }
         }
-        let Limits { source_bytes, pixels, side, output_pixels, frames, scans, memory_bytes } =
-            self.limits;
+        let Limits {
+            source_bytes,
+            pixels,
+            side,
+            output_pixels,
+            frames,
+            animation_pixels,
+            scans,
+            memory_bytes,
+        } = self.limits;
         for limit in [
             source_bytes,
             pixels,
             side.into(),
             output_pixels,
             frames.into(),
+            animation_pixels,
             scans.into(),
             memory_bytes,
         ] {
@@ -124,6 +133,7 @@ impl Job {
             side: from.number()?.try_into().ok()?,
             output_pixels: from.number()?,
             frames: from.number()?.try_into().ok()?,
+            animation_pixels: from.number()?,
             scans: from.number()?.try_into().ok()?,
             memory_bytes: from.number()?,
         };

@@ -16,6 +16,8 @@ pub struct Limits {
     pub output_pixels: u64,
     /// Frames of an animation, whichever of them is used.
     pub frames: u32,
+    /// Pixels of all frames together, of those that are decoded, or of those that are made.
+    pub animation_pixels: u64,
     /// Passes over a progressive JPEG: each is work over all its pixels, for a few bytes.
     pub scans: u32,
     /// Bytes of memory that making it takes at the most, beside the source, by estimate.
@@ -32,6 +34,7 @@ impl Default for Limits {
             side: 32_768,
             output_pixels: 50_000_000,
             frames: 10_000,
+            animation_pixels: 250_000_000,
             // Encoders write about 10, libjpeg-turbo's own fuzzers stop at 500.
             scans: 100,
             // 50 MP of RGBA and a copy to be turned.
@@ -54,6 +57,11 @@ impl Limits {
         let side = size.width.max(size.height);
         Fault::beyond(Measure::Side, side.into(), self.side.into())?;
         Fault::beyond(Measure::Pixels, pixels(size), self.pixels)
+    }
+
+    /// Refuses an animation of that many pixels in all its frames.
+    pub(crate) fn animation(&self, pixels: u64) -> Result<(), Fault> {
+        Fault::beyond(Measure::AnimationPixels, pixels, self.animation_pixels)
     }
 
     /// Refuses to make a picture of that size.

@@ -1,14 +1,14 @@
 //! The making of one picture: header, limits, pixels, size, changes, bytes.
 
 use crate::container::{avif, exif, gif, jpeg, png, webp};
-use crate::decode::decode;
+use crate::decode::{decode, page};
 use crate::effects::effects;
 use crate::encode::Manner;
 use crate::fault::Fault;
 use crate::intake::{Intake, Linear, Rows, Taken, Wish, shrink};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
-use crate::plan::{Anchor, Fit, Format, Gravity, Kinds, Output, Plan, Watermark};
+use crate::plan::{Anchor, Fit, Format, Gravity, Kinds, Output, Plan};
 use crate::raster::Raster;
 use crate::resize::resize;
 use crate::run::{Effort, Made, Media, Recipe};
@@ -20,6 +20,8 @@ use crate::watermark;
 use crate::written::written;
 use crate::{colour::Layout, colour::Profile};
 use std::num::NonZeroU32;
+
+mod moving;
 
 /// More colours than these are not drawn.
 const DRAWN_COLOURS: usize = 256;
@@ -51,6 +53,9 @@ impl<'a> Work<'a> {
         let sizing = sizing(&recipe.plan, upright);
         let work = Work { source, recipe, limits, header, orientation, sizing, upright };
         limits.output(sizing.canvas)?;
+        if let Some(page) = work.page() {
+            limits.animation(header_pixels(&work.header, page.saturating_add(1)))?;
+        }
         limits.memory(work.memory_bytes())?;
         Ok(work)
     }
@@ -99,7 +104,7 @@ impl<'a> Work<'a> {
         // Resized one way, then the other, then as bytes, then turned; or encoded.
         let made = pixels(self.sizing.canvas).max(pixels(self.sizing.cut.size));
         let changed = if self.plan().has_effects() { 8 * channels * made } else { 0 };
-        decoded + kept + 4 * channels * made + changed
+        decoded + kept + 4 * channels * made + changed + self.moving_bytes(made)
     }
 
     /// The picture, with a watermark where the plan has one.
@@ -107,14 +112,12 @@ impl<'a> Work<'a> {
         if let Some(untouched) = self.untouched() {
             return Ok(untouched);
         }
+        if self.moves() {
+            return self.moving(mark);
+        }
         let (raster, icc, density) = self.shaped()?;
-        let raster = match (&self.plan().watermark, mark) {
-            (Some(told), Some(mark)) => {
-                let mark = self.mark(mark, told, raster.size)?;
-                watermark::drawn(raster, &mark, told, density)
-            }
-            _ => raster,
-        };
+        let mark = self.mark(mark, raster.size)?;
+        let raster = self.marked(raster, mark.as_ref(), density);
         let exif = self.exif();
         let manner = Manner {
             quality: 0,
@@ -130,30 +133,48 @@ impl<'a> Work<'a> {
 
     /// The pixels, with the profile that goes along and the density that came out.
     fn shaped(&self) -> Result<(Raster, Option<Vec<u8>>, f64), Fault> {
-        let (taken, icc) = decode(self.source, &self.header, &self.wish(self.target()))?;
-        let Some(trim) = &self.plan().trim else {
-            let from = Frame { taken, stored: self.header.size, orientation: self.orientation };
-            let density = self.sizing.density;
-            return Ok((self.frame(from)?, icc, density));
+        let wish = self.wish(self.target());
+        let (taken, icc) = match self.page() {
+            Some(which) => page(self.source, &self.header, which, &wish)?,
+            None => decode(self.source, &self.header, &wish)?,
         };
-        let Taken::Final(raster) = taken else {
-            return Err(Fault::broken("pixels of another size"));
+        let mut shape = None;
+        let raster = self.shape(taken, &mut shape)?;
+        let density = shape.map_or(self.sizing.density, |shape| shape.density);
+        Ok((raster, icc, density))
+    }
+
+    /// A frame in its shape: that of those before it, or else by what is seen on it.
+    fn shape(&self, taken: Taken, shape: &mut Option<Shape>) -> Result<Raster, Fault> {
+        let (mut trim, mut density) = (None, self.sizing.density);
+        let from = match (&self.plan().trim, taken) {
+            (None, taken) => {
+                Frame { taken, stored: self.header.size, orientation: self.orientation }
+            }
+            (Some(_), Taken::Linear(_)) => return Err(Fault::broken("pixels of another size")),
+            (Some(told), Taken::Final(raster)) => {
+                let raster = raster.turned(self.orientation);
+                let known = shape.as_ref().and_then(|shape| shape.trim);
+                let part = known.unwrap_or_else(|| trimmed(&raster, told));
+                let raster = raster.cut(part);
+                let stored = raster.size;
+                let sizing = sizing(self.plan(), stored);
+                (trim, density) = (Some(part), sizing.density);
+                let taken = retaken(raster, sizing.whole(stored))?;
+                Frame { taken, stored, orientation: Orientation::default() }
+            }
         };
-        let raster = raster.turned(self.orientation);
-        let part = trimmed(&raster, trim);
-        let raster = raster.cut(part);
-        let stored = raster.size;
-        let sizing = sizing(self.plan(), stored);
-        let taken = retaken(raster, sizing.whole(stored))?;
-        let from = Frame { taken, stored, orientation: Orientation::default() };
-        Ok((self.frame(from)?, icc, sizing.density))
+        let plan = match shape {
+            Some(shape) => shape.plan,
+            None => shape.insert(Shape { plan: from.looked_at(self.plan())?, trim, density }).plan,
+        };
+        self.frame(from, &plan)
     }
 
     /// What was decoded, in its size, upright, changed, on its canvas.
-    fn frame(&self, mut from: Frame) -> Result<Raster, Fault> {
-        let plan = from.looked_at(self.plan())?;
+    fn frame(&self, mut from: Frame, plan: &Plan) -> Result<Raster, Fault> {
         let upright = from.orientation.size(from.stored);
-        let sizing = sizing(&plan, upright);
+        let sizing = sizing(plan, upright);
         self.limits.output(sizing.canvas)?;
         let Sizing { crop, cut, .. } = sizing;
         if let (Taken::Linear(linear), Some(_)) = (&mut from.taken, &plan.crop) {
@@ -171,7 +192,7 @@ impl<'a> Work<'a> {
                 resize(&linear, from.stored, region, from.orientation.size(cut.size))?
             }
         };
-        let raster = effects(raster.turned(from.orientation).simplified(), &plan);
+        let raster = effects(raster.turned(from.orientation).simplified(), plan);
         let raster = match plan.background {
             Some(background) => raster.flattened(background),
             None => raster,
@@ -179,8 +200,9 @@ impl<'a> Work<'a> {
         Ok(raster.padded(&sizing, plan.background))
     }
 
-    /// A watermark in the size that it has on a picture, with alpha.
-    fn mark(&self, source: &[u8], told: &Watermark, picture: Size) -> Result<Raster, Fault> {
+    /// The watermark in the size that it has on a picture, with alpha; if there is one.
+    fn mark(&self, source: Option<&[u8]>, picture: Size) -> Result<Option<Raster>, Fault> {
+        let (Some(told), Some(source)) = (&self.plan().watermark, source) else { return Ok(None) };
         let own = header(source, self.limits)?.upright();
         let size = watermark::size_on(own, picture, told);
         let (width, height) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height));
@@ -188,7 +210,15 @@ impl<'a> Work<'a> {
         let (effort, profile) = (Effort::Quick, Profile::ConvertToSrgb);
         let recipe = Recipe { plan, effort, keep_copyright: false, profile };
         let (raster, ..) = Work::begin(source, &recipe, self.limits)?.shaped()?;
-        Ok(raster.with_alpha())
+        Ok(Some(raster.with_alpha()))
+    }
+
+    /// A picture with the watermark.
+    fn marked(&self, raster: Raster, mark: Option<&Raster>, density: f64) -> Raster {
+        match (&self.plan().watermark, mark) {
+            (Some(told), Some(mark)) => watermark::drawn(raster, mark, told, density),
+            _ => raster,
+        }
     }
 
     /// The block of EXIF that goes along.
@@ -202,15 +232,16 @@ impl<'a> Work<'a> {
         keeps_rights.then(|| exif::rights(exif).exif()).flatten()
     }
 
-    /// The source as it came: what moves where its format is free to choose, since a picture of its first
-    /// frame would be another one; and what is to be left alone.
+    /// The source as it came: what moves where its format is free to choose and none that moves can be
+    /// made, since a picture of its first frame would be another one; and what is to be left alone.
     fn untouched(&self) -> Option<Made> {
         let (plan, kind) = (self.plan(), self.header.kind);
         let is_free = !matches!(plan.output, Output::Is(_));
         let is_one = plan.still || plan.page.is_some();
         let moves = self.header.frames > 1 && is_free && !is_one;
+        let is_made = self.moves() && self.limits.animation(self.moving_pixels()).is_ok();
         let is_left = plan.skip.has(Kinds::NAMES[kind as usize]);
-        ((moves || is_left) && self.may_go_out()).then(|| Made {
+        (((moves && !is_made) || is_left) && self.may_go_out()).then(|| Made {
             bytes: self.source.to_vec(),
             media: kind.into(),
             size: self.upright,
@@ -224,7 +255,7 @@ impl<'a> Work<'a> {
         let is_same = self.sizing.changes_nothing(self.upright)
             && self.orientation.is_upright()
             && self.header.orientation.is_upright()
-            && self.header.frames == 1
+            && (self.header.frames == 1 || self.moves())
             && plan.trim.is_none()
             && plan.watermark.is_none()
             && !plan.has_effects()
@@ -272,6 +303,21 @@ impl<'a> Work<'a> {
             Kind::Avif => Format::Avif,
         }
     }
+}
+
+/// The pixels of that many frames of a source.
+fn header_pixels(header: &Header<'_>, frames: u32) -> u64 {
+    pixels(header.size) * u64::from(frames.min(header.frames))
+}
+
+/// What the first frame tells of all others.
+struct Shape {
+    /// The plan, with points in the place of gravities that are found by looking.
+    plan: Plan,
+    /// What is left once what surrounds it is cut off, where that is done.
+    trim: Option<Area>,
+    /// What was made of the density.
+    density: f64,
 }
 
 /// Pixels that were decoded, of a source of some size, and how they are to be turned.

@@ -2,7 +2,7 @@
 
 use crate::encode::{Manner, encode};
 use crate::fault::Fault;
-use crate::plan::{Background, Best, Format, Output, Plan};
+use crate::plan::{Background, Best, Format, Output, Plan, Score};
 use crate::raster::Raster;
 use crate::run::{DEFAULT_QUALITY, Made};
 use crate::score::Judge;
@@ -65,6 +65,35 @@ fn formats(raster: &Raster, plan: &Plan, own: Format, is_drawn: bool) -> Vec<For
     formats
 }
 
+/// The quality that is told for a format, or the least by which a picture looks as good as is told.
+pub(crate) fn quality(
+    raster: &Raster,
+    plan: &Plan,
+    format: Format,
+    manner: &Manner<'_>,
+) -> Result<u8, Fault> {
+    match plan.score {
+        None => Ok(told(plan, format)),
+        Some(score) => sought(raster, score, format, manner).map(|(quality, _)| quality),
+    }
+}
+
+fn told(plan: &Plan, format: Format) -> u8 {
+    plan.qualities.get(format).or(plan.quality).unwrap_or(DEFAULT_QUALITY).clamp(1, 100)
+}
+
+/// The least quality that is good enough; the most, where none is.
+fn sought(
+    raster: &Raster,
+    score: Score,
+    format: Format,
+    manner: &Manner<'_>,
+) -> Result<(u8, Vec<u8>), Fault> {
+    let judge = Judge::of(raster);
+    let of = |quality: u8| encode(raster, format, &Manner { quality, ..*manner });
+    search(score.least..=score.most, of, |bytes| Ok(judge.score(bytes)? >= f64::from(score.target)))
+}
+
 /// Of the quality that is told, or that reaches what is told.
 fn as_told(
     raster: &Raster,
@@ -73,16 +102,9 @@ fn as_told(
     manner: &Manner<'_>,
 ) -> Result<Vec<u8>, Fault> {
     let of = |quality: u8| encode(raster, format, &Manner { quality, ..*manner });
-    let told = plan.qualities.get(format).or(plan.quality).unwrap_or(DEFAULT_QUALITY);
     let (quality, bytes) = match plan.score {
-        None => (told.clamp(1, 100), of(told.clamp(1, 100))?),
-        Some(score) => {
-            let judge = Judge::of(raster);
-            // The least quality that is good enough; the most, where none is.
-            search(score.least..=score.most, of, |bytes| {
-                Ok(judge.score(bytes)? >= f64::from(score.target))
-            })?
-        }
+        None => (told(plan, format), of(told(plan, format))?),
+        Some(score) => sought(raster, score, format, manner)?,
     };
     let Some(most) = plan.max_bytes else { return Ok(bytes) };
     let fits = |bytes: &[u8]| bytes.len() as u64 <= u64::from(most.get());

@@ -4,9 +4,7 @@ mod support;
 
 use imaging::plan::{Format, Output, Plan};
 use imaging::{Effort, Limits, Media, Recipe, info, picture};
-use support::{
-    Pixels, gif, jpeg, make, moving_gif, of, plan, png, png_with, read, recipe, seen, webp,
-};
+use support::{Pixels, gif, jpeg, make, of, plan, png, png_with, read, recipe, seen, webp};
 
 const FORMATS: [Format; 4] = [Format::Jpeg, Format::Png, Format::WebP, Format::Avif];
 
@@ -239,14 +237,4 @@ fn info_tells_what_is_there() {
     let json = info.to_json();
     assert!(json.starts_with(r##"{"format":"png","width":30,"height":30,"orientation":1,"pages":1,"alpha":true,"dominant":"#c80a0a","palette":["##), "{json}");
     assert!(picture(b"GIF", &recipe(Format::Png, 1, 1), &Limits::default()).is_err());
-}
-
-#[test]
-fn what_moves_goes_on_moving_unless_another_format_is_asked_for() {
-    let source = moving_gif(&Pixels::fields(40, 30));
-    let moving = make(&source, &of(plan("w=20,q=80,f=auto-avif")));
-    assert_eq!((moving.media, moving.original), (Media::Gif, true));
-    assert_eq!(moving.bytes, source);
-    let still = make(&source, &recipe(Format::WebP, 20, 80));
-    assert_eq!((still.media, still.size.width), (Media::WebP, 20));
 }

@@ -41,6 +41,8 @@ pub(crate) struct Frame<'a> {
     pub y: u32,
     /// Its size.
     pub size: Size,
+    /// How long it is shown, in milliseconds.
+    pub lasts_ms: u32,
     /// Its chunks.
     data: &'a [u8],
 }
@@ -122,13 +124,27 @@ fn le24(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// The first frame of an animation; nothing where it is none.
 pub(crate) fn first_frame(source: &[u8]) -> Option<Frame<'_>> {
-    let frame = chunks(body(source)).find(|chunk| chunk.name == b"ANMF")?;
-    Some(Frame {
-        x: 2 * le24(frame.data, 0)?,
-        y: 2 * le24(frame.data, 3)?,
-        size: Size { width: le24(frame.data, 6)? + 1, height: le24(frame.data, 9)? + 1 },
-        data: frame.data.get(16..)?,
+    frames(source).next()
+}
+
+/// The frames of an animation, up to the first that is damaged.
+pub(crate) fn frames(source: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+    let frames = chunks(body(source)).filter(|chunk| chunk.name == b"ANMF");
+    frames.map_while(|Chunk { data, .. }| {
+        Some(Frame {
+            x: 2 * le24(data, 0)?,
+            y: 2 * le24(data, 3)?,
+            size: Size { width: le24(data, 6)? + 1, height: le24(data, 9)? + 1 },
+            lasts_ms: le24(data, 12)?,
+            data: data.get(16..)?,
+        })
     })
+}
+
+/// How often an animation is shown in all; 0 is for ever.
+pub(crate) fn plays(source: &[u8]) -> u16 {
+    let anim = chunks(body(source)).find(|chunk| chunk.name == b"ANIM");
+    anim.and_then(|chunk| le16(chunk.data, 4)).unwrap_or(1)
 }
 
 impl Frame<'_> {

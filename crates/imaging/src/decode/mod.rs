@@ -3,9 +3,12 @@
 mod avif;
 mod gif;
 mod jpeg;
+mod moving;
 mod png;
 mod reduced;
 mod webp;
+
+pub(crate) use moving::{Moving, of_canvas, page};
 
 use crate::fault::Fault;
 use crate::intake::{Taken, Wish};

@@ -1,9 +1,10 @@
-//! WebP, by libwebp; of an animation the first frame.
+//! WebP, by libwebp; of an animation the first frame, or all of them.
 
 use crate::colour::Layout;
-use crate::container::webp::first_frame;
+use crate::container::webp::{first_frame, frames};
 use crate::fault::Fault;
 use crate::ffi::webp::{self, Pixels};
+use crate::ffi::webp_moving::Decoder;
 use crate::intake::{Intake, Rows, SPARE, Wish};
 use crate::sizing::Size;
 use crate::sniff::Header;
@@ -67,4 +68,36 @@ fn on_canvas(
         intake.push8(&row)?;
     }
     Ok(intake)
+}
+
+/// Draws frame after frame.
+pub(super) struct Canvases<'a> {
+    decoder: Decoder<'a>,
+    /// For how many milliseconds each that is still to come is seen, the next at the end.
+    lasts_ms: Vec<u32>,
+}
+
+impl<'a> Canvases<'a> {
+    /// Of frames that last no longer in all than `most_ms`.
+    pub fn of(source: &'a [u8], header: &Header<'_>, most_ms: u32) -> Result<Canvases<'a>, Fault> {
+        let mut lasts_ms: Vec<u32> = frames(source).map(|frame| frame.lasts_ms).collect();
+        // libwebp adds them up too.
+        if lasts_ms.iter().map(|lasts| u64::from(*lasts)).sum::<u64>() > most_ms.into() {
+            return Err(Fault::broken("WebP: an animation of weeks"));
+        }
+        lasts_ms.reverse();
+        let decoder = Decoder::new(source).ok_or(Fault::broken("WebP: animation"))?;
+        let told = (header.size, header.frames as usize);
+        if (decoder.size, decoder.frames as usize) != told || lasts_ms.len() != told.1 {
+            return Err(Fault::broken("WebP: frames that its header does not tell of"));
+        }
+        Ok(Canvases { decoder, lasts_ms })
+    }
+
+    /// The canvas with the next frame, and for how many milliseconds it is seen.
+    pub fn next(&mut self) -> Result<(&[u8], u32), Fault> {
+        let canvas = self.decoder.next();
+        let canvas = canvas.ok_or(Fault::broken("WebP: its frame cannot be decoded"))?;
+        Ok((canvas, self.lasts_ms.pop().unwrap_or(0)))
+    }
 }

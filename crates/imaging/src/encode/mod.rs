@@ -10,6 +10,7 @@ use crate::fault::{Fault, Measure};
 use crate::plan::Format;
 use crate::raster::Raster;
 use crate::run::Effort;
+use crate::sizing::Size;
 
 /// How a picture is to be written.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +45,22 @@ pub(crate) fn encode(
     format: Format,
     manner: &Manner<'_>,
 ) -> Result<Vec<u8>, Fault> {
-    let longest = match format {
-        Format::Jpeg => 65_500,
-        Format::WebP => 16_383,
-        Format::Avif => 65_536,
-        Format::Png => u64::from(u32::MAX >> 1),
-    };
-    let side = raster.size.width.max(raster.size.height);
-    Fault::beyond(Measure::OutputSide, side.into(), longest)?;
+    check_sides(raster.size, format)?;
     match format {
         Format::Jpeg => jpeg::encode(raster, manner),
         Format::Png => png::encode(raster, manner),
         Format::WebP => webp::encode(raster, manner),
         Format::Avif => avif::encode(raster, manner),
     }
+}
+
+/// Refuses a picture with a longer side than the format has.
+pub(crate) fn check_sides(size: Size, format: Format) -> Result<(), Fault> {
+    let longest = match format {
+        Format::Jpeg => 65_500,
+        Format::WebP => 16_383,
+        Format::Avif => 65_536,
+        Format::Png => u64::from(u32::MAX >> 1),
+    };
+    Fault::beyond(Measure::OutputSide, size.width.max(size.height).into(), longest)
 }

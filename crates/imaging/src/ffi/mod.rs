@@ -4,3 +4,4 @@
 pub(crate) mod aom;
 pub(crate) mod jpeg;
 pub(crate) mod webp;
+pub(crate) mod webp_moving;

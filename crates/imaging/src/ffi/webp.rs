@@ -61,14 +61,32 @@ pub(crate) fn decode(file: &[u8], alpha: bool, scaled: Option<Size>) -> Option<P
 
 /// Encodes a picture.
 pub(crate) fn encode(raster: &Raster, settings: Settings) -> Option<Vec<u8>> {
+    let config = config(settings)?;
+    let mut picture = imported(raster, settings.lossless)?;
+    let mut file: Vec<u8> = Vec::new();
+    picture.0.writer = Some(write);
+    picture.0.custom_ptr = (&raw mut file).cast();
+    // SAFETY: configuration and picture were initialised; `file` outlives the call, and nobody else has
+    // it meanwhile.
+    let encoded = unsafe { sys::WebPEncode(&config, &mut picture.0) } != 0;
+    encoded.then_some(file)
+}
+
+/// Settings as libwebp takes them.
+pub(super) fn config(settings: Settings) -> Option<sys::WebPConfig> {
     let mut config = sys::WebPConfig::new().ok()?;
     config.lossless = settings.lossless.into();
     config.quality = settings.quality;
     config.method = settings.method.into();
     config.use_sharp_yuv = settings.sharp.into();
     config.thread_level = 0;
+    Some(config)
+}
+
+/// A copy of a picture, for libwebp; whether as colours or as light and tints.
+pub(super) fn imported(raster: &Raster, as_colours: bool) -> Option<Picture> {
     let mut picture = Picture(sys::WebPPicture::new().ok()?);
-    picture.0.use_argb = settings.lossless.into();
+    picture.0.use_argb = as_colours.into();
     picture.0.width = raster.size.width.try_into().ok()?;
     picture.0.height = raster.size.height.try_into().ok()?;
     let stride = c_int::try_from(raster.row_bytes()).ok()?;
@@ -83,17 +101,11 @@ pub(crate) fn encode(raster: &Raster, settings: Settings) -> Option<Vec<u8>> {
             false => sys::WebPPictureImportRGB(&mut picture.0, pixels, stride),
         }
     };
-    let mut file: Vec<u8> = Vec::new();
-    picture.0.writer = Some(write);
-    picture.0.custom_ptr = (&raw mut file).cast();
-    // SAFETY: configuration and picture were initialised; `file` outlives the call, and nobody else has
-    // it meanwhile.
-    let encoded = imported != 0 && unsafe { sys::WebPEncode(&config, &mut picture.0) } != 0;
-    encoded.then_some(file)
+    (imported != 0).then_some(picture)
 }
 
 /// A picture of libwebp, which holds memory.
-struct Picture(sys::WebPPicture);
+pub(super) struct Picture(pub(super) sys::WebPPicture);
 
 impl Drop for Picture {
     fn drop(&mut self) {

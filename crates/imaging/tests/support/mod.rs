@@ -231,3 +231,4 @@ fn read_webp(file: &[u8]) -> Pixels {
 }
 
 pub mod avif;
+pub mod moving;
