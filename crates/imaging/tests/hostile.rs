@@ -5,6 +5,7 @@ mod support;
 use imaging::plan::{Format, Plan};
 use imaging::run::STUMBLED;
 use imaging::{Fault, Limits, Measure, info, picture};
+use support::moving::{self, Part, Patch};
 use support::{Pixels, gif, jpeg, make, of, plan, png, recipe, webp};
 
 /// A small picture in each format, and in each way of it that is decoded differently.
@@ -37,7 +38,26 @@ fn corpus() -> Vec<(&'static str, Vec<u8>)> {
         ("AVIF", made(&photo, Format::Avif, 60)),
         ("AVIF with alpha", made(&clear, Format::Avif, 60)),
         ("GIF", gif(&fields, (30, 30), (3, 3))),
+        ("moving GIF", moving_gif()),
+        ("moving WebP", moving_webp(&[(0, 0), (8, 4), (2, 2)])),
     ]
+}
+
+/// Frames that lie here and there, and are disposed of in each way.
+fn moving_gif() -> Vec<u8> {
+    use gif::DisposalMethod::{Background, Keep, Previous};
+    let part = |at, dispose| Part { at, dispose, ..Part::new(Pixels::fields(12, 9)) };
+    let parts = [part((0, 0), Background), part((8, 4), Previous), part((2, 2), Keep)];
+    moving::gif((20, 16), Some(gif::Repeat::Infinite), &parts)
+}
+
+fn moving_webp(places: &[(u32, u32)]) -> Vec<u8> {
+    let pixels = Pixels::new(12, 9, |x, y| [9, x as u8, y as u8, (20 * x) as u8]);
+    let patch = |at: &(u32, u32)| {
+        let pixels = pixels.clone();
+        Patch { pixels, at: *at, lasts: 30, blends: at.0 > 2, clears: at.0 == 2 }
+    };
+    moving::webp((20, 16), 3, &places.iter().map(patch).collect::<Vec<_>>())
 }
 
 fn progressive(pixels: &Pixels) -> Vec<u8> {
@@ -57,7 +77,7 @@ fn limits() -> Limits {
 
 /// Whatever comes of it, no decoder stumbled.
 fn survives(source: &[u8], words: &str) -> bool {
-    let plans = [recipe(Format::WebP, 8, 50), of(Plan::default())];
+    let plans = [recipe(Format::WebP, 8, 50), of(Plan::default()), of(plan("f=png,page=2"))];
     let faults = plans.map(|recipe| picture(source, &recipe, &limits()).err());
     let told = info(source, &limits()).err();
     for fault in faults.iter().chain([&told]).flatten() {
@@ -74,7 +94,9 @@ fn what_ends_too_early_is_damaged() {
             survives(&source[..end], &format!("{name} of {end} bytes"));
         }
         let half = &source[..source.len() / 2];
-        assert!(info(half, &limits()).is_err(), "half of a {name}");
+        // Of what moves the first frame may be whole, which is all that is looked at.
+        let is_whole = name.starts_with("moving");
+        assert!(info(half, &limits()).is_err() || is_whole, "half of a {name}");
     }
 }
 
@@ -146,6 +168,85 @@ fn a_progressive_jpeg_of_thousands_of_scans_is_refused() {
     let (start, end) = source.split_at(scan);
     let scans = end[..end.len() - 2].repeat(3000);
     too_large(&[start, &scans, &[0xff, 0xd9]].concat(), Measure::Scans);
+}
+
+#[test]
+fn animations_that_lie_are_refused() {
+    let whole = |source: &[u8]| picture(source, &of(plan("w=9,f=webp")), &limits());
+    let patch = |source: &[u8], at: usize, bytes: &[u8]| {
+        let mut source = source.to_vec();
+        source[at..at + bytes.len()].copy_from_slice(bytes);
+        source
+    };
+    let (gif, webp) = (moving_gif(), moving_webp(&[(0, 0), (8, 4), (2, 2)]));
+    assert!(whole(&gif).is_ok() && whole(&webp).is_ok());
+    let found = |source: &[u8], name: &[u8], which: usize| {
+        let all = source.windows(name.len()).enumerate();
+        all.filter(|(_, part)| *part == name).nth(which).expect("one").0
+    };
+    let frame = found(&gif, &[0x2c, 8, 0, 4, 0], 0);
+    let anmf = found(&webp, b"ANMF", 1) + 8;
+    for (words, source) in [
+        ("a frame of a GIF beyond its canvas", patch(&gif, frame + 1, &[60, 0])),
+        ("a frame of a GIF that is larger than its canvas", patch(&gif, frame + 5, &[0xff, 0xff])),
+        ("a GIF that ends in its second frame", gif[..frame + 20].to_vec()),
+        ("a frame of a WebP beyond its canvas", patch(&webp, anmf, &[30])),
+        ("a WebP that ends in its second frame", webp[..anmf + 40].to_vec()),
+        ("a WebP that says it does not move", patch(&webp, 20, &[0x10])),
+        ("a WebP of another canvas than its frames", patch(&webp, 24, &[3])),
+    ] {
+        let made = whole(&source);
+        assert!(matches!(made, Err(Fault::Broken(_))), "{words}: {made:?}");
+        assert_ne!(made, Err(Fault::Broken(STUMBLED.into())), "{words}");
+    }
+}
+
+#[test]
+fn an_animation_of_weeks_is_refused() {
+    let pixels = || Pixels::fields(2, 2);
+    let frames = |count: usize| -> Vec<Patch> {
+        let frame = |_| Patch {
+            pixels: pixels(),
+            at: (0, 0),
+            lasts: 0xff_ffff,
+            blends: false,
+            clears: false,
+        };
+        (0..count).map(frame).collect()
+    };
+    let long = of(plan("f=webp"));
+    // libwebp would count beyond 31 bits.
+    let source = moving::webp((2, 2), 0, &frames(129));
+    assert!(matches!(picture(&source, &long, &limits()), Err(Fault::Broken(_))));
+    assert!(picture(&moving::webp((2, 2), 0, &frames(100)), &long, &limits()).is_ok());
+    let parts = (0..4000).map(|_| Part { delay: 65_535, ..Part::new(pixels()) });
+    let source = moving::gif((2, 2), None, parts);
+    assert!(matches!(picture(&source, &long, &limits()), Err(Fault::Broken(_))));
+}
+
+#[test]
+fn many_small_frames_on_a_huge_canvas_cost_nothing() {
+    let parts = (0..5000).map(|at| Part { at: (at % 900, 0), ..Part::new(Pixels::fields(1, 1)) });
+    let gif = moving::gif((1000, 1000), None, parts);
+    let places: Vec<(u32, u32)> = (0..500).map(|at| (2 * at, 2)).collect();
+    let mut webp = moving_webp(&places);
+    webp[24..30].copy_from_slice(&[0xe7, 7, 0, 0xe7, 7, 0]);
+    for (source, frames, options) in
+        [(&gif, 5000, "w=9,f=webp"), (&gif, 5000, "f=png,page=4999"), (&webp, 500, "w=9,f=webp")]
+    {
+        match picture(source, &of(plan(options)), &Limits::default()) {
+            Err(Fault::TooLarge { what, is, .. }) => {
+                assert_eq!(what, Measure::AnimationPixels);
+                assert!(is >= frames * 1_000_000, "{options}: {is}");
+            }
+            other => panic!("{options}: {other:?}"),
+        }
+        let free = picture(source, &of(plan("w=9,f=auto-webp")), &Limits::default());
+        assert!(free.expect("as it came").original);
+        assert_eq!(u64::from(info(source, &Limits::default()).expect("frames").pages), frames);
+    }
+    let many = moving::gif((1, 1), None, (0..10_001).map(|_| Part::new(Pixels::fields(1, 1))));
+    too_large(&many, Measure::Frames);
 }
 
 #[test]

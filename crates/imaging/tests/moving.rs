@@ -61,7 +61,7 @@ fn moving(source: &[u8], options: &str) -> support::moving::Seen {
 #[test]
 fn frames_are_drawn_and_disposed_of_as_they_say() {
     let canvas = (32, 24);
-    let source = gif(canvas, Some(Repeat::Infinite), &scraps());
+    let source = gif(canvas, Some(Repeat::Infinite), scraps());
     let seen = moving(&source, "f=webp,q=100");
     let right = composed(canvas, &scraps());
     assert_eq!(seen.frames.len(), right.len());
@@ -85,7 +85,7 @@ fn it_is_shown_as_often_as_its_source() {
         (Some(Repeat::Finite(1)), Some(2)),
         (Some(Repeat::Finite(65_535)), Some(65_535)),
     ] {
-        let source = gif((32, 24), repeat, &scraps());
+        let source = gif((32, 24), repeat, scraps());
         assert_eq!(moving(&source, "w=16,f=auto-webp").plays, plays, "{repeat:?}");
     }
     for plays in [0, 1, 7] {
@@ -226,7 +226,7 @@ fn what_looks_like_the_one_before_only_lasts_longer() {
 
 #[test]
 fn it_goes_out_as_it_came_where_no_animation_can_be_made_of_it() {
-    let source = gif((64, 48), None, &scene(4));
+    let source = gif((64, 48), None, scene(4));
     for options in
         ["w=32", "w=32,f=auto-basic", "w=32,f=same", "f=same", "skip=gif,w=32,f=auto-webp"]
     {
@@ -251,7 +251,7 @@ fn it_goes_out_as_it_came_where_no_animation_can_be_made_of_it() {
 
 #[test]
 fn nothing_that_moves_is_larger_than_its_source() {
-    let source = gif((64, 48), Some(Repeat::Infinite), &scene(4));
+    let source = gif((64, 48), Some(Repeat::Infinite), scene(4));
     let small = make(&source, &of(plan("f=webp,q=20"))).bytes;
     for output in ["auto-webp", "auto-avif", "same", "webp"] {
         let made = make(&small, &of(plan(&format!("q=98,f={output}"))));
@@ -293,4 +293,22 @@ fn the_quality_that_is_sought_is_that_of_the_first_frame() {
     let size = |options: &str| make(&source, &of(plan(options))).bytes.len();
     assert!(size("w=240,f=webp,score=90") > size("w=240,f=webp,score=50"));
     assert!(size("w=240,f=webp,q=95") > size("w=240,f=webp,q=30"));
+}
+
+#[test]
+fn a_thousand_frames_need_no_more_memory_than_a_few() {
+    let frame = |at: u32| {
+        Part::new(Pixels::new(200, 150, |x, y| match (x.abs_diff(at % 200), y) {
+            (0..12, 60..90) => [250, 220, 10, 255],
+            _ => [20 * (x / 40) as u8, 60, 30 * (y / 50) as u8, 255],
+        }))
+    };
+    let source = gif((200, 150), Some(Repeat::Infinite), (0..1000).map(frame));
+    let limits = Limits { memory_bytes: 16 << 20, ..Limits::default() };
+    let made = picture(&source, &of(plan("w=100,f=auto-avif")), &limits).expect("an animation");
+    assert_eq!(
+        (made.media, info(&made.bytes, &limits).expect("a WebP").pages),
+        (Media::WebP, 1000)
+    );
+    assert!(made.bytes.len() < source.len());
 }

@@ -89,6 +89,10 @@ pub(crate) fn header(source: &[u8]) -> Result<Header<'_>, Fault> {
         if first.size.width == 0 || canvas.is_none() {
             return Err(Fault::broken("WebP: animation"));
         }
+        // Else frames would be missing without a word.
+        if le32(source, 4).is_none_or(|length| u64::from(length) + 8 > source.len() as u64) {
+            return Err(Fault::broken("WebP: it ends too early"));
+        }
         header.cost.pixel_bytes = 12;
     }
     header.size = canvas.unwrap_or(header.size);

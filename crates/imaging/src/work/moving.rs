@@ -17,6 +17,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Bytes that libwebp holds for a pixel of a frame: four canvases of its own, and what it tries.
 const ENCODER_PIXEL_BYTES: u64 = 48;
+/// A frame of a WebP is shown for less than that, in milliseconds.
+const FRAME_MS: u32 = 1 << 24;
 /// For so many pixels that come out there is one byte of file, held twice, at the most: four times what
 /// photographs take that fill every frame.
 const PIXELS_A_BYTE: u64 = 2;
@@ -68,15 +70,15 @@ impl Work<'_> {
         let wish = self.wish(self.target());
         let mut frames = Moving::of(self.source, &self.header)?;
         let plays = frames.plays;
-        let (mut shape, mut writing, mut last, mut ends_ms) = (None, None, None, 0);
+        let (mut shape, mut writing, mut last, mut ends_ms) = (None, None, (None, 0), 0);
         while let Some(shown) = frames.next()? {
             ends_ms = shown.ends_ms;
-            let seen = Some(xxh3_128(shown.rgba));
+            let (begins_ms, seen) = (shown.begins_ms, Some(xxh3_128(shown.rgba)));
             // What looks like the one before only lasts longer.
-            if std::mem::replace(&mut last, seen) == seen {
+            if last.0 == seen && ends_ms - last.1 < FRAME_MS {
                 continue;
             }
-            let begins_ms = shown.begins_ms;
+            last = (seen, begins_ms);
             let (taken, icc) = of_canvas(shown.rgba, &self.header, &wish)?;
             let raster = self.shape(taken, &mut shape)?;
             let writing = match &mut writing {

@@ -22,11 +22,16 @@ impl Part {
 }
 
 /// A GIF of frames that lie on a canvas.
-pub fn gif(canvas: (u16, u16), repeat: Option<Repeat>, parts: &[Part]) -> Vec<u8> {
+pub fn gif(
+    canvas: (u16, u16),
+    repeat: Option<Repeat>,
+    parts: impl IntoIterator<Item: std::borrow::Borrow<Part>>,
+) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, canvas.0, canvas.1, &[]).expect("a GIF");
     repeat.into_iter().for_each(|repeat| encoder.set_repeat(repeat).expect("a repetition"));
     for part in parts {
+        let part = std::borrow::Borrow::borrow(&part);
         let (width, height) = (part.pixels.width as u16, part.pixels.height as u16);
         let mut frame = Frame::from_rgba_speed(width, height, &mut part.pixels.rgba.clone(), 10);
         (frame.left, frame.top) = part.at;
