@@ -4,11 +4,12 @@ mod beside_sharp;
 mod changed;
 mod elsewhere;
 mod inherited;
+mod moving;
 mod purged;
 mod running;
 mod trouble;
 
-use crate::support::pictures::{half_clear, jpeg, known, png, size};
+use crate::support::pictures::{half_clear, jpeg, known, moving, png, size};
 use crate::support::{Larder, Origin, Received, Reply, until};
 use imaging::run::Media;
 use std::fs;
@@ -31,6 +32,7 @@ fn origin() -> Origin {
                 .with("Cache-Tag", "photos"),
             "/drawn.png" => Reply::cached("max-age=600", png(width, height, 1)),
             "/clear.png" => Reply::cached("max-age=600", half_clear(width, height)),
+            "/moving.gif" => Reply::cached("public, max-age=600", moving(width, height)),
             "/page" => Reply::cached("max-age=600", "<html>"),
             "/secret.jpg" => Reply::cached("private", jpeg(width, height, 1)),
             "/cut.jpg" => Reply::cached("max-age=600", &jpeg(width, height, 1)[..2000]),

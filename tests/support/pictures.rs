@@ -42,6 +42,25 @@ pub fn pixels(file: &[u8]) -> Vec<u8> {
     pixels.chunks_exact(channels).flat_map(rgb).collect()
 }
 
+/// A GIF of four frames, in each of which a bar is elsewhere.
+pub fn moving(width: u32, height: u32) -> Vec<u8> {
+    let mut file = Vec::new();
+    let (across, down) = (width as u16, height as u16);
+    let palette = [30, 90, 200, 250, 220, 10];
+    let mut encoder = gif::Encoder::new(&mut file, across, down, &palette).expect("memory");
+    for at in 0..4 {
+        let from = at * width / 4;
+        let is_bar = |x: u32| (from..from + width / 4).contains(&x);
+        let row: Vec<u8> = (0..width).map(|x| is_bar(x).into()).collect();
+        let mut frame =
+            gif::Frame::from_indexed_pixels(across, down, row.repeat(height as usize), None);
+        frame.delay = 12;
+        encoder.write_frame(&frame).expect("memory");
+    }
+    drop(encoder);
+    file
+}
+
 fn written(width: u32, height: u32, colour: png::ColorType, pixels: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);

@@ -24,9 +24,13 @@ pub fn decode(data: &[u8]) {
         None => rest.to_vec(),
     };
     let limits = Limits { pixels: 1 << 14, side: 2048, memory_bytes: 4 << 20, ..Limits::default() };
-    for options in
-        ["", "w=6,f=auto-webp", "w=6,f=same", "crop=0.5:3:southeast,h=20,enlarge=1,pad=1"]
-    {
+    for options in [
+        "",
+        "w=6,f=auto-webp",
+        "w=6,f=same",
+        "page=1,f=png",
+        "crop=0.5:3:southeast,h=20,enlarge=1,pad=1",
+    ] {
         let stumbled = Fault::Broken(STUMBLED.into());
         match picture(&source, &recipe(options), &limits) {
             Ok(made) => assert!(!made.bytes.is_empty() && made.size.width <= 2048),
@@ -67,6 +71,29 @@ fn seeds() -> &'static [Vec<u8>] {
             let made = picture(&png, &recipe(options), &Limits::default());
             made.expect("a picture").bytes
         });
-        std::iter::once(png).chain(made).collect()
+        let gif = moving();
+        let webp = picture(&gif, &recipe("f=webp,w=10"), &Limits::default());
+        let moving = [gif, webp.expect("an animation").bytes];
+        std::iter::once(png).chain(made).chain(moving).collect()
     })
+}
+
+/// A GIF of frames that lie here and there, and are disposed of in each way.
+fn moving() -> Vec<u8> {
+    use gif::{DisposalMethod, Encoder, Frame, Repeat};
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 12, 10, &[]).expect("a GIF");
+    encoder.set_repeat(Repeat::Infinite).expect("memory");
+    let ways = [DisposalMethod::Background, DisposalMethod::Previous, DisposalMethod::Keep];
+    for (at, dispose) in (0_u8..).zip(ways) {
+        let mut rgba: Vec<u8> =
+            (0..7 * 6 * 4_u8).map(|v| [9 * at, v, 77, 255][v as usize % 4]).collect();
+        rgba[..8].fill(0);
+        let mut frame = Frame::from_rgba_speed(7, 6, &mut rgba, 30);
+        (frame.left, frame.top) = (2 * u16::from(at), u16::from(at));
+        (frame.delay, frame.dispose) = (4 * u16::from(at), dispose);
+        encoder.write_frame(&frame).expect("a frame");
+    }
+    drop(encoder);
+    file
 }
