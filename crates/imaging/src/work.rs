@@ -113,7 +113,13 @@ impl<'a> Work<'a> {
             return Ok(untouched);
         }
         if self.moves() {
-            return self.moving(mark);
+            return match self.moving(mark) {
+                // Browsers show some that are refused here: they get it as they did before.
+                Err(Fault::Broken(_)) if self.is_free() && self.may_go_out() => {
+                    Ok(self.as_it_came())
+                }
+                made => made,
+            };
         }
         let (raster, icc, density) = self.shaped()?;
         let mark = self.mark(mark, raster.size)?;
@@ -235,18 +241,22 @@ impl<'a> Work<'a> {
     /// The source as it came: what moves where its format is free to choose and none that moves can be
     /// made, since a picture of its first frame would be another one; and what is to be left alone.
     fn untouched(&self) -> Option<Made> {
-        let (plan, kind) = (self.plan(), self.header.kind);
-        let is_free = !matches!(plan.output, Output::Is(_));
+        let plan = self.plan();
         let is_one = plan.still || plan.page.is_some();
-        let moves = self.header.frames > 1 && is_free && !is_one;
+        let moves = self.header.frames > 1 && self.is_free() && !is_one;
         let is_made = self.moves() && self.limits.animation(self.moving_pixels()).is_ok();
-        let is_left = plan.skip.has(Kinds::NAMES[kind as usize]);
-        (((moves && !is_made) || is_left) && self.may_go_out()).then(|| Made {
-            bytes: self.source.to_vec(),
-            media: kind.into(),
-            size: self.upright,
-            original: true,
-        })
+        let is_left = plan.skip.has(Kinds::NAMES[self.header.kind as usize]);
+        (((moves && !is_made) || is_left) && self.may_go_out()).then(|| self.as_it_came())
+    }
+
+    /// Whether no format is asked for by name.
+    fn is_free(&self) -> bool {
+        !matches!(self.plan().output, Output::Is(_))
+    }
+
+    fn as_it_came(&self) -> Made {
+        let (bytes, media) = (self.source.to_vec(), self.header.kind.into());
+        Made { bytes, media, size: self.upright, original: true }
     }
 
     /// The source without its metadata, where what was made is no different but for being larger.

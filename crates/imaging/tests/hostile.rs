@@ -198,7 +198,13 @@ fn animations_that_lie_are_refused() {
         let made = whole(&source);
         assert!(matches!(made, Err(Fault::Broken(_))), "{words}: {made:?}");
         assert_ne!(made, Err(Fault::Broken(STUMBLED.into())), "{words}");
+        // Where the format is free it goes out as it came: browsers show most of these.
+        let free = picture(&source, &of(plan("w=9,f=auto-webp")), &limits());
+        assert!(free.is_err() || free.is_ok_and(|made| made.bytes == source), "{words}");
     }
+    let beyond = patch(&gif, frame + 1, &[60, 0]);
+    let free = picture(&beyond, &of(plan("w=9,f=auto-avif")), &limits());
+    assert!(free.is_ok_and(|made| made.original && made.bytes == beyond));
 }
 
 #[test]
