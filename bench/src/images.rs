@@ -106,7 +106,7 @@ impl Bench<'_> {
     fn measure_row(&mut self, row: &Row, makers: &[Maker], report: &mut Report) {
         eprintln!("{}", row.title);
         let mut running = Vec::new();
-        for &maker in makers {
+        for &maker in makers.iter().filter(|maker| maker.can(row.task)) {
             match self.begin(row, maker) {
                 Ok((maker, made)) => {
                     report.made.push(made);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::home::Home;
-use super::rows::{Format, Row};
+use super::rows::{Format, Row, Task};
 use super::{PATIENCE, fetch};
 use crate::cli::ImagesArgs;
 use crate::machine;
@@ -69,17 +69,42 @@ impl Maker {
         Ok(said.lines().next().unwrap_or("unknown").to_owned())
     }
 
+    /// Whether it can do that.
+    pub fn can(self, task: Task) -> bool {
+        match (self, task) {
+            (Self::Larder, _) | (_, Task::Plain) => true,
+            (Self::Sharp, Task::Watermark | Task::Moving) => true,
+            (_, Task::Watermark | Task::Score(_) | Task::Moving) => false,
+        }
+    }
+
     /// The target that asks for a row's picture, as nobody asked for it before, and what is accepted.
     pub fn target(self, row: &Row, number: u32) -> (String, &'static str) {
-        let Row { photo, width, format, .. } = row;
+        let Row { photo, width, format, task, .. } = row;
         let name = format.name(self);
         let target = match self {
             Self::Larder => {
                 // A box so high that it changes nothing: a query would count nothing either.
                 let height = ROOM + number;
-                format!("/_larder/image/w={width},h={height},q={QUALITY},f={name}/photos/{photo}")
+                let more = match task {
+                    Task::Plain | Task::Moving => String::new(),
+                    Task::Score(score) => format!(",score={score}"),
+                    // The base64url of /photos/mark.png.
+                    Task::Watermark => {
+                        ",wm=0.5:southeast:0:0:0.2,wms=L3Bob3Rvcy9tYXJrLnBuZw".to_owned()
+                    }
+                };
+                let options = format!("w={width},h={height},q={QUALITY},f={name}{more}");
+                format!("/_larder/image/{options}/photos/{photo}")
             }
-            Self::Sharp => format!("/{name}/{}/{width}/{photo}?n={number}", format.quality()),
+            Self::Sharp => {
+                let task = match task {
+                    Task::Plain | Task::Score(_) => "plain",
+                    Task::Watermark => "watermark",
+                    Task::Moving => "moving",
+                };
+                format!("/{task}/{name}/{}/{width}/{photo}?n={number}", format.quality())
+            }
             Self::Next => {
                 let source = format!("%2Fphotos%2F{photo}%3Fn%3D{number}");
                 format!("/_next/image?url={source}&w={width}&q={QUALITY}")

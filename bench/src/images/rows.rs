@@ -15,8 +15,23 @@ pub struct Row {
     pub width: u32,
     /// What it becomes.
     pub format: Format,
+    /// What is done beside.
+    pub task: Task,
     /// How many are made a round: the clock of CPU time ticks in 10 ms.
     pub pictures: u32,
+}
+
+/// What is done beside bringing a picture to its size and format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Nothing.
+    Plain,
+    /// A watermark is drawn over it: its score says how much it still looks like the photograph.
+    Watermark,
+    /// Quality is sought that scores so much.
+    Score(u8),
+    /// All frames are made; its score is that of the first.
+    Moving,
 }
 
 /// A format that is asked for.
@@ -33,7 +48,7 @@ pub enum Format {
 }
 
 /// All rows, in the table's order.
-pub const ALL: [Row; 10] = [
+pub const ALL: [Row; 13] = [
     row("20mp-webp", "20 MP JPEG → 640 WebP", "20mp.jpg", 640, Format::WebP, 10),
     row("20mp-jpeg", "20 MP JPEG → 640 JPEG", "20mp.jpg", 640, Format::Jpeg, 10),
     row("20mp-avif", "20 MP JPEG → 640 AVIF", "20mp.jpg", 640, Format::Avif, 6),
@@ -58,6 +73,18 @@ pub const ALL: [Row; 10] = [
         Format::Png,
         4,
     ),
+    Row {
+        task: Task::Watermark,
+        ..row("watermark", "2 MP JPEG → 1080 WebP, watermark", "2mp.jpg", 1080, Format::WebP, 10)
+    },
+    Row {
+        task: Task::Score(70),
+        ..row("score", "2 MP JPEG → 640 WebP of score 70", "2mp.jpg", 640, Format::WebP, 6)
+    },
+    Row {
+        task: Task::Moving,
+        ..row("moving", "GIF of 40 frames → 240 WebP", "moving.gif", 240, Format::WebP, 3)
+    },
 ];
 
 const fn row(
@@ -68,5 +95,5 @@ const fn row(
     format: Format,
     pictures: u32,
 ) -> Row {
-    Row { name, title, photo, width, format, pictures }
+    Row { name, title, photo, width, format, task: Task::Plain, pictures }
 }
