@@ -12,6 +12,9 @@ const SKIN: f32 = 1.8;
 const COLOURFUL: f32 = 0.4;
 /// Differences up to this are grain rather than edges, of 1.
 const GRAIN: f32 = 0.02;
+/// What part of its sides is the rim of a crop, and how much more counts what is within that.
+const RIM: usize = 5;
+const INNER: f64 = 1.5;
 /// How much more the middle counts than the rim, where nothing else decides.
 const MIDDLE: f32 = 0.15;
 
@@ -21,9 +24,15 @@ pub(crate) fn focus(small: &Raster, part: (f64, f64)) -> Gravity {
     let sums = sums(&weights(small), width);
     let side = |part: f64, side: usize| ((part * side as f64).round() as usize).clamp(1, side);
     let (across, down) = (side(part.0, width), side(part.1, height));
-    let weight = |x: usize, y: usize| {
+    let sum = |x: usize, y: usize, across: usize, down: usize| {
         let at = |x: usize, y: usize| sums[y * (width + 1) + x];
         at(x + across, y + down) + at(x, y) - at(x, y + down) - at(x + across, y)
+    };
+    // What lies at the rim of a crop is hardly seen, or cut through.
+    let (rim_x, rim_y) = (across / RIM, down / RIM);
+    let weight = |x: usize, y: usize| {
+        let inner = sum(x + rim_x, y + rim_y, across - 2 * rim_x, down - 2 * rim_y);
+        sum(x, y, across, down) + INNER * inner
     };
     let places = (0..=height - down).flat_map(|y| (0..=width - across).map(move |x| (x, y)));
     let away = |(x, y): (usize, usize)| {
