@@ -1,7 +1,7 @@
 //! URLs of pictures, in each dialect.
 
 use imaging::accept::Accepted;
-use imaging::plan::{Dialect, MAX_SIDE, Source, Wanted};
+use imaging::plan::{Dialect, Dialects, Imgproxy, MAX_SIDE, Source, Wanted};
 use imaging::sizing::{Size, sizing};
 
 /// A target, and a value of `Accept` on the second line: a plan is the same when its one spelling is read,
@@ -10,9 +10,13 @@ pub fn picture(data: &[u8]) {
     let mut lines = data.split(|b| *b == b'\n');
     let target = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
     let _ = Accepted::by(lines.next().unwrap_or_default());
-    let Some(dialect) = Dialect::of(&target) else { return };
-    let asked = match dialect.read(&target) {
-        Ok(asked) => asked,
+    let presets = vec![("default".into(), "pr:a".into()), ("a".into(), "w:9/pr:default".into())];
+    let imgproxy = Some(Imgproxy { presets, ..Imgproxy::default() });
+    let dialects = Dialects { fixed: Dialect::FIXED.into(), imgproxy };
+    let Some(dialect) = dialects.of(&target) else { return };
+    let _ = dialects.signature(dialect, &target);
+    let asked = match dialects.read(dialect, &target, true) {
+        Ok(read) => read.asked,
         Err(error) => return assert!(error.to_string().len() < 400),
     };
     match &asked.source {

@@ -6,6 +6,9 @@
 
 mod astro;
 mod changes;
+mod cloudflare;
+mod dialect;
+mod imgproxy;
 mod next;
 mod numbers;
 mod options;
@@ -16,6 +19,8 @@ mod settled;
 mod source;
 
 pub use changes::{Crop, Delivery, Keep, Kinds, Laid, Padding, Qualities, Score, Trim, Watermark};
+pub use dialect::{Dialect, Dialects, Read, Signature};
+pub use imgproxy::Imgproxy;
 pub use numbers::Milli;
 pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};
 pub use place::{Anchor, Gravity};
@@ -27,8 +32,6 @@ use std::num::NonZeroU32;
 
 /// The longest side that may be asked for, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
-/// The longest target that is read, in bytes.
-pub const MAX_TARGET_BYTES: usize = 8 << 10;
 
 /// What is to be made of a source. Its parts are applied in the order in which they stand here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -208,67 +211,10 @@ impl fmt::Display for NoPlan {
     }
 }
 
-/// How a URL asks for pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Larder's own: `/_larder/image/w=640,f=auto/photo.jpg`.
-    Own,
-    /// That of Next.js: `/_next/image?url=%2Fphoto.jpg&w=640&q=75`.
-    Next,
-    /// That of Astro: `/_image?href=%2Fphoto.jpg&w=640&f=webp`.
-    Astro,
-}
-
-impl Dialect {
-    /// All of them.
-    pub const ALL: [Dialect; 3] = [Dialect::Own, Dialect::Next, Dialect::Astro];
-
-    /// The dialect that a target is written in, if it is one.
-    pub fn of(target: &str) -> Option<Dialect> {
-        let path = target.split('?').next().unwrap_or_default();
-        Dialect::ALL.into_iter().find(|dialect| match dialect {
-            Dialect::Own => path.starts_with(own::ROOT),
-            Dialect::Next => path == next::PATH,
-            Dialect::Astro => path == astro::PATH,
-        })
-    }
-
-    /// What a target of this dialect asks for.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn read(self, target: &str) -> Result<Asked, NoPlan> {
-        if target.len() > MAX_TARGET_BYTES {
-            return Err(NoPlan::new("the URL", "is longer than 8192 bytes"));
-        }
-        match self {
-            Dialect::Own => own::read(target),
-            Dialect::Next => next::read(target),
-            Dialect::Astro => astro::read(target),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_tells_the_dialect() {
-        for (target, dialect) in [
-            ("/_larder/image/w=1/a.jpg", Some(Dialect::Own)),
-            ("/_larder/images/w=1/a.jpg", None),
-            ("/_next/image?url=/a&w=1&q=1", Some(Dialect::Next)),
-            ("/_next/image", Some(Dialect::Next)),
-            ("/_next/image/", None),
-            ("/_next/images?url", None),
-            ("/_image?href=/a", Some(Dialect::Astro)),
-            ("/a/_image?href=/a", None),
-            ("/", None),
-        ] {
-            assert_eq!(Dialect::of(target), dialect, "{target}");
-        }
-    }
+    use dialect::MAX_TARGET_BYTES;
 
     #[test]
     fn the_same_picture_is_one_plan_in_each_dialect() {

@@ -8,7 +8,7 @@ use super::query::decoded_path;
 use super::{Asked, NoPlan, Source, Wanted};
 use crate::placeholder::Placeholder;
 use option::of_path;
-pub use option::{Options, quality, read as options, side};
+pub use option::{Options, focus, number, quality, read as options, short, side, sigma, zoom};
 
 /// What begins its paths.
 pub const ROOT: &str = "/_larder/image/";
@@ -49,7 +49,10 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
 
 /// The source behind the options: a URL where a scheme begins it, as it stands or encoded whole, else a
 /// path of the site.
-fn source_of(text: &str) -> Result<Source, NoPlan> {
+///
+/// # Errors
+/// It is none.
+pub fn source_of(text: &str) -> Result<Source, NoPlan> {
     // Some clients and proxies make one slash of two.
     let mended = ["http:/", "https:/"].into_iter().find_map(|scheme| {
         let rest = text.strip_prefix(scheme)?;

@@ -1,0 +1,174 @@
+//! In which dialect a URL asks for a picture, and which of them a site understands.
+
+use super::{Asked, Imgproxy, NoPlan, astro, cloudflare, imgproxy, next, own};
+
+/// The longest target that is read, in bytes.
+pub const MAX_TARGET_BYTES: usize = 8 << 10;
+
+/// How a URL asks for pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Larder's own: `/_larder/image/w=640,f=auto/photo.jpg`.
+    Own,
+    /// That of Next.js: `/_next/image?url=%2Fphoto.jpg&w=640&q=75`.
+    Next,
+    /// That of Astro: `/_image?href=%2Fphoto.jpg&w=640&f=webp`.
+    Astro,
+    /// That of Cloudflare: `/cdn-cgi/image/width=640,format=auto/photo.jpg`.
+    Cloudflare,
+    /// That of imgproxy, below a path of the site's choice: `/imgproxy/_/rs:fit:640/plain/local:///photo.jpg`.
+    Imgproxy,
+}
+
+impl Dialect {
+    /// Those whose paths are the same on every site.
+    pub const FIXED: [Dialect; 4] =
+        [Dialect::Own, Dialect::Next, Dialect::Astro, Dialect::Cloudflare];
+
+    /// The dialect that a target is written in, if it is one whose paths are the same on every site.
+    pub fn of(target: &str) -> Option<Dialect> {
+        let path = target.split('?').next().unwrap_or_default();
+        Dialect::FIXED.into_iter().find(|dialect| match dialect {
+            Dialect::Own => path.starts_with(own::ROOT),
+            Dialect::Next => path == next::PATH,
+            Dialect::Astro => path == astro::PATH,
+            Dialect::Cloudflare => path.starts_with(cloudflare::ROOT),
+            Dialect::Imgproxy => false,
+        })
+    }
+}
+
+/// What a URL says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// What it asks for.
+    pub asked: Asked,
+    /// Until when it may be asked for, in seconds since 1970.
+    pub expires: Option<u64>,
+}
+
+/// What a URL says of who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature<'t> {
+    /// The signature, as it stands there.
+    pub text: &'t str,
+    /// What is signed: as it came, and as it was before others on the way "mended" it.
+    pub signed: [String; 2],
+}
+
+/// The dialects that a site understands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dialects {
+    /// Of those whose paths are the same on every site.
+    pub fixed: Vec<Dialect>,
+    /// That of imgproxy.
+    pub imgproxy: Option<Imgproxy>,
+}
+
+impl Dialects {
+    /// The dialect that a target is written in, if it is understood.
+    pub fn of(&self, target: &str) -> Option<Dialect> {
+        match Dialect::of(target) {
+            Some(dialect) if self.fixed.contains(&dialect) => Some(dialect),
+            _ => {
+                let is_imgproxy = self.imgproxy.as_ref().is_some_and(|own| own.has(target));
+                is_imgproxy.then_some(Dialect::Imgproxy)
+            }
+        }
+    }
+
+    /// Whether what a path leads to is itself made here. A host that serves nothing but pictures has
+    /// sources under the same paths: there only what is the same everywhere counts.
+    pub fn make(&self, target: &str) -> bool {
+        let is_below = |own: &Imgproxy| own.path.len() > 1 && own.has(target);
+        Dialect::of(target).is_some() || self.imgproxy.as_ref().is_some_and(is_below)
+    }
+
+    /// The signature of a target, if its dialect has any.
+    pub fn signature<'t>(&self, dialect: Dialect, target: &'t str) -> Option<Signature<'t>> {
+        match dialect {
+            Dialect::Imgproxy => self.imgproxy.as_ref()?.signature(target),
+            Dialect::Own | Dialect::Next | Dialect::Astro | Dialect::Cloudflare => None,
+        }
+    }
+
+    /// What a target of a dialect says. `is_signed`: whether who wrote it knows the site's key.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(&self, dialect: Dialect, target: &str, is_signed: bool) -> Result<Read, NoPlan> {
+        if target.len() > MAX_TARGET_BYTES {
+            return Err(NoPlan::new("the URL", "is longer than 8192 bytes"));
+        }
+        let asked = match dialect {
+            Dialect::Own => own::read(target),
+            Dialect::Next => next::read(target),
+            Dialect::Astro => astro::read(target),
+            Dialect::Cloudflare => cloudflare::read(target),
+            Dialect::Imgproxy => {
+                return match &self.imgproxy {
+                    Some(settings) => imgproxy::read(settings, target, is_signed),
+                    None => Err(NoPlan::new("the URL", "is of a dialect that is not understood")),
+                };
+            }
+        };
+        Ok(Read { asked: asked?, expires: None })
+    }
+}
+
+impl Dialect {
+    /// What a target of this dialect asks for, of one whose paths are the same on every site.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(self, target: &str) -> Result<Asked, NoPlan> {
+        Dialects::default().read(self, target, false).map(|read| read.asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_the_dialect() {
+        for (target, dialect) in [
+            ("/_larder/image/w=1/a.jpg", Some(Dialect::Own)),
+            ("/_larder/images/w=1/a.jpg", None),
+            ("/_next/image?url=/a&w=1&q=1", Some(Dialect::Next)),
+            ("/_next/image", Some(Dialect::Next)),
+            ("/_next/image/", None),
+            ("/_next/images?url", None),
+            ("/_image?href=/a", Some(Dialect::Astro)),
+            ("/a/_image?href=/a", None),
+            ("/cdn-cgi/image/w=1/a.jpg", Some(Dialect::Cloudflare)),
+            ("/cdn-cgi/images/w=1/a.jpg", None),
+            ("/imgproxy/_/w:1/plain/a", None),
+            ("/", None),
+        ] {
+            assert_eq!(Dialect::of(target), dialect, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_site_says_which_dialects_it_understands_and_where() {
+        let imgproxy = |path: &str| Imgproxy { path: path.into(), ..Imgproxy::default() };
+        let dialects =
+            |path| Dialects { fixed: vec![Dialect::Own], imgproxy: Some(imgproxy(path)) };
+        let (below, whole) = (dialects("/imgproxy/"), dialects("/"));
+        let (own, other) = (Some(Dialect::Own), Some(Dialect::Imgproxy));
+        for (target, at_path, at_root) in [
+            ("/_larder/image/w=1/a", own, own),
+            ("/_larder/hooks/a", None, None),
+            ("/imgproxy/_/w:1/plain/a", other, other),
+            ("/imgproxy", None, other),
+            ("/cdn-cgi/image/w=1/a", None, other),
+            ("/a.jpg", None, other),
+        ] {
+            assert_eq!(below.of(target), at_path, "{target}");
+            assert_eq!(whole.of(target), at_root, "{target}");
+        }
+        assert!(below.make("/imgproxy/_/a") && !below.make("/a.jpg"));
+        assert!(!whole.make("/a.jpg") && whole.make("/_next/image?url=/a"));
+    }
+}
