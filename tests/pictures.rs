@@ -2,6 +2,7 @@
 
 mod beside_sharp;
 mod changed;
+mod dialects;
 mod elsewhere;
 mod inherited;
 mod moving;

@@ -46,6 +46,10 @@ pub enum Error {
     PictureAsked(String),
     /// The source of a picture may not be used; the text says why.
     PictureSource(String),
+    /// The URL of a picture is not signed with a key of the site.
+    PictureSignature,
+    /// The URL of a picture may be asked for no more.
+    PictureExpired,
     /// The origin's name leads to no address that may be asked for what strangers name.
     OutOfReach,
     /// As many pictures are being made, and as many wait, as may.
@@ -93,6 +97,8 @@ impl Error {
         "only-if-cached",
         "picture-asked",
         "picture-source",
+        "picture-signature",
+        "picture-expired",
         "out-of-reach",
         "pictures-busy",
         "origin-unknown",
@@ -116,7 +122,8 @@ impl Error {
             BodyTooLarge => 413,
             TargetTooLong => 414,
             Expectation => 417,
-            OutOfReach | PictureSource(_) => 403,
+            OutOfReach | PictureSource(_) | PictureSignature => 403,
+            PictureExpired => 404,
             UnknownHost => 421,
             HeadTooLarge => 431,
             ClientLeft => 499,
@@ -153,6 +160,8 @@ impl Error {
             OnlyIfCached => "only-if-cached",
             PictureAsked(_) => "picture-asked",
             PictureSource(_) => "picture-source",
+            PictureSignature => "picture-signature",
+            PictureExpired => "picture-expired",
             OutOfReach => "out-of-reach",
             PicturesBusy => "pictures-busy",
             OriginUnknown(_) => "origin-unknown",
@@ -198,6 +207,8 @@ impl Error {
             PictureSource(why) => {
                 return format!("The picture's source may not be used: {why}.");
             }
+            PictureSignature => "The picture's URL is not signed as this site has them signed.",
+            PictureExpired => "The picture's URL was good until a time that is past.",
             OutOfReach => {
                 "The picture's source has no address that may be asked: it is private, or this \
                  server's own (allow_private)."

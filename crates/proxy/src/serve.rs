@@ -78,6 +78,36 @@ pub async fn serve(
     if let Some(asked) = pictures::asked(&site.settings, request) {
         return Box::pin(picture(core, site, caller, request, asked, key, now)).await;
     }
+    by_rules(core, site, caller, request, body, key, now).await
+}
+
+/// Answers for the source of a picture. That is no picture itself, whatever its path looks like: on a
+/// host that has nothing but pictures the paths of both are the same.
+pub async fn serve_source(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    caller: &Caller,
+    request: &Rc<Request>,
+    key: &mut Vec<u8>,
+    now: Timestamp,
+) -> Answer {
+    match edge::answer(&site.settings.site, request) {
+        Some(answer) => answer,
+        None => by_rules(core, site, caller, request, RequestBody::Empty, key, now).await,
+    }
+}
+
+/// Answers as the rules of the site have it.
+async fn by_rules(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    caller: &Caller,
+    request: &Rc<Request>,
+    body: RequestBody,
+    key: &mut Vec<u8>,
+    now: Timestamp,
+) -> Answer {
+    let policy = &site.settings.site;
     let rule = policy.rule_for(request);
     let answer = match route(policy, rule, request, key) {
         Route::Pass(why) => {
@@ -109,6 +139,7 @@ async fn picture(
     let policy = &site.settings.site;
     let answer = match asked {
         Err(error) => Answer::own(error),
+        Ok((_, making)) if making.is_over(now) => Answer::own(Error::PictureExpired),
         Ok((wanted, making)) => {
             let wanted = Rc::new(wanted);
             let key = KeyRef::build(&wanted, policy.rule_for(&wanted), key);

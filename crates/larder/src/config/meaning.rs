@@ -7,6 +7,7 @@ mod doors;
 mod edits;
 mod hooks;
 mod images;
+mod imgproxy;
 mod origin_tls;
 mod rule;
 mod shadow;

@@ -19,8 +19,48 @@ const HIDDEN: &str = "(hidden)";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
+/// A key or a salt in hexadecimal digits, as imgproxy has them. Shown by nothing; whether it is right is
+/// for who knows what it is for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HexSecret(String);
+
 read_from_text! {
     "Secret", "a secret in quotes, such as \"${LARDER_TOKEN}\"": [] Secret;
+    "HexSecret", "hexadecimal digits in quotes, such as \"${IMGPROXY_KEY}\"": [] HexSecret;
+}
+
+impl HexSecret {
+    /// What the digits stand for; nothing if they are none.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digits: Option<Vec<u8>> = self.0.as_bytes().iter().map(digit).collect();
+        let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+        Some(digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
+    }
+}
+
+impl FromStr for HexSecret {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<HexSecret, Fault> {
+        if text.len() > MAX_SECRET_BYTES {
+            let mend = format!("write at most {MAX_SECRET_BYTES} characters");
+            return Err(Fault::new("this secret is too long", mend));
+        }
+        Ok(HexSecret(text.to_owned()))
+    }
+}
+
+impl fmt::Display for HexSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl fmt::Debug for HexSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
 }
 
 impl Secret {
@@ -79,6 +119,9 @@ pub fn mask(text: &str) -> String {
         let (name, behind) = found.split_at(value);
         masked.push_str(name);
         let length = if name.contains('=') { length_of_value(behind) } else { 0 };
+        // The key of a certificate is the name of a file.
+        let is_file = name.starts_with("key") && behind[..length].contains(['.', '/', '{', '[']);
+        let length = if is_file { 0 } else { length };
         let (value, behind) = behind.split_at(length);
         masked.push_str(&stars(value));
         rest = behind;
@@ -86,11 +129,19 @@ pub fn mask(text: &str) -> String {
     masked + rest
 }
 
-/// Where the next key begins that may hold a secret: `secret` however it is spelled, or `token`.
+/// Where the next key begins that may hold a secret: `secret` however it is spelled, `token`, or the
+/// `key` and the `salt` of signatures.
 fn next_name(text: &str) -> Option<usize> {
     let is_token = |at: &usize| !text[at + "token".len()..].starts_with('s');
     let token = text.match_indices("token").map(|(at, _)| at).find(is_token);
-    text.find("sec").into_iter().chain(token).min()
+    let is_word = |at: &usize, name: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
+    };
+    let signing = ["key", "salt"]
+        .into_iter()
+        .filter_map(|name| text.match_indices(name).map(|(at, _)| at).find(|at| is_word(at, name)));
+    text.find("sec").into_iter().chain(token).chain(signing).min()
 }
 
 fn length_of_value(text: &str) -> usize {
@@ -147,6 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_hexadecimal_digits() {
+        for (text, bytes) in [
+            ("736563726574", Some(b"secret".to_vec())),
+            ("68656C6C6F", Some(b"hello".to_vec())),
+            ("", Some(Vec::new())),
+            ("123", None),
+            ("xy", None),
+        ] {
+            let read: HexSecret = text.parse().expect("it is short");
+            assert_eq!(read.bytes(), bytes, "{text}");
+            assert_eq!(format!("{read} {read:?}"), "(hidden) (hidden)");
+        }
+    }
+
+    #[test]
     fn nothing_shows_a_secret() {
         let secret: Secret = "0123456789".parse().expect("it is long enough");
         let shown = format!("{secret} {secret:?} {}", serde_json::json!(secret));
@@ -171,6 +237,11 @@ mod tests {
             ("token = \"abc\"", "token = \"***\""),
             ("tokens = [{ name = \"abc\" }]", "tokens = [{ name = \"abc\" }]"),
             ("# seconds, a section", "# seconds, a section"),
+            ("[{ key = \"a1\", salt = \"b2\" }]", "[{ key = \"**\", salt = \"**\" }]"),
+            ("key = \"${A}\"\nsalt='b2'", "key = \"${A}\"\nsalt='**'"),
+            ("tls = { key = \"key.pem\" }", "tls = { key = \"key.pem\" }"),
+            ("[site.rule.key]\nkey.drop = \"a\"", "[site.rule.key]\nkey.drop = \"a\""),
+            ("keys = [\"a\"]", "keys = [\"a\"]"),
             ("secret", "secret"),
             ("secret =", "secret ="),
             ("secret = \"é\"", "secret = \"*\""),

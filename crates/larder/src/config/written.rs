@@ -8,6 +8,7 @@
 mod admin;
 mod hook;
 mod images;
+mod imgproxy;
 mod limits;
 mod rule;
 mod site;
@@ -15,6 +16,7 @@ mod site;
 pub use admin::{Admin, Scope, Token};
 pub use hook::{Hook, HookKind};
 pub use images::{FolderOf, ImageDialect, ImageFormat, ImageProfile, Images, SiteImages};
+pub use imgproxy::ImagesByImgproxy;
 pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Revalidate, Site};

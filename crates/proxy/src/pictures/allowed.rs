@@ -3,7 +3,7 @@
 use super::asked::below;
 use crate::error::Error;
 use crate::settings::{OriginAddress, PictureSettings, Wildcard};
-use imaging::plan::{Dialect, Source};
+use imaging::plan::Source;
 use policy::path::match_path;
 use policy::request::split_target;
 
@@ -25,7 +25,7 @@ pub enum Place {
 pub fn place(settings: &PictureSettings, source: &Source) -> Result<Place, Error> {
     match source {
         Source::Path(path) => {
-            if Dialect::of(below(&settings.base, path)).is_some() {
+            if settings.dialects.make(below(&settings.base, path)) {
                 return Err(refused("it is itself a picture that is made here"));
             }
             let path = match_path(split_target(path).0);
@@ -100,7 +100,9 @@ fn refused(why: &'static str) -> Error {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::pictures::Signing;
     use crate::settings::{Folder, OnError, OriginHost, Reach, RemoteSource, SiteSettings};
+    use imaging::plan::{Dialect, Dialects};
     use policy::time::Seconds;
 
     /// Pictures of a folder `/photos/`, and of what is below two URLs.
@@ -120,7 +122,8 @@ pub mod tests {
             },
         };
         PictureSettings {
-            dialects: vec![Dialect::Own, Dialect::Next],
+            dialects: Dialects { fixed: vec![Dialect::Own, Dialect::Next], imgproxy: None },
+            signing: Signing::default(),
             base: "/docs".to_owned(),
             sources: vec![
                 remote(true, "cdn.test", 443, "/a/"),

@@ -1,14 +1,16 @@
 //! From a request in some dialect to the one that is looked up.
 
 use super::allowed::{Place, authority_and_target, place};
+use super::signed::is_signed;
 use crate::error::Error;
 use crate::settings::{PictureSettings, SiteSettings};
 use imaging::accept::Accepted;
 use imaging::ladder::snapped;
-use imaging::plan::{Asked, Best, Dialect, Output, Plan, Source, Wanted};
+use imaging::plan::{Asked, Best, Output, Plan, Read, Source, Wanted};
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::request::{Method, Request, hostname, split_target};
+use policy::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -23,10 +25,19 @@ pub struct Making {
     pub mark: Option<Place>,
     /// Whether what is made depends on what the client accepts.
     pub varies: bool,
+    /// Until when the URL may be asked for, in seconds since 1970.
+    pub expires: Option<u64>,
     /// Whether nobody waits for it, so that it may take its time.
     pub takes_its_time: bool,
     /// What the site is told of pictures.
     pub settings: Arc<PictureSettings>,
+}
+
+impl Making {
+    /// Whether the URL may be asked for no more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires < now.seconds())
+    }
 }
 
 /// What of a request is of use for a picture: the rest is for who would be asked, who is not, or says who
@@ -41,14 +52,23 @@ const KEPT: [Name; 4] = [Name::Range, Name::IfRange, Name::IfNoneMatch, Name::If
 pub fn asked(site: &SiteSettings, request: &Request) -> Option<Result<(Request, Making), Error>> {
     let settings = site.pictures.as_ref()?;
     let target = below(&settings.base, &request.target);
-    let dialect = Dialect::of(target)?;
+    settings.dialects.of(target)?;
     let is_read = matches!(request.method, Method::Get | Method::Head) && request.upgrade.is_none();
-    if !settings.dialects.contains(&dialect) || !is_read {
+    if !is_read {
         return None;
     }
-    let read = dialect.read(target);
-    let asked = read.map_err(|wrong| Error::PictureAsked(wrong.to_string()));
-    Some(asked.and_then(|asked| settle(settings, asked, request)))
+    let read = read(settings, target);
+    Some(read.and_then(|(read, is_signed)| settle(settings, read, is_signed, request)))
+}
+
+/// What a target of a dialect says, and whether who wrote it knows a key of the site.
+fn read(settings: &PictureSettings, target: &str) -> Result<(Read, bool), Error> {
+    let wrong = |wrong: &dyn std::fmt::Display| Error::PictureAsked(wrong.to_string());
+    let dialect = settings.dialects.of(target).ok_or_else(|| wrong(&"it is none"))?;
+    // Whoever does not know the key learns nothing of what else is wrong.
+    let is_signed = is_signed(settings, dialect, target)?;
+    let read = settings.dialects.read(dialect, target, is_signed);
+    Ok((read.map_err(|error| wrong(&error))?, is_signed))
 }
 
 /// The request that is looked up for one: for a picture that of its one spelling.
@@ -82,15 +102,17 @@ pub fn spellings(site: &SiteSettings, host: &str, target: &str) -> Vec<String> {
 
 /// Host and port of the source of a picture, if the host is that one.
 fn same_host(site: &SiteSettings, host: &str, target: &str) -> Option<String> {
-    let target = below(&site.pictures.as_ref()?.base, target);
-    let Source::Url(url) = Dialect::of(target)?.read(target).ok()?.source else { return None };
+    let settings = site.pictures.as_ref()?;
+    let (read, _) = read(settings, below(&settings.base, target)).ok()?;
+    let Source::Url(url) = read.asked.source else { return None };
     let (named, _) = host_and_path(&url);
     (hostname(&named) == hostname(host)).then_some(named)
 }
 
 fn settle(
     settings: &Arc<PictureSettings>,
-    asked: Asked,
+    Read { asked, expires }: Read,
+    is_signed: bool,
     request: &Request,
 ) -> Result<(Request, Making), Error> {
     let (source, place) = located(settings, asked.source, request)?;
@@ -103,12 +125,17 @@ fn settle(
                 let named = named.ok_or_else(|| Error::PictureAsked(NO_WATERMARK.to_owned()))?;
                 watermark = Some(located(settings, named, request)?);
             }
+            // Who knows the key is no stranger: what that asks for is made as it is.
+            let plan = if is_signed { plan } else { snapped(plan, &settings.widths) };
             Wanted::Picture(settled(settings, plan, request))
         }
         other => other,
     };
     let (watermark, mark) = watermark.unzip();
-    let asked = Asked { source, wanted, watermark, delivery: asked.delivery };
+    let mut delivery = asked.delivery;
+    // Strangers would have the same kept again and again.
+    delivery.buster = delivery.buster.filter(|_| is_signed);
+    let asked = Asked { source, wanted, watermark, delivery };
     let wanted = Request {
         method: request.method.clone(),
         version: request.version,
@@ -120,7 +147,7 @@ fn settle(
         upgrade: None,
     };
     let settings = settings.clone();
-    Ok((wanted, Making { asked, place, mark, varies, takes_its_time: false, settings }))
+    Ok((wanted, Making { asked, place, mark, varies, expires, takes_its_time: false, settings }))
 }
 
 /// What is wrong where a watermark is asked for that nobody named.
@@ -144,9 +171,8 @@ fn located(
     })
 }
 
-/// The plan with all that others decide: the site its sizes and usual quality, the client the format.
-fn settled(settings: &PictureSettings, plan: Plan, request: &Request) -> Plan {
-    let mut plan = snapped(plan, &settings.widths);
+/// The plan with all that others decide: the site its usual quality, the client the format.
+fn settled(settings: &PictureSettings, mut plan: Plan, request: &Request) -> Plan {
     plan.quality = plan.quality.or(Some(settings.quality));
     if plan.output == Output::Auto {
         let mut accepted = Accepted::default();

@@ -10,8 +10,7 @@ use crate::error::Error;
 use crate::fill::Errand;
 use crate::hints::Hints;
 use crate::metrics::Verdict;
-use crate::serve::{Caller, serve};
-use crate::upstream::RequestBody;
+use crate::serve::{Caller, serve_source};
 use crate::upstream::request::Client;
 use bytes::Bytes;
 use imaging::plan::Source;
@@ -183,8 +182,7 @@ async fn ask(errand: &Errand, source: &Source, place: Place) -> Result<Found, Er
     let client = Client { is_told: false, ..errand.client };
     let caller = Caller { client, hints: Arc::new(Hints::default()) };
     let (mut buffer, now) = (Vec::new(), core.shared.clock.now());
-    let body = RequestBody::Empty;
-    let asking = Box::pin(serve(core, &site, &caller, &request, body, &mut buffer, now));
+    let asking = Box::pin(serve_source(core, &site, &caller, &request, &mut buffer, now));
     let answer = asking.await;
     if let Content::Own(error) = &answer.content {
         return Err(error.clone());

@@ -1,10 +1,11 @@
 //! What a site is told of pictures: in which dialects they are asked for, and of what they are made.
 
 use super::SiteSettings;
+use crate::pictures::Signing;
 use imaging::Profile;
 use imaging::accept::Accepted;
 use imaging::limits::Limits;
-use imaging::plan::{Dialect, Source};
+use imaging::plan::{Dialects, Source};
 use policy::time::Seconds;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct PictureSettings {
     /// The dialects that are answered here; URLs of others are the origin's.
-    pub dialects: Vec<Dialect>,
+    pub dialects: Dialects,
+    /// Whose signatures the URLs of imgproxy bear.
+    pub signing: Signing,
     /// What the paths of the dialects may begin with beside, without a slash at its end; empty: nothing.
     pub base: String,
     /// Other origins that pictures are made of; the site's own always is one.

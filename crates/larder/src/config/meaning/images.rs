@@ -1,6 +1,6 @@
 //! What the settings of pictures mean.
 
-use super::{Notes, origin_tls};
+use super::{Notes, imgproxy, origin_tls};
 use crate::config::address::SourceBelow;
 use crate::config::place::Place;
 use crate::config::written::{
@@ -9,7 +9,7 @@ use crate::config::written::{
 use imaging::Profile;
 use imaging::accept::Accepted;
 use imaging::limits::Limits;
-use imaging::plan::{Dialect, MAX_SIDE, Source};
+use imaging::plan::{Dialect, Dialects, MAX_SIDE, Source};
 use policy::path_pattern::PathPattern;
 use policy::rule::{KeyParts, Match, Rule, SiteId};
 use policy::time::Seconds;
@@ -73,13 +73,16 @@ pub fn pictures(
     }
     let (images, place) = (&site.images, place.key("images"));
     check_numbers(images, &place, notes);
+    let imgproxy = imgproxy::imgproxy(&images.imgproxy, &place.key("imgproxy"), notes);
+    let (imgproxy, signing) = imgproxy.unzip();
     let sources = images.sources.iter().enumerate();
     let sources = sources.filter_map(|(i, source)| {
         remote(site, id, source, listen, &place.key("sources").index(i), notes)
     });
     Some(Arc::new(PictureSettings {
         sources: sources.collect(),
-        dialects: dialects(site),
+        dialects: Dialects { fixed: dialects(site), imgproxy },
+        signing: signing.unwrap_or_default(),
         base: images.base.iter().map(|base| base.0.trim_end_matches('/')).collect(),
         folders: folders(images, &place, notes),
         widths: images.widths.clone(),
@@ -133,6 +136,7 @@ fn dialects(site: &Site) -> Vec<Dialect> {
         ImageDialect::Larder => Dialect::Own,
         ImageDialect::NextJs => Dialect::Next,
         ImageDialect::Astro => Dialect::Astro,
+        ImageDialect::Cloudflare => Dialect::Cloudflare,
     };
     match (&site.images.dialects, site.preset) {
         (Some(dialects), _) => dialects.iter().map(named).collect(),

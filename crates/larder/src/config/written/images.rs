@@ -1,5 +1,6 @@
 //! `[images]` and `[site.images]`: pictures, made here of what the site has.
 
+use super::ImagesByImgproxy;
 use crate::config::address::SourceBelow;
 use crate::config::quantity::{Count, Length, Lifetime, Size};
 use crate::config::words::{FolderPath, OnImageError};
@@ -46,8 +47,8 @@ pub struct SiteImages {
     /// Whether pictures are made here. Not set: where this table stands, or a preset.
     #[schemars(example = false)]
     pub enabled: Option<bool>,
-    /// Whose URLs are answered here: "larder", "nextjs" and "astro". Not set: "larder", and that of
-    /// the preset.
+    /// Whose URLs are answered here: "larder", "nextjs", "astro" and "cloudflare". Not set: "larder",
+    /// and that of the preset. Those of imgproxy have a table of their own.
     #[schemars(example = ["larder", "nextjs"])]
     pub dialects: Option<Vec<ImageDialect>>,
     /// What the framework's URLs begin with beside: `base` of Astro, `basePath` of Next.js.
@@ -96,6 +97,8 @@ pub struct SiteImages {
     /// What becomes of a profile of colours: "srgb" converts to what every screen shows, "keep" leaves
     /// colours and profile as they are.
     pub profile: ImageProfile,
+    /// URLs as imgproxy has them.
+    pub imgproxy: ImagesByImgproxy,
 }
 
 /// `folders`: a folder of pictures.
@@ -122,6 +125,8 @@ pub enum ImageDialect {
     NextJs,
     /// `/_image?…`.
     Astro,
+    /// `/cdn-cgi/image/…`.
+    Cloudflare,
 }
 
 /// `formats`: a format of pictures.
@@ -196,6 +201,7 @@ impl Default for SiteImages {
             keep_copyright: false,
             svg: false,
             profile: ImageProfile::default(),
+            imgproxy: ImagesByImgproxy::default(),
         }
     }
 }
