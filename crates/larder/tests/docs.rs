@@ -48,6 +48,8 @@ fn every_configuration_in_the_docs_is_understood() {
         "docs/purge.md",
         "docs/isr.md",
         "docs/hooks.md",
+        "docs/imgproxy.md",
+        "docs/cloudflare-images.md",
     ] {
         let text = read(page);
         for block in blocks(&text, "toml") {
