@@ -182,3 +182,31 @@ fn pictures_are_purged_by_the_urls_of_every_dialect() {
     }
     assert_eq!(origin.count(), 1, "their source stays");
 }
+
+#[test]
+fn urls_of_thumbor_are_signed_where_there_is_a_key() {
+    let origin = origin();
+    let strangers = larder("[site.images.thumbor]", &origin);
+    is_webp(&strangers, "/thumbor/unsafe/190x0/photo.jpg", (200, 150));
+    let asked = origin.count();
+    let secret = "a-key-of-thumbor-that-is-long";
+    let larder = larder(&format!("[site.images.thumbor]\nkey = \"{secret}\""), &origin);
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+    let signed = |path: &str| {
+        let tag = hmac::sign(&key, path.as_bytes());
+        format!("/thumbor/{}=/{path}", URL_SAFE_NO_PAD.encode(tag))
+    };
+    let path = "190x100/left/filters:format(webp):quality(75)/photo.jpg";
+    is_webp(&larder, &signed(path), (190, 100));
+    let fitting = signed("fit-in/190x0/filters:quality(75)/photo.jpg");
+    is_webp(&larder, &fitting, (190, 143));
+    for wrong in [format!("/thumbor/unsafe/{path}"), signed(path).replacen("190", "191", 1)] {
+        assert_eq!(larder.get(&wrong).status, 403, "{wrong}");
+    }
+    let wrong = larder.get(&signed("190x0/filters:grayscale()/photo.jpg"));
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains("grayscale: is no filter"), "{}", wrong.text());
+    larder.command(&["purge", &format!("http://site.test{fitting}")]);
+    assert!(!larder.get_with(&fitting, &SAFARI_OF_OLD).is_hit());
+    assert_eq!(origin.count() - asked, 1);
+}

@@ -50,6 +50,7 @@ fn every_configuration_in_the_docs_is_understood() {
         "docs/hooks.md",
         "docs/imgproxy.md",
         "docs/cloudflare-images.md",
+        "docs/thumbor.md",
     ] {
         let text = read(page);
         for block in blocks(&text, "toml") {

@@ -1,6 +1,6 @@
 //! In which dialect a URL asks for a picture, and which of them a site understands.
 
-use super::{Asked, Imgproxy, NoPlan, astro, cloudflare, imgproxy, next, own};
+use super::{Asked, Imgproxy, NoPlan, Thumbor, astro, cloudflare, imgproxy, next, own, thumbor};
 
 /// The longest target that is read, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
@@ -18,6 +18,8 @@ pub enum Dialect {
     Cloudflare,
     /// That of imgproxy, below a path of the site's choice: `/imgproxy/_/rs:fit:640/plain/local:///photo.jpg`.
     Imgproxy,
+    /// That of Thumbor, likewise: `/thumbor/unsafe/fit-in/640x480/photo.jpg`.
+    Thumbor,
 }
 
 impl Dialect {
@@ -33,7 +35,7 @@ impl Dialect {
             Dialect::Next => path == next::PATH,
             Dialect::Astro => path == astro::PATH,
             Dialect::Cloudflare => path.starts_with(cloudflare::ROOT),
-            Dialect::Imgproxy => false,
+            Dialect::Imgproxy | Dialect::Thumbor => false,
         })
     }
 }
@@ -63,6 +65,8 @@ pub struct Dialects {
     pub fixed: Vec<Dialect>,
     /// That of imgproxy.
     pub imgproxy: Option<Imgproxy>,
+    /// That of Thumbor.
+    pub thumbor: Option<Thumbor>,
 }
 
 impl Dialects {
@@ -70,24 +74,30 @@ impl Dialects {
     pub fn of(&self, target: &str) -> Option<Dialect> {
         match Dialect::of(target) {
             Some(dialect) if self.fixed.contains(&dialect) => Some(dialect),
-            _ => {
-                let is_imgproxy = self.imgproxy.as_ref().is_some_and(|own| own.has(target));
-                is_imgproxy.then_some(Dialect::Imgproxy)
-            }
+            _ => self.below(target).map(|(dialect, _)| dialect),
         }
     }
 
     /// Whether what a path leads to is itself made here. A host that serves nothing but pictures has
     /// sources under the same paths: there only what is the same everywhere counts.
     pub fn make(&self, target: &str) -> bool {
-        let is_below = |own: &Imgproxy| own.path.len() > 1 && own.has(target);
-        Dialect::of(target).is_some() || self.imgproxy.as_ref().is_some_and(is_below)
+        Dialect::of(target).is_some() || self.below(target).is_some_and(|(_, path)| path.len() > 1)
+    }
+
+    /// The dialect below whose path a target is, and that path: the longer of two.
+    fn below(&self, target: &str) -> Option<(Dialect, &str)> {
+        let imgproxy = self.imgproxy.as_ref().filter(|own| own.has(target));
+        let thumbor = self.thumbor.as_ref().filter(|own| own.has(target));
+        let imgproxy = imgproxy.map(|own| (Dialect::Imgproxy, &*own.path));
+        let thumbor = thumbor.map(|own| (Dialect::Thumbor, &*own.path));
+        imgproxy.into_iter().chain(thumbor).max_by_key(|(_, path)| path.len())
     }
 
     /// The signature of a target, if its dialect has any.
     pub fn signature<'t>(&self, dialect: Dialect, target: &'t str) -> Option<Signature<'t>> {
         match dialect {
             Dialect::Imgproxy => self.imgproxy.as_ref()?.signature(target),
+            Dialect::Thumbor => self.thumbor.as_ref()?.signature(target),
             Dialect::Own | Dialect::Next | Dialect::Astro | Dialect::Cloudflare => None,
         }
     }
@@ -100,17 +110,17 @@ impl Dialects {
         if target.len() > MAX_TARGET_BYTES {
             return Err(NoPlan::new("the URL", "is longer than 8192 bytes"));
         }
+        let off = || NoPlan::new("the URL", "is of a dialect that is not understood");
         let asked = match dialect {
             Dialect::Own => own::read(target),
             Dialect::Next => next::read(target),
             Dialect::Astro => astro::read(target),
             Dialect::Cloudflare => cloudflare::read(target),
             Dialect::Imgproxy => {
-                return match &self.imgproxy {
-                    Some(settings) => imgproxy::read(settings, target, is_signed),
-                    None => Err(NoPlan::new("the URL", "is of a dialect that is not understood")),
-                };
+                let settings = self.imgproxy.as_ref().ok_or_else(off)?;
+                return imgproxy::read(settings, target, is_signed);
             }
+            Dialect::Thumbor => thumbor::read(self.thumbor.as_ref().ok_or_else(off)?, target),
         };
         Ok(Read { asked: asked?, expires: None })
     }
@@ -153,8 +163,11 @@ mod tests {
     #[test]
     fn a_site_says_which_dialects_it_understands_and_where() {
         let imgproxy = |path: &str| Imgproxy { path: path.into(), ..Imgproxy::default() };
-        let dialects =
-            |path| Dialects { fixed: vec![Dialect::Own], imgproxy: Some(imgproxy(path)) };
+        let dialects = |path| Dialects {
+            fixed: vec![Dialect::Own],
+            imgproxy: Some(imgproxy(path)),
+            thumbor: Some(Thumbor::default()),
+        };
         let (below, whole) = (dialects("/imgproxy/"), dialects("/"));
         let (own, other) = (Some(Dialect::Own), Some(Dialect::Imgproxy));
         for (target, at_path, at_root) in [
@@ -164,6 +177,7 @@ mod tests {
             ("/imgproxy", None, other),
             ("/cdn-cgi/image/w=1/a", None, other),
             ("/a.jpg", None, other),
+            ("/thumbor/unsafe/a.jpg", Some(Dialect::Thumbor), Some(Dialect::Thumbor)),
         ] {
             assert_eq!(below.of(target), at_path, "{target}");
             assert_eq!(whole.of(target), at_root, "{target}");

@@ -17,6 +17,7 @@ mod place;
 mod query;
 mod settled;
 mod source;
+mod thumbor;
 
 pub use changes::{Crop, Delivery, Keep, Kinds, Laid, Padding, Qualities, Score, Trim, Watermark};
 pub use dialect::{Dialect, Dialects, Read, Signature};
@@ -25,6 +26,7 @@ pub use numbers::Milli;
 pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};
 pub use place::{Anchor, Gravity};
 pub use source::Source;
+pub use thumbor::Thumbor;
 
 use crate::placeholder::Placeholder;
 use std::fmt;

@@ -12,6 +12,7 @@ mod origin_tls;
 mod rule;
 mod shadow;
 mod site;
+mod thumbor;
 mod tls;
 
 use super::Flags;

@@ -12,6 +12,7 @@ mod imgproxy;
 mod limits;
 mod rule;
 mod site;
+mod thumbor;
 
 pub use admin::{Admin, Scope, Token};
 pub use hook::{Hook, HookKind};
@@ -20,6 +21,7 @@ pub use imgproxy::ImagesByImgproxy;
 pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
 pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Revalidate, Site};
+pub use thumbor::ImagesByThumbor;
 
 use super::address::{Listener, Peers};
 use super::reading::TableOrMany;

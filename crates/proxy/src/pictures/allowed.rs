@@ -100,7 +100,6 @@ fn refused(why: &'static str) -> Error {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::pictures::Signing;
     use crate::settings::{Folder, OnError, OriginHost, Reach, RemoteSource, SiteSettings};
     use imaging::plan::{Dialect, Dialects};
     use policy::time::Seconds;
@@ -122,8 +121,8 @@ pub mod tests {
             },
         };
         PictureSettings {
-            dialects: Dialects { fixed: vec![Dialect::Own, Dialect::Next], imgproxy: None },
-            signing: Signing::default(),
+            dialects: Dialects { fixed: vec![Dialect::Own, Dialect::Next], ..Dialects::default() },
+            signing: Vec::new(),
             base: "/docs".to_owned(),
             sources: vec![
                 remote(true, "cdn.test", 443, "/a/"),

@@ -12,12 +12,21 @@ use std::fmt;
 /// The bytes of a whole signature by SHA-256.
 pub const WHOLE_BYTES: usize = 32;
 
+/// The bytes of a signature by SHA-1.
+const SHA1_BYTES: usize = 20;
+
 /// A key with its salt; shown by nothing.
 #[derive(Clone)]
 pub struct SigningKey(hmac::Context);
 
 impl SigningKey {
-    /// Of what a key and a salt are.
+    /// Of Thumbor, which signs by SHA-1.
+    fn of_thumbor(key: &[u8]) -> SigningKey {
+        let algorithm = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
+        SigningKey(hmac::Context::with_key(&hmac::Key::new(algorithm, key)))
+    }
+
+    /// Of imgproxy: a key and a salt.
     pub fn new(key: &[u8], salt: &[u8]) -> SigningKey {
         let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
         context.update(salt);
@@ -49,13 +58,13 @@ pub struct Signing {
     pub bytes: usize,
 }
 
-impl Default for Signing {
-    fn default() -> Signing {
-        Signing { keys: Vec::new(), bytes: WHOLE_BYTES }
-    }
-}
-
 impl Signing {
+    /// That of Thumbor, with or without a key.
+    pub fn of_thumbor(key: Option<&[u8]>) -> Signing {
+        let keys = key.map(SigningKey::of_thumbor).into_iter().collect();
+        Signing { keys, bytes: SHA1_BYTES }
+    }
+
     /// Whether one of the keys made the signature, whichever way the text came here.
     fn made(&self, signature: &Signature<'_>) -> bool {
         let text = signature.text.trim_end_matches('=');
@@ -74,11 +83,12 @@ pub fn is_signed(
     dialect: Dialect,
     target: &str,
 ) -> Result<bool, Error> {
-    if dialect != Dialect::Imgproxy || settings.signing.keys.is_empty() {
+    let signing = settings.signing.iter().find(|(of, _)| *of == dialect);
+    let Some((_, signing)) = signing.filter(|(_, signing)| !signing.keys.is_empty()) else {
         return Ok(false);
-    }
+    };
     let signature = settings.dialects.signature(dialect, target);
-    match signature.is_some_and(|signature| settings.signing.made(&signature)) {
+    match signature.is_some_and(|signature| signing.made(&signature)) {
         true => Ok(true),
         false => Err(Error::PictureSignature),
     }
@@ -122,6 +132,17 @@ mod tests {
         ] {
             assert_eq!(is_made(signing, signature, "/asd"), is_right, "{signature}");
         }
+    }
+
+    #[test]
+    fn signatures_of_thumbor_are_by_sha1() {
+        // By: openssl dgst -sha1 -hmac my-security-key -binary | base64
+        let signing = Signing::of_thumbor(Some(b"my-security-key"));
+        let (text, path) = ("PGjXQSPl4yjqEqXMRhRXRTCxo48=", "300x200/smart/a.jpg");
+        assert!(is_made(&signing, text, path));
+        assert!(is_made(&signing, text.trim_end_matches('='), path));
+        assert!(!is_made(&signing, text, "300x201/smart/a.jpg"));
+        assert!(!is_made(&signing, "unsafe", path));
     }
 
     #[test]

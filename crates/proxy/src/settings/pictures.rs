@@ -5,7 +5,7 @@ use crate::pictures::Signing;
 use imaging::Profile;
 use imaging::accept::Accepted;
 use imaging::limits::Limits;
-use imaging::plan::{Dialects, Source};
+use imaging::plan::{Dialect, Dialects, Source};
 use policy::time::Seconds;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 pub struct PictureSettings {
     /// The dialects that are answered here; URLs of others are the origin's.
     pub dialects: Dialects,
-    /// Whose signatures the URLs of imgproxy bear.
-    pub signing: Signing,
+    /// Whose signatures the URLs of dialects bear that have any.
+    pub signing: Vec<(Dialect, Signing)>,
     /// What the paths of the dialects may begin with beside, without a slash at its end; empty: nothing.
     pub base: String,
     /// Other origins that pictures are made of; the site's own always is one.

@@ -1,6 +1,6 @@
 //! What the settings of pictures mean.
 
-use super::{Notes, imgproxy, origin_tls};
+use super::{Notes, imgproxy, origin_tls, thumbor};
 use crate::config::address::SourceBelow;
 use crate::config::place::Place;
 use crate::config::written::{
@@ -13,6 +13,7 @@ use imaging::plan::{Dialect, Dialects, MAX_SIDE, Source};
 use policy::path_pattern::PathPattern;
 use policy::rule::{KeyParts, Match, Rule, SiteId};
 use policy::time::Seconds;
+use proxy::pictures::Signing;
 use proxy::settings::{
     Folder, Listen, OnError, OriginHost, PictureLimits, PictureSettings, Reach, RemoteSource,
     SiteSettings,
@@ -73,16 +74,15 @@ pub fn pictures(
     }
     let (images, place) = (&site.images, place.key("images"));
     check_numbers(images, &place, notes);
-    let imgproxy = imgproxy::imgproxy(&images.imgproxy, &place.key("imgproxy"), notes);
-    let (imgproxy, signing) = imgproxy.unzip();
+    let (dialects, signing) = dialects(site, &place, notes);
     let sources = images.sources.iter().enumerate();
     let sources = sources.filter_map(|(i, source)| {
         remote(site, id, source, listen, &place.key("sources").index(i), notes)
     });
     Some(Arc::new(PictureSettings {
         sources: sources.collect(),
-        dialects: Dialects { fixed: dialects(site), imgproxy },
-        signing: signing.unwrap_or_default(),
+        dialects,
+        signing,
         base: images.base.iter().map(|base| base.0.trim_end_matches('/')).collect(),
         folders: folders(images, &place, notes),
         widths: images.widths.clone(),
@@ -131,7 +131,29 @@ fn check_numbers(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) 
     }
 }
 
-fn dialects(site: &Site) -> Vec<Dialect> {
+/// All dialects, and whose signatures their URLs bear.
+fn dialects(
+    site: &Site,
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> (Dialects, Vec<(Dialect, Signing)>) {
+    let images = &site.images;
+    let imgproxy = imgproxy::imgproxy(&images.imgproxy, &place.key("imgproxy"), notes);
+    let thumbor = thumbor::thumbor(&images.thumbor, &place.key("thumbor"), notes);
+    if imgproxy.is_some() && thumbor.is_some() && images.imgproxy.path == images.thumbor.path {
+        let place = place.key("thumbor").key("path");
+        notes.error(&place, "URLs of imgproxy have this path", "give each its own");
+    }
+    let (imgproxy, of_imgproxy) = imgproxy.unzip();
+    let (thumbor, of_thumbor) = thumbor.unzip();
+    let of_imgproxy = of_imgproxy.map(|signing| (Dialect::Imgproxy, signing));
+    let of_thumbor = of_thumbor.map(|signing| (Dialect::Thumbor, signing));
+    let dialects = Dialects { fixed: fixed(site), imgproxy, thumbor };
+    (dialects, of_imgproxy.into_iter().chain(of_thumbor).collect())
+}
+
+/// The dialects whose paths are the same on every site.
+fn fixed(site: &Site) -> Vec<Dialect> {
     let named = |dialect: &ImageDialect| match dialect {
         ImageDialect::Larder => Dialect::Own,
         ImageDialect::NextJs => Dialect::Next,

@@ -3,6 +3,7 @@
 use super::Notes;
 use crate::config::place::Place;
 use crate::config::secret::HexSecret;
+use crate::config::words::FolderPath;
 use crate::config::written::ImagesByImgproxy;
 use imaging::plan::{Imgproxy, Source};
 use proxy::pictures::{Signing, SigningKey, WHOLE_BYTES};
@@ -21,15 +22,11 @@ pub fn imgproxy(
     if !notes.document.has(place) {
         return None;
     }
-    let path = &written.path.0;
-    if path.starts_with(RESERVED) {
-        let mend = "write another, as in \"/imgproxy/\"";
-        notes.error(&place.key("path"), "what begins so is Larder's own", mend);
-    }
+    check_path(&written.path, place, notes);
     let presets = written.presets.iter();
     let presets = presets.map(|(name, options)| (name.as_str().into(), options.as_str().into()));
     let meant = Imgproxy {
-        path: path.as_str().into(),
+        path: written.path.0.as_str().into(),
         base_url: written.base_url.as_str().into(),
         presets: presets.collect(),
         only_presets: written.only_presets,
@@ -37,6 +34,14 @@ pub fn imgproxy(
     };
     check(&meant, place, notes);
     Some((meant, signing(written, place, notes)))
+}
+
+/// A dialect cannot have what is Larder's own.
+pub fn check_path(path: &FolderPath, place: &Place, notes: &mut Notes<'_, '_>) {
+    if path.0.starts_with(RESERVED) {
+        let mend = "write another, as in \"/pictures/\"";
+        notes.error(&place.key("path"), "what begins so is Larder's own", mend);
+    }
 }
 
 fn check(meant: &Imgproxy, place: &Place, notes: &mut Notes<'_, '_>) {

@@ -1,6 +1,6 @@
 //! `[images]` and `[site.images]`: pictures, made here of what the site has.
 
-use super::ImagesByImgproxy;
+use super::{ImagesByImgproxy, ImagesByThumbor};
 use crate::config::address::SourceBelow;
 use crate::config::quantity::{Count, Length, Lifetime, Size};
 use crate::config::words::{FolderPath, OnImageError};
@@ -48,7 +48,8 @@ pub struct SiteImages {
     #[schemars(example = false)]
     pub enabled: Option<bool>,
     /// Whose URLs are answered here: "larder", "nextjs", "astro" and "cloudflare". Not set: "larder",
-    /// and that of the preset. Those of imgproxy have a table of their own.
+    /// and that of the preset. Those of imgproxy and Thumbor have tables of
+    /// their own.
     #[schemars(example = ["larder", "nextjs"])]
     pub dialects: Option<Vec<ImageDialect>>,
     /// What the framework's URLs begin with beside: `base` of Astro, `basePath` of Next.js.
@@ -99,6 +100,8 @@ pub struct SiteImages {
     pub profile: ImageProfile,
     /// URLs as imgproxy has them.
     pub imgproxy: ImagesByImgproxy,
+    /// URLs as Thumbor has them.
+    pub thumbor: ImagesByThumbor,
 }
 
 /// `folders`: a folder of pictures.
@@ -202,6 +205,7 @@ impl Default for SiteImages {
             svg: false,
             profile: ImageProfile::default(),
             imgproxy: ImagesByImgproxy::default(),
+            thumbor: ImagesByThumbor::default(),
         }
     }
 }
