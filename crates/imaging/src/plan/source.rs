@@ -107,6 +107,7 @@ mod tests {
             ("/https://a.example/b", Err("is a URL behind")),
             ("/HTTP:/a.example/b", Err("is a URL behind")),
             ("/https%3A%2F%2fa.example/b", Err("is a URL behind")),
+            ("/https:/a.example/b://c", Err("is a URL behind")),
             ("/https:", path("/https:")),
             ("ftp://a/b", Err("is no URL")),
             ("file:///etc/passwd", Err("is no URL")),

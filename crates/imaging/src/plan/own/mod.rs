@@ -78,10 +78,12 @@ fn is_url(text: &str) -> bool {
 
 /// Whether what stands behind the options, or behind the slash of a path, is taken for a URL.
 pub fn reads_as_url(text: &str) -> bool {
+    // One slash is made two.
     let begins = |text: &str| {
-        // One slash is made two.
-        let text = text.replacen(":/", "://", usize::from(!text.contains("://")));
-        is_url(&text)
+        let is_scheme = |scheme: &str| {
+            text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+        };
+        is_scheme("http:/") || is_scheme("https:/")
     };
     begins(text) || decoded_path(text).is_some_and(|decoded| is_url(&decoded))
 }
