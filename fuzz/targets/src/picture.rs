@@ -1,7 +1,7 @@
 //! URLs of pictures, in each dialect.
 
 use imaging::accept::Accepted;
-use imaging::plan::{Dialect, Dialects, Imgproxy, MAX_SIDE, Source, Thumbor, Wanted};
+use imaging::plan::{Dialect, Dialects, Imgproxy, MAX_SIDE, Plan, Source, Thumbor, Wanted};
 use imaging::sizing::{Size, sizing};
 
 /// A target, and a value of `Accept` on the second line: a plan is the same when its one spelling is read,
@@ -30,10 +30,20 @@ pub fn picture(data: &[u8]) {
     for plan in [plan, plan.settled()] {
         let again = format!("/_larder/image/{plan}/x");
         let read = Dialect::Own.read(&again).expect("it is written as it is read");
-        assert_eq!(read.wanted, Wanted::Picture(plan), "{again}");
+        let Wanted::Picture(read) = read.wanted else { panic!("{again} is of a picture") };
+        assert_eq!(read.settled(), plan.settled(), "{again}");
         let size = Size { width: 4000, height: 3000 };
-        let made = sizing(&plan, size).canvas;
-        assert!(made.width.max(made.height) <= MAX_SIDE);
+        let made = sizing(&plan, size);
+        let (cut, canvas) = (made.cut.size, made.canvas);
+        assert!(cut.width <= canvas.width && cut.height <= canvas.height);
+        // What is enlarged or has something around it is held to the limits when it is made.
+        assert!(grows(&plan) || canvas.width.max(canvas.height) <= MAX_SIDE);
     }
     assert_eq!(plan.settled().settled(), plan.settled());
+}
+
+fn grows(plan: &Plan) -> bool {
+    let has_canvas = plan.extend.is_some() || plan.extend_shape.is_some() || plan.is_padded();
+    let has_least = plan.min_width.is_some() || plan.min_height.is_some();
+    plan.enlarge || has_canvas || has_least
 }
