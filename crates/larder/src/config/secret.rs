@@ -120,8 +120,8 @@ pub fn mask(text: &str) -> String {
         masked.push_str(name);
         let length = if name.contains('=') { length_of_value(behind) } else { 0 };
         // The key of a certificate is the name of a file.
-        let is_file = name.starts_with("key") && behind[..length].contains(['.', '/', '{', '[']);
-        let length = if is_file { 0 } else { length };
+        let is_shown = name.starts_with("key") && is_file_or_table(&behind[..length]);
+        let length = if is_shown { 0 } else { length };
         let (value, behind) = behind.split_at(length);
         masked.push_str(&stars(value));
         rest = behind;
@@ -142,6 +142,12 @@ fn next_name(text: &str) -> Option<usize> {
         .into_iter()
         .filter_map(|name| text.match_indices(name).map(|(at, _)| at).find(|at| is_word(at, name)));
     text.find("sec").into_iter().chain(token).chain(signing).min()
+}
+
+fn is_file_or_table(value: &str) -> bool {
+    let value = value.trim_matches(['"', '\'', ' ']);
+    let ends = [".pem", ".key", ".crt"].iter().any(|ending| value.ends_with(ending));
+    ends || value.starts_with(['/', '.', '{', '['])
 }
 
 fn length_of_value(text: &str) -> usize {
@@ -239,6 +245,7 @@ mod tests {
             ("# seconds, a section", "# seconds, a section"),
             ("[{ key = \"a1\", salt = \"b2\" }]", "[{ key = \"**\", salt = \"**\" }]"),
             ("key = \"${A}\"\nsalt='b2'", "key = \"${A}\"\nsalt='**'"),
+            ("key = \"a/b.c\"", "key = \"*****\""),
             ("tls = { key = \"key.pem\" }", "tls = { key = \"key.pem\" }"),
             ("[site.rule.key]\nkey.drop = \"a\"", "[site.rule.key]\nkey.drop = \"a\""),
             ("keys = [\"a\"]", "keys = [\"a\"]"),
