@@ -185,6 +185,10 @@ impl FromStr for SourceBelow {
             return Err(Fault::new("a path has no wildcard", mend));
         }
         let (before, host) = origin.split_at(from);
+        if before.is_empty() {
+            // Before the wildcard is taken off, so that the remedy has it.
+            return Err(Fault::new("the scheme is missing", format!("write \"https://{host}\"")));
+        }
         let (wildcard, host) = match (host.strip_prefix("**."), host.strip_prefix("*.")) {
             (Some(host), _) => (Some(Wildcard::Several), host),
             (None, Some(host)) => (Some(Wildcard::One), host),
@@ -347,7 +351,7 @@ mod tests {
             ("https://*.example.com./", "https://*.example.com/"),
             ("https://*./", "name or an address"),
             ("https://example.com/*", "https://example.com/"),
-            ("*.example.com", "http://*.example.com"),
+            ("*.example.com", "https://*.example.com"),
             ("*://example.com/", "http://"),
         ] {
             let fault = text.parse::<SourceBelow>().expect_err(text);
