@@ -110,6 +110,8 @@ fn of_one(written: &Images) -> Limits {
         pixels: written.max_pixels.0 as u64,
         output_pixels: written.max_pixels.0 as u64,
         memory_bytes: written.worker_memory.0,
+        frames: u32::try_from(written.max_frames.0).unwrap_or(u32::MAX),
+        animation_pixels: written.max_animation_pixels.0 as u64,
         ..Limits::default()
     }
 }

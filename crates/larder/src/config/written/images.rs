@@ -33,6 +33,11 @@ pub struct Images {
     pub max_source: Size<1024>,
     /// The most pixels of a source, and of what is made; more get 422.
     pub max_pixels: Count<1>,
+    /// The most frames of an animation; more get 422.
+    pub max_frames: Count<1>,
+    /// The most pixels of all frames of an animation that is made in another size; of more it goes out
+    /// as it came, or gets 422 where its format is asked for by name.
+    pub max_animation_pixels: Count<1>,
     /// Whether Larder refuses to start where the system cannot shut those processes in (Linux with
     /// landlock and seccomp). Otherwise the start says what is missing.
     pub require_sandbox: bool,
@@ -180,6 +185,10 @@ impl Default for Images {
             worker_memory: Size(limits.memory_bytes),
             max_source: Size(limits.source_bytes),
             max_pixels: Count(usize::try_from(limits.pixels).unwrap_or(usize::MAX)),
+            max_frames: Count(limits.frames as usize),
+            max_animation_pixels: Count(
+                usize::try_from(limits.animation_pixels).unwrap_or(usize::MAX),
+            ),
             require_sandbox: false,
         }
     }
