@@ -136,7 +136,7 @@ fn drawings_go_out_as_they_are_where_told() {
     });
     let refusing = larder("", &origin);
     assert_eq!(refusing.get("/_larder/image/w=64/a.svg").status, 422);
-    let passing = larder("svg = true", &origin);
+    let passing = larder("svg = true\noriginals = true", &origin);
     for target in ["/_larder/image/w=64/a.svg", "/_larder/image/raw/a.svg"] {
         let answer = passing.fill(target);
         assert_eq!((answer.status, answer.text()), (200, drawing.to_owned()), "{target}");
@@ -150,6 +150,14 @@ fn drawings_go_out_as_they_are_where_told() {
         }
         assert!(passing.get(target).is_hit(), "{target}");
     }
+    // Its guard outlives that it is found good again.
+    passing.turn_clock(601);
+    let target = "/_larder/image/raw/a.svg";
+    assert!(!passing.fill(target).is_hit());
+    let again = passing.get(target);
+    assert!(again.is_hit());
+    let guard = again.field("content-security-policy");
+    assert_eq!(guard, Some("sandbox; default-src 'none'"));
     assert_eq!(passing.get("/_larder/image/w=64/page").status, 422);
 }
 
@@ -165,7 +173,14 @@ fn a_source_goes_out_as_it_is_where_that_is_asked_for() {
                 .with("Content-Type", "text/html"),
         }
     });
-    let larder = larder("", &origin);
+    let closed = super::larder("", &origin);
+    for options in ["raw", "skip=jpeg", "w=9,metadata=1"] {
+        let answer = closed.get(&format!("/_larder/image/{options}/a.jpg"));
+        assert_eq!(answer.status, 400, "{options}");
+        assert!(answer.text().contains("images.originals"), "{options}: {}", answer.text());
+    }
+    let larder = larder("originals = true", &origin);
+    assert_eq!(larder.get("/_larder/image/raw,w=5/a.jpg").status, 400);
     let raw = larder.fill("/_larder/image/raw/a.jpg");
     assert_eq!((raw.status, &raw.body), (200, &photo));
     assert_eq!(raw.field("content-type"), Some("image/jpeg"));

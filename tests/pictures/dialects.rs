@@ -1,8 +1,8 @@
 //! Pictures by the URLs of other services: who may ask for what, and that they are the same pictures.
 
 use super::{CHROME, SAFARI_OF_OLD, larder, made, origin};
-use crate::support::Larder;
-use crate::support::pictures::size;
+use crate::support::pictures::{jpeg, size};
+use crate::support::{Larder, Origin, Reply};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,7 +27,10 @@ fn is_webp(larder: &Larder, target: &str, sides: (u32, u32)) {
 #[test]
 fn without_keys_urls_of_imgproxy_are_strangers() {
     let origin = origin();
-    let larder = larder("[site.images.imgproxy]\npresets = { small = \"rs:fill:96:96\" }", &origin);
+    let larder = larder(
+        "originals = true\n[site.images.imgproxy]\npresets = { small = \"rs:fill:96:96\" }",
+        &origin,
+    );
     let coded = URL_SAFE_NO_PAD.encode("local:///photo.jpg");
     // Between two steps of the ladder; who asks for the same by another URL gets the same.
     is_webp(&larder, "/imgproxy/insecure/rs:fit:190/plain/local:///photo.jpg", (200, 150));
@@ -66,7 +69,8 @@ fn without_keys_urls_of_imgproxy_are_strangers() {
 #[test]
 fn with_keys_each_url_of_imgproxy_is_signed_and_made_as_it_says() {
     let origin = origin();
-    let larder = larder(&format!("[site.images.imgproxy]\n{KEYS}"), &origin);
+    let images = format!("dialects = [\"larder\"]\n[site.images.imgproxy]\n{KEYS}");
+    let larder = larder(&images, &origin);
     let path = "/rs:fit:190/plain/local:///photo.jpg";
     is_webp(&larder, &signed(path), (190, 143));
     // What others on the way mended is still what was signed.
@@ -209,4 +213,18 @@ fn urls_of_thumbor_are_signed_where_there_is_a_key() {
     larder.command(&["purge", &format!("http://site.test{fitting}")]);
     assert!(!larder.get_with(&fitting, &SAFARI_OF_OLD).is_hit());
     assert_eq!(origin.count() - asked, 1);
+}
+
+#[test]
+fn what_an_origin_has_never_stands_among_pictures() {
+    let origin = Origin::answering(|asked| match &*asked.target {
+        "/photo.jpg" => Reply::cached("max-age=600", jpeg(400, 300, 1)),
+        _ => Reply::cached("public, max-age=3600", "<html>gone"),
+    });
+    let larder = larder(&format!("[site.images.imgproxy]\n{KEYS}"), &origin);
+    // With keys Larder's own URLs are off, under which pictures are kept.
+    let own = larder.get_with("/_larder/image/w=190,q=75,f=auto-webp/photo.jpg", &SAFARI_OF_OLD);
+    assert_eq!(own.status, 400, "{}", own.text());
+    assert!(own.text().contains("images.dialects"), "{}", own.text());
+    is_webp(&larder, &signed("/rs:fit:190/plain/local:///photo.jpg"), (190, 143));
 }

@@ -81,6 +81,8 @@ pub(crate) struct Intake {
     is_deep: bool,
     colours: Colours,
     way: Way,
+    /// How much of the rows' size the source fills, in their pixels.
+    covered: (f64, f64),
     rows: u32,
     scratch8: Vec<u8>,
     scratch16: Vec<u16>,
@@ -108,10 +110,18 @@ impl Intake {
             is_deep: rows.is_deep,
             colours,
             way,
+            covered: (rows.size.width.into(), rows.size.height.into()),
             rows: 0,
             scratch8: Vec::new(),
             scratch16: Vec::new(),
         }
+    }
+
+    /// Says that the last column and row are of the source in part only: it was shrunk to so many eighths
+    /// while it was decoded.
+    pub fn shrunk_to(&mut self, eighths: u8, source: Size) {
+        let part = f64::from(eighths) / 8.0;
+        self.covered = (f64::from(source.width) * part, f64::from(source.height) * part);
     }
 
     /// The next row, of 8 bits a sample.
@@ -155,7 +165,7 @@ impl Intake {
         let alpha = self.colours.out().has_alpha();
         let taken = match self.way {
             Way::Plain(pixels) => Taken::Final(Raster { size: self.size, alpha, pixels }),
-            Way::Linear(blocks) => Taken::Linear(blocks.finish(alpha)),
+            Way::Linear(blocks) => Taken::Linear(blocks.finish(alpha, self.covered)),
         };
         Ok((taken, self.colours.kept))
     }
@@ -247,7 +257,7 @@ impl Blocks {
         self.rows_in_sums = 0;
     }
 
-    fn finish(mut self, alpha: bool) -> Linear {
+    fn finish(mut self, alpha: bool, covered: (f64, f64)) -> Linear {
         self.flush();
         let Size { width, height } = self.source;
         Linear {
@@ -255,10 +265,7 @@ impl Blocks {
                 width: width.div_ceil(self.block.0),
                 height: height.div_ceil(self.block.1),
             },
-            extent: (
-                f64::from(width) / f64::from(self.block.0),
-                f64::from(height) / f64::from(self.block.1),
-            ),
+            extent: (covered.0 / f64::from(self.block.0), covered.1 / f64::from(self.block.1)),
             origin: (0.0, 0.0),
             alpha,
             pixels: self.pixels,

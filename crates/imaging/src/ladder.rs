@@ -34,6 +34,9 @@ pub fn snapped(mut plan: Plan, ladder: &[u32]) -> Plan {
     // Halves are enough for any screen.
     let halves = (plan.dpr.value() * 2.0).ceil().max(1.0);
     plan.dpr = Milli::thousandths((halves * 500.0) as i32);
+    for zoom in [&mut plan.zoom.0, &mut plan.zoom.1] {
+        *zoom = Milli::thousandths(((zoom.value() * 10.0).ceil() * 100.0) as i32);
+    }
     for side in [&mut plan.min_width, &mut plan.min_height].into_iter().flatten() {
         *side = next(*side, ladder);
     }
@@ -86,6 +89,7 @@ mod tests {
             ("w=150,dpr=1.2,pad=1,q=71,fq=webp:63", "w=200,dpr=1.5,pad=1,q=75,fq=webp:65"),
             ("dpr=0.1,mw=90,mh=200", "mw=100,mh=200,dpr=0.5"),
             ("score=77:31:92", "score=80:35:95"),
+            ("zoom=0.01:0.55", "zoom=0.1:0.6"),
         ] {
             let plan = |options| Plan::read(options).expect(options);
             assert_eq!(snapped(plan(asked), &[100, 200]), plan(made), "{asked}");

@@ -34,8 +34,8 @@ impl Default for Limits {
             side: 32_768,
             output_pixels: 50_000_000,
             frames: 10_000,
-            // About six seconds, where nothing shrinks.
-            animation_pixels: 100_000_000,
+            // Some seconds for pictures that are hard, where nothing shrinks.
+            animation_pixels: 40_000_000,
             // Encoders write about 10, libjpeg-turbo's own fuzzers stop at 500.
             scans: 100,
             // 50 MP of RGBA and a copy to be turned.

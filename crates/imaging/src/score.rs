@@ -16,6 +16,18 @@ const SIDE: u32 = 384;
 /// The least side of what can be compared, in pixels.
 const LEAST: u32 = 16;
 
+/// What was made here is within the limits of who asked for it.
+const OWN: Limits = Limits {
+    source_bytes: u64::MAX,
+    pixels: u64::MAX,
+    side: u32::MAX,
+    output_pixels: u64::MAX,
+    frames: u32::MAX,
+    animation_pixels: u64::MAX,
+    scans: u32::MAX,
+    memory_bytes: u64::MAX,
+};
+
 /// Compares with a picture.
 pub(crate) struct Judge<'a> {
     raster: &'a Raster,
@@ -31,8 +43,7 @@ impl<'a> Judge<'a> {
     /// How much a file looks the same: by SSIMULACRA2, 100 being the same; the mean of parts where it is
     /// large.
     pub fn score(&self, file: &[u8]) -> Result<f64, Fault> {
-        let limits = Limits::default();
-        let header = header(file, &limits)?;
+        let header = header(file, &OWN)?;
         let wish = Wish { target: header.size, profile: Profile::Keep };
         let Taken::Final(seen) = decode(file, &header, &wish)?.0 else {
             return Err(Fault::broken("pixels of another size"));

@@ -94,6 +94,18 @@ pub fn kind(source: &[u8]) -> Result<Kind, Fault> {
     }
 }
 
+/// Whether a source may move, by its first bytes: a GIF, or a WebP that says so.
+pub fn may_move(source: &[u8]) -> bool {
+    match kind(source) {
+        Ok(Kind::Gif) => true,
+        // The flag of an animation in its VP8X.
+        Ok(Kind::WebP) => {
+            source.get(12..16) == Some(b"VP8X") && source.get(20).is_some_and(|b| b & 2 != 0)
+        }
+        _ => false,
+    }
+}
+
 /// What else it may be, to say so.
 fn other(source: &[u8]) -> Fault {
     match source {

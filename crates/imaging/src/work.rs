@@ -52,6 +52,9 @@ impl<'a> Work<'a> {
         let upright = orientation.size(header.size);
         let sizing = sizing(&recipe.plan, upright);
         let work = Work { source, recipe, limits, header, orientation, sizing, upright };
+        if work.goes_out_as_it_came() {
+            return Ok(work);
+        }
         limits.output(sizing.canvas)?;
         if let Some(page) = work.page() {
             limits.animation(header_pixels(&work.header, page.saturating_add(1)))?;
@@ -101,16 +104,21 @@ impl<'a> Work<'a> {
             (None, true) => pixels(size) * channels,
             (None, false) => left(size, target),
         };
+        decoded + kept + self.made_bytes(&self.sizing)
+    }
+
+    /// About how much memory what is made takes at the most, when it is of that size.
+    fn made_bytes(&self, sizing: &Sizing) -> u64 {
+        let channels = if self.header.alpha { 4 } else { 3 };
+        let made = pixels(sizing.canvas).max(pixels(sizing.cut.size));
         // Resized one way, then the other, then as bytes, then turned; or encoded.
-        let made = pixels(self.sizing.canvas).max(pixels(self.sizing.cut.size));
-        let changed = if self.plan().has_effects() { 8 * channels * made } else { 0 };
-        decoded + kept + 4 * channels * made + changed + self.moving_bytes(made)
+        4 * channels * made + made * self.plan().effect_bytes(channels) + self.moving_bytes(made)
     }
 
     /// The picture, with a watermark where the plan has one.
     pub fn made(self, mark: Option<&[u8]>) -> Result<Made, Fault> {
-        if let Some(untouched) = self.untouched() {
-            return Ok(untouched);
+        if self.goes_out_as_it_came() {
+            return Ok(self.as_it_came());
         }
         if self.moves() {
             return match self.moving(mark) {
@@ -165,6 +173,11 @@ impl<'a> Work<'a> {
                 let raster = raster.cut(part);
                 let stored = raster.size;
                 let sizing = sizing(self.plan(), stored);
+                // What was trimmed may become larger than all of it would have.
+                self.limits.memory(pixels(stored) * 6 + self.made_bytes(&sizing))?;
+                if self.moves() {
+                    self.limits.animation(pixels(sizing.canvas) * u64::from(self.header.frames))?;
+                }
                 (trim, density) = (Some(part), sizing.density);
                 let taken = retaken(raster, sizing.whole(stored))?;
                 Frame { taken, stored, orientation: Orientation::default() }
@@ -238,15 +251,19 @@ impl<'a> Work<'a> {
         keeps_rights.then(|| exif::rights(exif).exif()).flatten()
     }
 
-    /// The source as it came: what moves where its format is free to choose and none that moves can be
-    /// made, since a picture of its first frame would be another one; and what is to be left alone.
-    fn untouched(&self) -> Option<Made> {
+    /// Whether the source goes out as it came: what moves where its format is free to choose and no
+    /// animation is made of it, since a picture of its first frame would be another one; and what is to be
+    /// left alone.
+    fn goes_out_as_it_came(&self) -> bool {
         let plan = self.plan();
         let is_one = plan.still || plan.page.is_some();
         let moves = self.header.frames > 1 && self.is_free() && !is_one;
-        let is_made = self.moves() && self.limits.animation(self.moving_pixels()).is_ok();
+        let is_made = self.moves()
+            && self.limits.animation(self.moving_pixels()).is_ok()
+            && self.limits.output(self.sizing.canvas).is_ok()
+            && self.limits.memory(self.memory_bytes()).is_ok();
         let is_left = plan.skip.has(Kinds::NAMES[self.header.kind as usize]);
-        (((moves && !is_made) || is_left) && self.may_go_out()).then(|| self.as_it_came())
+        ((moves && !is_made) || is_left) && self.may_go_out()
     }
 
     /// Whether no format is asked for by name.

@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
     let eighths = eighths(header.size, wish.target);
-    if let Some(intake) = reduced::decode(source, header, eighths, wish)? {
+    if let Some(mut intake) = reduced::decode(source, header, eighths, wish)? {
+        intake.shrunk_to(eighths, header.size);
         return Ok(intake);
     }
     // libjpeg's errors are told by unwinding through it, which its build allows for.
@@ -56,6 +57,7 @@ fn rows(source: &[u8], header: &Header<'_>, eighths: u8, wish: &Wish) -> Result<
     let size = Size { width: jpeg.width() as u32, height: jpeg.height() as u32 };
     let rows = Rows { size, layout, is_deep: false, icc: header.icc.as_deref() };
     let mut intake = Intake::new(&rows, wish);
+    intake.shrunk_to(eighths, header.size);
     let mut row = vec![0_u8; jpeg.width() * layout.channels()];
     for _ in 0..size.height {
         jpeg.read_scanlines_into(&mut row).map_err(fault)?;

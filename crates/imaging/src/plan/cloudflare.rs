@@ -65,6 +65,10 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
             return Err(NoPlan::new(name, unmade(name)));
         }
     }
+    if reading.plan.extend.is_some() {
+        // What is padded is padded with white there.
+        reading.plan.background.get_or_insert(Background([255; 3]));
+    }
     if known.is_empty() {
         return Err(NoPlan::new("the options", "are none: write width=640"));
     }

@@ -44,6 +44,10 @@ pub struct Plan {
     pub still: bool,
     /// Whether the orientation that the source tells is not followed.
     pub as_stored: bool,
+    /// How it is turned, after its own orientation; all else is of the turned picture.
+    pub turn: Turn,
+    /// How it is mirrored, after that.
+    pub flip: Flip,
     /// Whether what surrounds the picture is cut off.
     pub trim: Option<Trim>,
     /// What is cut out of the source.
@@ -70,10 +74,6 @@ pub struct Plan {
     pub extend: Option<Anchor>,
     /// Whether it is set on a canvas of the box's shape, and where.
     pub extend_shape: Option<Anchor>,
-    /// How it is turned, after its own orientation; sizes are those of the turned picture.
-    pub turn: Turn,
-    /// How it is mirrored, after that.
-    pub flip: Flip,
     /// The sigma of a Gaussian blur, in pixels; 0 is none.
     pub blur: Milli,
     /// The sigma of a sharpening, in pixels; 0 is none.
@@ -111,6 +111,18 @@ impl Plan {
     /// Whether pixels are changed beside being brought to a size.
     pub fn has_effects(&self) -> bool {
         !self.blur.is_zero() || !self.sharpen.is_zero() || self.pixelate > 1
+    }
+
+    /// About how many bytes for each pixel that takes, beside the picture.
+    pub(crate) fn effect_bytes(&self, channels: u64) -> u64 {
+        match (self.blur.is_zero(), self.sharpen.is_zero(), self.pixelate > 1) {
+            // Its channels in floats, and then as they were.
+            (false, ..) => 5 * channels,
+            // Its lightness twice.
+            (true, false, _) => 8,
+            (true, true, true) => 1,
+            (true, true, false) => 0,
+        }
     }
 
     /// Whether there is room around.
@@ -189,6 +201,13 @@ pub enum Wanted {
     Placeholder(Placeholder),
     /// The source as it is, whatever it is.
     Raw,
+}
+
+impl Wanted {
+    /// Whether it is something to be looked at, rather than told of.
+    pub fn is_shown(self) -> bool {
+        matches!(self, Wanted::Picture(_) | Wanted::Raw)
+    }
 }
 
 /// Why a URL of a dialect asks for no picture; in words that say what to write.

@@ -146,8 +146,9 @@ fn next_name(text: &str) -> Option<usize> {
 
 fn is_file_or_table(value: &str) -> bool {
     let value = value.trim_matches(['"', '\'', ' ']);
+    // A secret in base64 may begin with a slash, but ends like none of these.
     let ends = [".pem", ".key", ".crt"].iter().any(|ending| value.ends_with(ending));
-    ends || value.starts_with(['/', '.', '{', '['])
+    ends || value.starts_with(['{', '['])
 }
 
 fn length_of_value(text: &str) -> usize {

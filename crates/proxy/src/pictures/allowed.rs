@@ -137,6 +137,7 @@ pub mod tests {
             formats: imaging::accept::Accepted { avif: true, webp: true },
             quality: 75,
             watermark: None,
+            originals: false,
             svg: false,
             min_ttl: Seconds::ZERO,
             on_error: OnError::Tell,

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::settings::{PictureSettings, SiteSettings};
 use imaging::accept::Accepted;
 use imaging::ladder::snapped;
-use imaging::plan::{Asked, Best, Output, Plan, Read, Source, Wanted};
+use imaging::plan::{Asked, Best, Dialect, Output, Plan, Read, Source, Wanted};
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::request::{Method, Request, hostname, split_target};
@@ -52,14 +52,21 @@ const KEPT: [Name; 4] = [Name::Range, Name::IfRange, Name::IfNoneMatch, Name::If
 pub fn asked(site: &SiteSettings, request: &Request) -> Option<Result<(Request, Making), Error>> {
     let settings = site.pictures.as_ref()?;
     let target = below(&settings.base, &request.target);
-    settings.dialects.of(target)?;
     let is_read = matches!(request.method, Method::Get | Method::Head) && request.upgrade.is_none();
     if !is_read {
         return None;
     }
+    if settings.dialects.of(target).is_none() {
+        // Pictures are kept under these paths: what an origin answers there must never stand among them.
+        let is_kept_there = Dialect::of(&request.target) == Some(Dialect::Own);
+        return is_kept_there.then(|| Err(Error::PictureAsked(NOT_OWN.to_owned())));
+    }
     let read = read(settings, target);
     Some(read.and_then(|(read, is_signed)| settle(settings, read, is_signed, request)))
 }
+
+/// What is said of Larder's own URLs where they are not answered.
+const NOT_OWN: &str = "Larder's own URLs are not answered here: images.dialects has no \"larder\"";
 
 /// What a target of a dialect says, and whether who wrote it knows a key of the site.
 fn read(settings: &PictureSettings, target: &str) -> Result<(Read, bool), Error> {
@@ -115,6 +122,10 @@ fn settle(
     is_signed: bool,
     request: &Request,
 ) -> Result<(Request, Making), Error> {
+    let may_have_all = is_signed || settings.originals;
+    if let (false, Some(named)) = (may_have_all, original(asked.wanted)) {
+        return Err(Error::PictureAsked(format!("{named}: {NO_ORIGINALS}")));
+    }
     let (source, place) = located(settings, asked.source, request)?;
     let (mut varies, mut watermark) = (false, None);
     let wanted = match asked.wanted {
@@ -150,6 +161,18 @@ fn settle(
     Ok((wanted, Making { asked, place, mark, varies, expires, takes_its_time: false, settings }))
 }
 
+/// What of it asks for a source as it is: strangers would read in it where a photograph was taken.
+fn original(wanted: Wanted) -> Option<&'static str> {
+    match wanted {
+        Wanted::Raw => Some("raw"),
+        Wanted::Picture(plan) if !plan.skip.is_empty() => Some("skip"),
+        Wanted::Picture(plan) if plan.keep.metadata == Some(true) => Some("metadata"),
+        _ => None,
+    }
+}
+
+/// What is wrong where that is not allowed.
+const NO_ORIGINALS: &str = "is for signed URLs, or where the site has images.originals = true";
 /// What is wrong where a watermark is asked for that nobody named.
 const NO_WATERMARK: &str =
     "wm: there is no watermark: name one by wms, or for the whole site by images.watermark";

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use imaging::job::{Job, Task};
 use imaging::plan::{Asked, Best, Output, Plan, Source, Wanted};
 use imaging::run::{Effort, Media, Recipe};
-use imaging::sniff::{is_svg, kind};
+use imaging::sniff::{is_svg, kind, may_move};
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::lineage::Lineage;
@@ -150,7 +150,9 @@ async fn of_source(
     };
     let is_provisional = manner == Manner::Provisional;
     let text = tag.text(manner);
-    let mut outcome = Outcome { making, life, told, lineage, groups, tag: text, is_provisional };
+    let is_svg = making.asked.wanted.is_shown() && passes_as_svg(making, &source);
+    let mut outcome =
+        Outcome { making, life, told, lineage, groups, tag: text, is_provisional, is_svg };
     if let Some(text) = stored.filter(|text| tag.is_final(text)) {
         // It is there, in whichever manner it was made.
         outcome.tag = String::from_utf8_lossy(text).into_owned();
@@ -163,10 +165,8 @@ async fn of_source(
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
     let (done, manner) = match making.asked.wanted {
-        Wanted::Raw | Wanted::Picture(_) if passes_as_svg(making, &source) => {
-            (Ok(Done { media_type: SVG, bytes: source.bytes.clone() }), manner)
-        }
-        Wanted::Raw => (as_it_is(&source), manner),
+        _ if is_svg => (Ok(Done { media_type: SVG, bytes: source.bytes.clone() }), manner),
+        Wanted::Raw => (as_it_is(&source.bytes), manner),
         Wanted::Picture(_) | Wanted::Info | Wanted::Placeholder(_) => {
             let material = Material { source: source.bytes.clone(), mark };
             make(errand, making, place, material, manner).await?
@@ -199,6 +199,10 @@ async fn make(
     let workshop = &errand.core.shared.workshop;
     let done = workshop.make(place, job(making, &material, is_provisional), material.clone()).await;
     let is_too_hard = done.as_ref().is_err_and(Refused::is_of_the_making);
+    if is_too_hard && may_move(&material.source) && may_stay(making) {
+        // What moves is no easier to make in another format: it goes out as it came.
+        return Ok((as_it_is(&material.source), Manner::Simpler));
+    }
     if !is_too_hard || !is_for_avif(making) || is_provisional {
         return Ok((done, manner));
     }
@@ -213,9 +217,15 @@ fn passes_as_svg(making: &Making, source: &Read) -> bool {
 }
 
 /// A source as it is. What is no picture might act in the name of the site.
-fn as_it_is(source: &Read) -> Result<Done, Refused> {
-    let media_type = Media::from(kind(&source.bytes).map_err(Refused::Source)?).media_type();
-    Ok(Done { media_type, bytes: source.bytes.clone() })
+fn as_it_is(source: &Bytes) -> Result<Done, Refused> {
+    let media_type = Media::from(kind(source).map_err(Refused::Source)?).media_type();
+    Ok(Done { media_type, bytes: source.clone() })
+}
+
+/// Whether what moves may go out as it came: no format is asked for by name, and the client takes it.
+fn may_stay(making: &Making) -> bool {
+    let Wanted::Picture(plan) = making.asked.wanted else { return false };
+    matches!(plan.output, Output::UpTo(Best::WebP | Best::Avif) | Output::Same)
 }
 
 /// What it means that a source, or `what` it is, could not be read.

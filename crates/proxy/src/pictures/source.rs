@@ -14,6 +14,7 @@ use crate::serve::{Caller, serve_source};
 use crate::upstream::request::Client;
 use bytes::Bytes;
 use imaging::plan::Source;
+use policy::cache_control::ResponseDirectives;
 use policy::fields::Fields;
 use policy::freshness::Life;
 use policy::key::KeyRef;
@@ -23,7 +24,7 @@ use policy::name::Name;
 use policy::reason::WhySkip;
 use policy::reply;
 use policy::request::{Method, Request, Scheme};
-use policy::time::Timestamp;
+use policy::time::{Seconds, Timestamp};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -107,9 +108,17 @@ impl Found {
     /// longer than either.
     pub fn of_both(self, before: Option<Found>, now: Timestamp) -> Found {
         let Some(before) = before else { return self };
-        let (life, told) = match before.life.ends_first(self.life, now) {
-            true => (before.life, before.told),
-            false => (self.life, self.told),
+        let is_first = before.life.ends_first(self.life, now);
+        let life = if is_first { before.life } else { self.life };
+        let told = match (before.told, self.told) {
+            (Some(one), Some(other)) => Some(stricter(one, other)),
+            (one, other) => {
+                if is_first {
+                    one.or(other)
+                } else {
+                    other.or(one)
+                }
+            }
         };
         let lineage = before.lineage.and(self.lineage);
         let groups = [before.groups, self.groups].concat();
@@ -128,6 +137,29 @@ impl Lived {
                 let left = |life: Life| (!life.always_validate, life.ttl(now));
                 left(one) <= left(other)
             }
+        }
+    }
+}
+
+/// Of what clients get told of two, of both of which something is, what lets them keep it less.
+fn stricter(one: Box<[u8]>, other: Box<[u8]>) -> Box<[u8]> {
+    let rank = |told: &[u8]| {
+        let ResponseDirectives { no_store, private, no_cache, max_age, must_revalidate, .. } =
+            ResponseDirectives::parse([told].into_iter());
+        let asked = !(no_store || private || no_cache);
+        (!no_store, !private, asked, max_age.map_or(u64::MAX, Seconds::get), !must_revalidate)
+    };
+    let has = |told: &[u8]| told.to_ascii_lowercase().windows(9).any(|part| part == b"immutable");
+    let both_stay = has(&one) == has(&other);
+    let least = if rank(&one) <= rank(&other) { one } else { other };
+    match both_stay || !has(&least) {
+        true => least,
+        // The other may change under the same URL.
+        false => {
+            let text = String::from_utf8_lossy(&least).into_owned();
+            let parts = text.split(',').map(str::trim);
+            let kept = parts.filter(|part| !part.eq_ignore_ascii_case("immutable"));
+            kept.collect::<Vec<_>>().join(", ").into_bytes().into()
         }
     }
 }
@@ -338,6 +370,24 @@ mod tests {
             (kept(1), asked, false),
         ] {
             assert_eq!(one.ends_first(other, Timestamp(0)), ends_first, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn clients_are_told_the_stricter_of_two() {
+        for (one, other, told) in [
+            ("no-cache", "max-age=100, immutable", "no-cache"),
+            ("max-age=5", "max-age=100", "max-age=5"),
+            ("public, max-age=5, immutable", "max-age=100", "public, max-age=5"),
+            ("max-age=5, immutable", "max-age=9, immutable", "max-age=5, immutable"),
+            ("max-age=5", "max-age=5, must-revalidate", "max-age=5, must-revalidate"),
+            ("public", "private, max-age=9", "private, max-age=9"),
+            ("no-store", "private", "no-store"),
+        ] {
+            for (one, other) in [(one, other), (other, one)] {
+                let found = stricter(one.as_bytes().into(), other.as_bytes().into());
+                assert_eq!(String::from_utf8_lossy(&found), told, "{one} and {other}");
+            }
         }
     }
 }

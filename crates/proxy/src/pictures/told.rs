@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Counted up whenever the same plan comes out as other bytes: what was made before is made anew when
 /// its life ends.
-const ENGINE: u32 = 3;
+const ENGINE: u32 = 4;
 /// How long it lasts that a source is missing, or could not be had, in seconds.
 const MISSING_LASTS: u64 = 10;
 /// How long it lasts that no picture can be made of a source, in seconds.
@@ -55,7 +55,7 @@ impl Tag {
             Wanted::Placeholder(which) => which.name().to_owned(),
             Wanted::Raw => "raw".to_owned(),
         };
-        let how = (settings.keep_copyright, settings.profile);
+        let how = (settings.keep_copyright, settings.profile, settings.svg);
         let mark = if mark.is_empty() { 0 } else { xxh3_128(mark) };
         let source = xxh3_128(source);
         Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?} {mark:x}").as_bytes()) }
@@ -108,6 +108,8 @@ pub struct Outcome<'m> {
     pub tag: String,
     /// Whether a better one is to come.
     pub is_provisional: bool,
+    /// Whether it is a drawing.
+    pub is_svg: bool,
 }
 
 impl Outcome<'_> {
@@ -116,7 +118,6 @@ impl Outcome<'_> {
         let mut fields = Fields::new();
         let extension = made.as_ref().and_then(|(media, _)| media.strip_prefix("image/"));
         let extension = extension.map(|extension| extension.trim_end_matches("+xml"));
-        let is_svg = made.as_ref().is_some_and(|(media, _)| *media == SVG);
         if let Some((media, _)) = &made {
             fields.add(Name::ContentType, media);
         }
@@ -131,7 +132,8 @@ impl Outcome<'_> {
             fields.add(Name::Vary, "Accept");
         }
         for (name, value) in GUARD {
-            let value = if is_svg && name == "content-security-policy" { SVG_GUARD } else { value };
+            let value =
+                if self.is_svg && name == "content-security-policy" { SVG_GUARD } else { value };
             fields.push(name.as_bytes(), value.as_bytes());
         }
         self.groups.iter().for_each(|groups| fields.add(Name::CacheGroups, groups));

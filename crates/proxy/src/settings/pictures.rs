@@ -39,6 +39,8 @@ pub struct PictureSettings {
     pub keep_copyright: bool,
     /// What becomes of profiles of colours.
     pub profile: Profile,
+    /// Whether strangers may ask for sources as they are, and for all of their metadata.
+    pub originals: bool,
     /// Whether drawings (SVG) go out as they are.
     pub svg: bool,
     /// Limits of what is read and made.

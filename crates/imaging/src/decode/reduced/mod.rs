@@ -245,7 +245,8 @@ mod tests {
                     let mean = apart.sum::<u64>() as f64 / own.len() as f64;
                     let words = format!("{across}x{down} {width}x{height} {eighths}: {mean}");
                     // It gives halved colours twice the pixels, where it can.
-                    assert!(mean < 5.0, "{words}");
+                    let most = if (across, down) == (1, 1) { 1.2 } else { 5.0 };
+                    assert!(mean < most, "{words}");
                 }
             }
         }

@@ -106,6 +106,10 @@ impl<'s> Reading<'s> {
         if let (Some(extension), false) = (extension, self.is_raw) {
             self.format = Some(output("the extension", extension)?);
         }
+        if self.plan.quality.is_some() {
+            // There it goes before those of formats.
+            self.plan.qualities = super::super::Qualities::default();
+        }
         let usual = if self.settings.auto_format { Output::Auto } else { Output::Same };
         (self.plan.output, self.plan.smallest) = self.format.unwrap_or((usual, false));
         let watermark = self.watermark.filter(|_| self.plan.watermark.is_some() && !self.is_raw);

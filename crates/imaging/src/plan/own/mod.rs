@@ -5,7 +5,7 @@ mod option;
 mod written;
 
 use super::query::decoded_path;
-use super::{Asked, NoPlan, Source, Wanted};
+use super::{Asked, NoPlan, Plan, Source, Wanted};
 use crate::placeholder::Placeholder;
 use option::of_path;
 pub use option::{Options, focus, number, quality, read as options, short, side, sigma, zoom};
@@ -38,7 +38,16 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
             (Wanted::Placeholder(which), Options::default())
         }
         INFO if rest.is_empty() => (Wanted::Info, Options::default()),
-        RAW => (Wanted::Raw, option::read(rest)?),
+        RAW => {
+            let read = option::read(rest)?;
+            if read.plan != Plan::default() || read.watermark.is_some() {
+                return Err(NoPlan::new(
+                    RAW,
+                    "is the source as it is: beside it may stand name and dl",
+                ));
+            }
+            (Wanted::Raw, read)
+        }
         _ => {
             let read = option::read(&options)?;
             (Wanted::Picture(read.plan), read)

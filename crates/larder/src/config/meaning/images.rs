@@ -95,6 +95,7 @@ pub fn pictures(
         min_ttl: min_ttl(site),
         on_error: on_error(images, &place, notes),
         keep_copyright: images.keep_copyright,
+        originals: images.originals,
         svg: images.svg,
         profile: match images.profile {
             ImageProfile::Srgb => Profile::ConvertToSrgb,
@@ -162,12 +163,18 @@ fn fixed(site: &Site) -> Vec<Dialect> {
         ImageDialect::Astro => Dialect::Astro,
         ImageDialect::Cloudflare => Dialect::Cloudflare,
     };
-    match (&site.images.dialects, site.preset) {
-        (Some(dialects), _) => dialects.iter().map(named).collect(),
-        (None, Preset::None) => vec![Dialect::Own],
-        (None, Preset::NextJs) => vec![Dialect::Own, Dialect::Next],
-        (None, Preset::Astro) => vec![Dialect::Own, Dialect::Astro],
+    if let Some(dialects) = &site.images.dialects {
+        return dialects.iter().map(named).collect();
     }
+    // Who has URLs signed means them to be the only way.
+    let is_signed = !site.images.imgproxy.keys.is_empty() || site.images.thumbor.key.is_some();
+    let own = (!is_signed).then_some(Dialect::Own);
+    let of_preset = match site.preset {
+        Preset::None => None,
+        Preset::NextJs => Some(Dialect::Next),
+        Preset::Astro => Some(Dialect::Astro),
+    };
+    own.into_iter().chain(of_preset).collect()
 }
 
 fn min_ttl(site: &Site) -> Seconds {

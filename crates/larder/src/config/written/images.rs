@@ -97,6 +97,9 @@ pub struct SiteImages {
     /// Whether who made a picture and who holds the rights stays in it. All else that cameras and
     /// programs write is taken out.
     pub keep_copyright: bool,
+    /// Whether anybody may ask for sources as they are (`raw`, `skip`) and for all of their metadata
+    /// (`metadata=1`): where a photograph was taken stands in it. Signed URLs may in any case.
+    pub originals: bool,
     /// Whether drawings (SVG) go out as they are, in a sandbox, where a picture of one is asked for; they
     /// are never drawn here. Otherwise they are refused (422).
     pub svg: bool,
@@ -211,6 +214,7 @@ impl Default for SiteImages {
             min_ttl: None,
             on_error: OnImageError("error".to_owned()),
             keep_copyright: false,
+            originals: false,
             svg: false,
             profile: ImageProfile::default(),
             imgproxy: ImagesByImgproxy::default(),
