@@ -94,6 +94,11 @@ impl Qualities {
         self.0[format as usize] = Some(quality);
     }
 
+    /// Takes that of a format back.
+    pub fn clear(&mut self, format: Format) {
+        self.0[format as usize] = None;
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         *self == Qualities::default()

@@ -169,7 +169,7 @@ impl<'s> Reading<'s> {
             self.plan.enlarge = is_true(enlarge);
         }
         if word.given(from + 3).is_some() {
-            self.plan.extend = extend(word, from + 3)?;
+            self.plan.extend = extend(word, from + 3, self.plan.extend)?;
         }
         Ok(())
     }
@@ -179,32 +179,36 @@ impl<'s> Reading<'s> {
         match word.name {
             "extend" | "ex" => {
                 word.most(4)?;
-                self.plan.extend = extend(word, 0)?;
+                self.plan.extend = extend(word, 0, self.plan.extend)?;
             }
             "extend_aspect_ratio" | "extend_ar" | "exar" => {
                 word.most(4)?;
-                self.plan.extend_shape = extend(word, 0)?;
+                self.plan.extend_shape = extend(word, 0, self.plan.extend_shape)?;
             }
-            "gravity" | "g" => self.plan.at = word.anchor(0, true)?,
+            "gravity" | "g" => self.plan.at = word.anchor(0, true, self.plan.at)?,
             "crop" | "c" => {
-                let length = |at: usize| match word.args.get(at) {
-                    None => Some(Milli::default()),
+                let before = self.plan.crop;
+                let (width, height) =
+                    before.map(|crop| (crop.width, crop.height)).unwrap_or_default();
+                let length = |at: usize, before: Milli| match word.args.get(at) {
+                    None => Some(before),
                     Some(text) => {
                         let most = f64::from(u16::MAX);
                         Milli::parse(text).filter(|length| (0.0..=most).contains(&length.value()))
                     }
                 };
                 let why = "is a width and a height: 400:300, or 0.5:0";
-                let (width, height) = word.must(length(0).zip(length(1)), why)?;
+                let (width, height) = word.must(length(0, width).zip(length(1, height)), why)?;
+                let at = before.and_then(|crop| crop.at);
                 let at = match word.args.len() > 2 {
-                    true => Some(word.anchor(2, true)?),
-                    false => None,
+                    true => Some(word.anchor(2, true, at.unwrap_or_default())?),
+                    false => at,
                 };
                 let cuts = !width.is_zero() || !height.is_zero();
                 self.plan.crop = cuts.then_some(Crop { width, height, at });
             }
-            "trim" | "t" => self.plan.trim = trim(word)?,
-            "padding" | "pd" => self.plan.padding = padding(word)?,
+            "trim" | "t" => self.plan.trim = trim(word, self.plan.trim)?,
+            "padding" | "pd" => self.plan.padding = padding(word, self.plan.padding)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -253,7 +257,7 @@ impl<'s> Reading<'s> {
     /// Options of watermarks; false if it is another.
     fn laid_over(&mut self, word: &Word<'_>) -> Result<bool, NoPlan> {
         match word.name {
-            "watermark" | "wm" => self.plan.watermark = watermark(word)?,
+            "watermark" | "wm" => self.plan.watermark = watermark(word, self.plan.watermark)?,
             "watermark_url" | "wmu" => {
                 self.watermark = match word.only()? {
                     "" => None,
@@ -297,7 +301,8 @@ impl<'s> Reading<'s> {
             let [format, text] = pair else { return Err(word.wrong(why)) };
             match Format::named(format) {
                 // 0 is the usual one.
-                _ if *text == "0" => {}
+                Some(format) if *text == "0" => self.plan.qualities.clear(format),
+                None if *text == "0" => {}
                 Some(format) => self.plan.qualities.set(format, quality(word.name, text)?),
                 None if NEVER_MADE.contains(format) => {}
                 None => return Err(word.wrong(why)),
@@ -390,15 +395,16 @@ fn fit(word: &Word<'_>, name: &str) -> Result<Fit, NoPlan> {
 }
 
 /// Whether a canvas is as large as the box, and where on it the picture lies.
-fn extend(word: &Word<'_>, from: usize) -> Result<Option<Anchor>, NoPlan> {
+fn extend(word: &Word<'_>, from: usize, before: Option<Anchor>) -> Result<Option<Anchor>, NoPlan> {
+    let before = before.unwrap_or_default();
     let at = match word.args.len() > from + 1 {
-        true => word.anchor(from + 1, false)?,
-        false => Anchor::default(),
+        true => word.anchor(from + 1, false, before)?,
+        false => before,
     };
     Ok(is_true(word.args[from]).then_some(at))
 }
 
-fn trim(word: &Word<'_>) -> Result<Option<Trim>, NoPlan> {
+fn trim(word: &Word<'_>, before: Option<Trim>) -> Result<Option<Trim>, NoPlan> {
     word.most(4)?;
     let colour = match word.given(1) {
         None => None,
@@ -407,20 +413,28 @@ fn trim(word: &Word<'_>) -> Result<Option<Trim>, NoPlan> {
     let Some(threshold) = word.given(0) else { return Ok(None) };
     let threshold = Milli::parse(threshold).filter(|it| (0.0..=255.0).contains(&it.value()));
     let threshold = word.must(threshold, "is how much colours may differ, from 0 to 255")?;
-    let equal = |at: usize| word.given(at).is_some_and(is_true);
-    Ok(Some(Trim { threshold, colour, equal_across: equal(2), equal_down: equal(3) }))
+    let equal = |at: usize, before: bool| word.given(at).map_or(before, is_true);
+    let (across, down) =
+        before.map(|trim| (trim.equal_across, trim.equal_down)).unwrap_or_default();
+    let (equal_across, equal_down) = (equal(2, across), equal(3, down));
+    Ok(Some(Trim { threshold, colour, equal_across, equal_down }))
 }
 
-fn padding(word: &Word<'_>) -> Result<Padding, NoPlan> {
+fn padding(word: &Word<'_>, before: Padding) -> Result<Padding, NoPlan> {
     word.most(4)?;
-    let side = |at: usize, usual: u16| match word.given(at) {
-        None => Ok(usual),
+    let side = |at: usize| {
         // At most 16384, so it fits.
-        Some(text) => word.side(text).map(|side| side.map_or(0, |side| side.get() as u16)),
+        let side = |text| word.side(text).map(|side| side.map_or(0, |side| side.get() as u16));
+        word.given(at).map(side).transpose()
     };
-    let top = side(0, 0)?;
-    let right = side(1, top)?;
-    Ok(Padding { top, right, bottom: side(2, top)?, left: side(3, right)? })
+    let (top, right, bottom, left) = (side(0)?, side(1)?, side(2)?, side(3)?);
+    let across = right.or(top);
+    Ok(Padding {
+        top: top.unwrap_or(before.top),
+        right: across.unwrap_or(before.right),
+        bottom: bottom.or(top).unwrap_or(before.bottom),
+        left: left.or(across).unwrap_or(before.left),
+    })
 }
 
 fn background(word: &Word<'_>) -> Result<Option<Background>, NoPlan> {
@@ -441,21 +455,29 @@ fn hex(text: &str) -> Option<Background> {
     Background::parse(text).filter(|_| !text.starts_with('#'))
 }
 
-fn watermark(word: &Word<'_>) -> Result<Option<Watermark>, NoPlan> {
+fn watermark(word: &Word<'_>, before: Option<Watermark>) -> Result<Option<Watermark>, NoPlan> {
     word.most(5)?;
-    let number = |at: usize| word.given(at).map_or(Some(Milli::default()), Milli::parse);
+    let was = match before.map(|mark| mark.place) {
+        None => (None, Milli::default(), Milli::default()),
+        Some(Laid::Tiled(x, y)) => (None, x, y),
+        Some(Laid::Once(Anchor { gravity, x, y })) => (Some(gravity), x, y),
+    };
+    let number = |at: usize, before: Milli| word.given(at).map_or(Some(before), Milli::parse);
     let within = |part: &Milli| (0.0..=1.0).contains(&part.value());
     let opacity = Milli::parse(word.args[0]).filter(within);
     let opacity = word.must(opacity, "has an opacity from 0 to 1")?;
-    let (x, y) = word.must(number(2).zip(number(3)), "has numbers as its distances")?;
-    let place = match word.given(1).unwrap_or("ce") {
-        "re" => Laid::Tiled(x, y),
-        name => {
+    let (x, y) =
+        word.must(number(2, was.1).zip(number(3, was.2)), "has numbers as its distances")?;
+    let place = match (word.given(1), before.map(|mark| mark.place)) {
+        (Some("re"), _) | (None, Some(Laid::Tiled(..))) => Laid::Tiled(x, y),
+        (None, _) => Laid::Once(Anchor { gravity: was.0.unwrap_or_default(), x, y }),
+        (Some(name), _) => {
             let gravity = word.must(side(name), "is at a place such as ce, no, soea, or re")?;
             Laid::Once(Anchor { gravity, x, y })
         }
     };
-    let scale = word.must(number(4).filter(within), "has a scale from 0 to 1")?;
+    let scale = before.map(|mark| mark.scale).unwrap_or_default();
+    let scale = word.must(number(4, scale).filter(within), "has a scale from 0 to 1")?;
     Ok((!opacity.is_zero()).then_some(Watermark { opacity, place, scale }))
 }
 

@@ -54,6 +54,18 @@ fn sizes_are_read_as_they_are_documented() {
         ("w:9/h:9/exar:1:fp:0.1:0.2", "w=9,h=9,reshape=0.1:0.2"),
         ("extend_ar:1/extend_aspect_ratio:f", ""),
         ("rs%3Afill%3a9:8", "w=9,h=8,fit=cover"),
+        // What a later option does not say stays as an earlier one had it.
+        ("rs:fill:9:9:0:1:no:0:5/ex:1", "w=9,h=9,fit=cover,extend=north:0:5"),
+        ("c:100:200:no/c:50", "crop=50:200:north"),
+        ("rs:fill:9:9/g:no:10:20/g:so", "w=9,h=9,fit=cover,g=south:10:20"),
+        ("t:10:ff0000:1:1/t:20", "trim=20::1:1"),
+        ("pd:10/pd::20", "pad=10:20:10:20"),
+        ("pd:10/pd:::5", "pad=10:10:5:10"),
+        ("wm:0.5:soea:10:10:0.2/wm:0.8", "wm=0.8:southeast:10:10:0.2"),
+        ("wm:0.5:re:5:6/wm:1", "wm=1:tile:5:6:0"),
+        ("wm:0.5:re:5:6/wm:1:no", "wm=1:north:5:6:0"),
+        ("fq:webp:70:avif:50/fq:webp:0", "fq=avif:50"),
+        ("fq:webp:70/q:80", "q=80"),
     ] {
         assert_eq!(own(options).as_deref(), Ok(wanted), "{options}");
     }

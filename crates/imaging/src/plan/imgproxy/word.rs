@@ -79,26 +79,28 @@ impl<'u> Word<'u> {
         self.must(side, "is a number of pixels from 0 to 16384").map(NonZeroU32::new)
     }
 
-    /// A place, from the argument of that number on.
+    /// A place, from the argument of that number on; distances that it does not tell are those of
+    /// `before`.
     ///
     /// # Errors
     /// It is none, or one that has to be found by looking where that may not be.
-    pub fn anchor(&self, from: usize, may_be_smart: bool) -> Result<Anchor, NoPlan> {
-        let distance = |text: &str| match text {
-            "" => Some(Milli::default()),
-            text => Milli::parse(text),
+    pub fn anchor(
+        &self,
+        from: usize,
+        may_be_smart: bool,
+        before: Anchor,
+    ) -> Result<Anchor, NoPlan> {
+        let distance = |text: Option<&&str>, before: Milli| match text {
+            None | Some(&"") => Some(before),
+            Some(text) => Milli::parse(text),
         };
         let zero = |text: &'u str| if text.is_empty() { "0" } else { text };
         let anchor = match self.args.get(from..).unwrap_or_default() {
             ["sm"] if may_be_smart => Some(Anchor::at(Gravity::Smart)),
             ["fp", x, y] => focus(zero(x), zero(y)).map(Anchor::at),
             [name, rest @ ..] if rest.len() <= 2 => {
-                let mut rest = rest.iter().map(|text| distance(text));
-                let (x, y) = (rest.next(), rest.next());
-                side(name).and_then(|gravity| {
-                    let (x, y) = (x.unwrap_or(distance("")), y.unwrap_or(distance("")));
-                    Some(Anchor { gravity, x: x?, y: y? })
-                })
+                let (x, y) = (distance(rest.first(), before.x), distance(rest.get(1), before.y));
+                side(name).and_then(|gravity| Some(Anchor { gravity, x: x?, y: y? }))
             }
             _ => None,
         };
