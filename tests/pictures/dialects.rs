@@ -228,3 +228,25 @@ fn what_an_origin_has_never_stands_among_pictures() {
     assert!(own.text().contains("images.dialects"), "{}", own.text());
     is_webp(&larder, &signed("/rs:fit:190/plain/local:///photo.jpg"), (190, 143));
 }
+
+#[test]
+fn who_may_purge_and_explain_needs_no_signature() {
+    let origin = origin();
+    let larder = larder(&format!("[site.images.imgproxy]\n{KEYS}"), &origin);
+    let path = "/rs:fit:190/plain/local:///photo.jpg";
+    is_webp(&larder, &signed(path), (190, 143));
+    // Signed by a key that is not one any more: it is still the URL of that picture.
+    let body =
+        format!("{{\"urls\": [\"/imgproxy/AfrOrF3gWeDA6VOlDG4TzxMv39O7MXnF4CXpKUwGqRM{path}\"]}}");
+    larder.admin_post("/v1/purge", &body);
+    assert!(!larder.fill_with(&signed(path), &SAFARI_OF_OLD).is_hit());
+    for (target, reason) in [
+        (format!("/imgproxy/insecure{path}"), "picture-signature"),
+        (signed("/exp:1/plain/local:///photo.jpg"), "picture-expired"),
+        (signed("/nonsense:1/plain/local:///photo.jpg"), "picture-asked"),
+    ] {
+        let url = format!("http://{}{target}", larder.address);
+        let (_, text, _) = larder.command(&["explain", &url]);
+        assert!(text.contains("answered here") && text.contains(reason), "{target}: {text}");
+    }
+}

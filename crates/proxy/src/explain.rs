@@ -7,7 +7,7 @@ use crate::doors::DOOR;
 use crate::edge;
 use crate::error::Error;
 use crate::fill::Errand;
-use crate::pictures::{asked, looked_up};
+use crate::pictures::{asked, looked_up, refused};
 use crate::serve::is_kept;
 use crate::settings::SiteSettings;
 use crate::upstream::request::Client;
@@ -68,11 +68,13 @@ impl<'s> Look<'s> {
         let settings = &shared.settings;
         let site = &settings.sites[settings.site_number(&request.host)?];
         let now = shared.clock.now();
+        let refused = refused(site, request, now).map(|error| Outcome::Here(error.token()));
         let request = &*looked_up(site, request);
         let way = Way::of(&site.site, request);
         let Ok(KeyTold { key, .. }) = &way.key else {
             let outcome = Outcome::of(&way, Found::Nothing, Facts::default(), request, now);
-            return Some(Look::without_key(now, site, way, here(site, request).unwrap_or(outcome)));
+            let outcome = refused.or_else(|| here(site, request)).unwrap_or(outcome);
+            return Some(Look::without_key(now, site, way, outcome));
         };
         let stored = shared.store.examine(key, &request.fields, site.site.id);
         let marked_seconds = shared.marks.left(key.as_ref().bytes(), now);
@@ -87,7 +89,7 @@ impl<'s> Look<'s> {
             is_marked: marked_seconds.is_some(),
         };
         let outcome = Outcome::of(&way, found, facts, request, now);
-        let outcome = here(site, request).unwrap_or(outcome);
+        let outcome = refused.or_else(|| here(site, request)).unwrap_or(outcome);
         Some(Look { now, site, way, stored, marked_seconds, is_paused, is_coming, outcome })
     }
 

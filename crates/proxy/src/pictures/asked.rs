@@ -78,6 +78,20 @@ fn read(settings: &PictureSettings, target: &str) -> Result<(Read, bool), Error>
     Ok((read.map_err(|error| wrong(&error))?, is_signed))
 }
 
+/// What it says for whoever may do more than ask for it, as if it were signed or not.
+fn read_as(settings: &PictureSettings, target: &str, is_signed: bool) -> Option<Read> {
+    let dialect = settings.dialects.of(target)?;
+    settings.dialects.read(dialect, target, is_signed).ok()
+}
+
+/// Why a request for a picture gets none at all, if so.
+pub fn refused(site: &SiteSettings, request: &Request, now: Timestamp) -> Option<Error> {
+    match asked(site, request)? {
+        Err(error) => Some(error),
+        Ok((_, making)) => making.is_over(now).then_some(Error::PictureExpired),
+    }
+}
+
 /// The request that is looked up for one: for a picture that of its one spelling.
 pub fn looked_up<'r>(site: &SiteSettings, request: &'r Request) -> Cow<'r, Request> {
     match asked(site, request) {
@@ -90,17 +104,23 @@ pub fn looked_up<'r>(site: &SiteSettings, request: &'r Request) -> Cow<'r, Reque
 /// choice, one for each. Who purges names a host without its port: a source at that host may be the
 /// site's own at any.
 pub fn spellings(site: &SiteSettings, host: &str, target: &str) -> Vec<String> {
-    let hosts = [Some(host.to_owned()), same_host(site, host, target)];
+    let Some(settings) = &site.pictures else { return Vec::new() };
+    let hosts = [Some(host.to_owned()), same_host(settings, host, target)];
     let mut all: Vec<String> = Vec::new();
-    for host in hosts.into_iter().flatten() {
-        for best in [Best::Basic, Best::WebP, Best::Avif] {
-            let request = Request {
-                host: host.clone(),
-                target: target.to_owned(),
-                fields: [("Accept", accept(best))].into_iter().collect(),
-                ..Request::default()
-            };
-            let found = asked(site, &request).and_then(Result::ok);
+    let bests = [Best::Basic, Best::WebP, Best::Avif];
+    for (host, best) in
+        hosts.into_iter().flatten().flat_map(|host| bests.map(|best| (host.clone(), best)))
+    {
+        let request = Request {
+            host,
+            target: target.to_owned(),
+            fields: [("Accept", accept(best))].into_iter().collect(),
+            ..Request::default()
+        };
+        // A key that is not one any more had pictures made too.
+        for is_signed in [false, true] {
+            let read = read_as(settings, below(&settings.base, target), is_signed);
+            let found = read.and_then(|read| settle(settings, read, is_signed, &request).ok());
             all.extend(found.map(|(wanted, _)| wanted.target).filter(|it| !all.contains(it)));
         }
     }
@@ -108,9 +128,8 @@ pub fn spellings(site: &SiteSettings, host: &str, target: &str) -> Vec<String> {
 }
 
 /// Host and port of the source of a picture, if the host is that one.
-fn same_host(site: &SiteSettings, host: &str, target: &str) -> Option<String> {
-    let settings = site.pictures.as_ref()?;
-    let (read, _) = read(settings, below(&settings.base, target)).ok()?;
+fn same_host(settings: &PictureSettings, host: &str, target: &str) -> Option<String> {
+    let read = read_as(settings, below(&settings.base, target), true)?;
     let Source::Url(url) = read.asked.source else { return None };
     let (named, _) = host_and_path(&url);
     (hostname(&named) == hostname(host)).then_some(named)

@@ -19,7 +19,7 @@ mod source;
 mod told;
 pub mod workshop;
 
-pub use asked::{Making, asked, looked_up, spellings};
+pub use asked::{Making, asked, looked_up, refused, spellings};
 pub use exchange::exchange;
 pub use hosts::{Hosts, HostsOnCore};
 pub use signed::{Signing, SigningKey, WHOLE_BYTES};
