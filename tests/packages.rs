@@ -125,6 +125,7 @@ fn what_several_have_is_the_same_in_each() {
         ("admin.js", &PACKAGES[..]),
         ("picture.js", &["astro", "next"]),
         ("placeholder.js", &["astro", "next"]),
+        ("placeholder.d.ts", &["astro", "next"]),
     ] {
         let read = |package: &str| {
             std::fs::read_to_string(folder().join(package).join("src").join(name)).unwrap()

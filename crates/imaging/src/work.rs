@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::intake::{Intake, Linear, Rows, Taken, Wish, shrink};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
-use crate::plan::{Anchor, Fit, Format, Gravity, Kinds, Output, Plan};
+use crate::plan::{Anchor, Fit, Format, Gravity, Output, Plan};
 use crate::raster::Raster;
 use crate::resize::resize;
 use crate::run::{Effort, Made, Media, Recipe};
@@ -262,7 +262,7 @@ impl<'a> Work<'a> {
             && self.limits.animation(self.moving_pixels()).is_ok()
             && self.limits.output(self.sizing.canvas).is_ok()
             && self.limits.memory(self.memory_bytes()).is_ok();
-        let is_left = plan.skip.has(Kinds::NAMES[self.header.kind as usize]);
+        let is_left = plan.skip.has(self.header.kind);
         ((moves && !is_made) || is_left) && self.may_go_out()
     }
 

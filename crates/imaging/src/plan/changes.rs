@@ -3,6 +3,7 @@
 use super::numbers::Milli;
 use super::options::{Background, Format};
 use super::place::Anchor;
+use crate::sniff::Kind;
 
 /// Cuts off what surrounds the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,11 +99,6 @@ impl Qualities {
     pub fn clear(&mut self, format: Format) {
         self.0[format as usize] = None;
     }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        *self == Qualities::default()
-    }
 }
 
 /// A set of formats that sources have.
@@ -121,9 +117,9 @@ impl Kinds {
         at.is_some()
     }
 
-    /// Whether one is in it, by its name.
-    pub fn has(self, name: &str) -> bool {
-        self.names().any(|known| known == name)
+    /// Whether one is in it.
+    pub fn has(self, kind: Kind) -> bool {
+        self.0 >> kind as u8 & 1 == 1
     }
 
     /// The names of those in it.

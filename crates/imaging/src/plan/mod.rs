@@ -24,6 +24,7 @@ pub use dialect::{Dialect, Dialects, Read, Signature};
 pub use imgproxy::Imgproxy;
 pub use numbers::Milli;
 pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};
+pub use own::ROOT as OWN_ROOT;
 pub use place::{Anchor, Gravity};
 pub use source::Source;
 pub use thumbor::Thumbor;

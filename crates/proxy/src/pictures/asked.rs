@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::settings::{PictureSettings, SiteSettings};
 use imaging::accept::Accepted;
 use imaging::ladder::snapped;
-use imaging::plan::{Asked, Best, Dialect, Output, Plan, Read, Source, Wanted};
+use imaging::plan::{Asked, Best, Dialect, OWN_ROOT, Output, Plan, Read, Source, Wanted};
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::request::{Method, Request, hostname, split_target};
@@ -56,12 +56,12 @@ pub fn asked(site: &SiteSettings, request: &Request) -> Option<Result<(Request, 
     if !is_read {
         return None;
     }
-    if settings.dialects.of(target).is_none() {
+    let Some(dialect) = settings.dialects.of(target) else {
         // Pictures are kept under these paths: what an origin answers there must never stand among them.
-        let is_kept_there = Dialect::of(&request.target) == Some(Dialect::Own);
+        let is_kept_there = request.target.starts_with(OWN_ROOT);
         return is_kept_there.then(|| Err(Error::PictureAsked(NOT_OWN.to_owned())));
-    }
-    let read = read(settings, target);
+    };
+    let read = read(settings, dialect, target);
     Some(read.and_then(|(read, is_signed)| settle(settings, read, is_signed, request)))
 }
 
@@ -69,13 +69,11 @@ pub fn asked(site: &SiteSettings, request: &Request) -> Option<Result<(Request, 
 const NOT_OWN: &str = "Larder's own URLs are not answered here: images.dialects has no \"larder\"";
 
 /// What a target of a dialect says, and whether who wrote it knows a key of the site.
-fn read(settings: &PictureSettings, target: &str) -> Result<(Read, bool), Error> {
-    let wrong = |wrong: &dyn std::fmt::Display| Error::PictureAsked(wrong.to_string());
-    let dialect = settings.dialects.of(target).ok_or_else(|| wrong(&"it is none"))?;
+fn read(settings: &PictureSettings, dialect: Dialect, target: &str) -> Result<(Read, bool), Error> {
     // Whoever does not know the key learns nothing of what else is wrong.
     let is_signed = is_signed(settings, dialect, target)?;
     let read = settings.dialects.read(dialect, target, is_signed);
-    Ok((read.map_err(|error| wrong(&error))?, is_signed))
+    Ok((read.map_err(|wrong| Error::PictureAsked(wrong.to_string()))?, is_signed))
 }
 
 /// What it says for whoever may do more than ask for it, as if it were signed or not.

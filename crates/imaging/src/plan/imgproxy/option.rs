@@ -4,7 +4,7 @@ use super::super::own::{number, quality, short, sigma, zoom};
 use super::super::query::decoded_path;
 use super::super::{
     Anchor, Asked, Background, Crop, Delivery, Fit, Flip, Format, Laid, Milli, NoPlan, Output,
-    Padding, Plan, Read, Score, Source, Trim, Turn, Wanted, Watermark,
+    Padding, Plan, Qualities, Read, Score, Source, Trim, Turn, Wanted, Watermark,
 };
 use super::Imgproxy;
 use super::unmade::{NEVER_MADE, why_unmade};
@@ -108,7 +108,7 @@ impl<'s> Reading<'s> {
         }
         if self.plan.quality.is_some() {
             // There it goes before those of formats.
-            self.plan.qualities = super::super::Qualities::default();
+            self.plan.qualities = Qualities::default();
         }
         let usual = if self.settings.auto_format { Output::Auto } else { Output::Same };
         (self.plan.output, self.plan.smallest) = self.format.unwrap_or((usual, false));

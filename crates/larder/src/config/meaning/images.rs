@@ -9,7 +9,7 @@ use crate::config::written::{
 use imaging::Profile;
 use imaging::accept::Accepted;
 use imaging::limits::Limits;
-use imaging::plan::{Dialect, Dialects, MAX_SIDE, Source};
+use imaging::plan::{Dialect, Dialects, MAX_SIDE, OWN_ROOT, Source};
 use policy::path_pattern::PathPattern;
 use policy::rule::{KeyParts, Match, Rule, SiteId};
 use policy::time::Seconds;
@@ -22,8 +22,6 @@ use std::sync::Arc;
 
 /// How long pictures of Next.js are fresh at the least (`minimumCacheTTL` of Next 16).
 const NEXT_MIN_TTL: Seconds = Seconds::new(4 * 3600);
-/// What the paths begin with under which pictures are kept.
-const KEPT_UNDER: &str = "/_larder/image/";
 /// The most widths that a ladder has.
 const MAX_WIDTHS: usize = 64;
 /// A word in the keys of other origins' sources that no rule can have, so that what the site itself
@@ -52,10 +50,10 @@ pub fn are_made(site: &Site, place: &Place, notes: &Notes<'_, '_>) -> bool {
 pub fn keep_from_rules(site: &mut policy::rule::Site) {
     let is_for_pictures = |rule: &Rule| {
         let paths = &rule.matches.paths;
-        !paths.is_empty() && paths.iter().all(|path| path.as_str().starts_with(KEPT_UNDER))
+        !paths.is_empty() && paths.iter().all(|path| path.as_str().starts_with(OWN_ROOT))
     };
     let at = site.rules.iter().position(|rule| !is_for_pictures(rule));
-    let paths = vec![PathPattern::glob(&format!("{KEPT_UNDER}*"))];
+    let paths = vec![PathPattern::glob(&format!("{OWN_ROOT}*"))];
     let rule = Rule { matches: Match { paths, ..Match::default() }, ..Rule::default() };
     site.rules.insert(at.unwrap_or(site.rules.len()), rule);
 }
