@@ -3,6 +3,7 @@
 use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
 use crate::doors::DOOR;
+use crate::shelf::{NOT_THERE, NOT_YET};
 use crate::metrics::Verdict;
 use bytes::Bytes;
 use policy::cors::{self, Cors};
@@ -12,7 +13,7 @@ use policy::request::{Method, Request, Scheme};
 use policy::rule::{Rule, Site};
 
 /// The words for it in `Cache-Status`, logs and metrics.
-pub const TOKENS: [&str; 4] = [HTTPS, PREFLIGHT, MAX_FORWARDS, DOOR];
+pub const TOKENS: [&str; 6] = [HTTPS, PREFLIGHT, MAX_FORWARDS, DOOR, NOT_YET, NOT_THERE];
 const HTTPS: &str = "redirect-to-https";
 const PREFLIGHT: &str = "preflight";
 const MAX_FORWARDS: &str = "max-forwards";

@@ -54,6 +54,8 @@ pub enum Error {
     OutOfReach,
     /// As many pictures are being made, and as many wait, as may.
     PicturesBusy,
+    /// What lies on this machine for feeds cannot be read, or is damaged.
+    ShelfUnreadable,
     /// The origin's name does not resolve.
     OriginUnknown(String),
     /// The origin refuses connections; the text says how.
@@ -101,6 +103,7 @@ impl Error {
         "picture-expired",
         "out-of-reach",
         "pictures-busy",
+        "shelf-unreadable",
         "origin-unknown",
         "origin-unreachable",
         "origin-tls",
@@ -127,6 +130,7 @@ impl Error {
             UnknownHost => 421,
             HeadTooLarge => 431,
             ClientLeft => 499,
+            ShelfUnreadable => 500,
             TransferCoding => 501,
             OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_) | OriginDropped
             | OriginMalformed(_) | OriginHeadTooLarge => 502,
@@ -164,6 +168,7 @@ impl Error {
             PictureExpired => "picture-expired",
             OutOfReach => "out-of-reach",
             PicturesBusy => "pictures-busy",
+            ShelfUnreadable => "shelf-unreadable",
             OriginUnknown(_) => "origin-unknown",
             OriginUnreachable(_) => "origin-unreachable",
             OriginTls(_) => "origin-tls",
@@ -217,6 +222,7 @@ impl Error {
                 "As many pictures are being made as this server makes at once, and as many wait \
                  (images.queue)."
             }
+            ShelfUnreadable => "What this server keeps of a feed cannot be read, or is damaged.",
             OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
             OriginUnreachable(how) => return format!("The origin is not reachable: {how}."),
             OriginTls(how) => return format!("The origin's TLS cannot be used: {how}."),

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::fill::Errand;
 use crate::pictures::{asked, looked_up, refused};
 use crate::serve::is_kept;
+use crate::shelf;
 use crate::settings::SiteSettings;
 use crate::upstream::request::Client;
 use crate::upstream::{Response, ResponsePiece};
@@ -69,7 +70,9 @@ impl<'s> Look<'s> {
         let site = &settings.sites[settings.site_number(&request.host)?];
         let now = shared.clock.now();
         let refused = refused(site, request, now).map(|error| Outcome::Here(error.token()));
+        let refused = refused.or_else(|| shelf::refused(site, request).map(Outcome::Here));
         let request = &*looked_up(site, request);
+        let request = &*shelf::looked_up(site, request);
         let way = Way::of(&site.site, request);
         let Ok(KeyTold { key, .. }) = &way.key else {
             let outcome = Outcome::of(&way, Found::Nothing, Facts::default(), request, now);
@@ -193,10 +196,14 @@ pub fn fetch(
 
 fn errand(core: &Rc<Core>, request: &Request) -> Option<Errand> {
     let site = core.site_for(&request.host)?.clone();
-    let (request, making) = match asked(&site.settings, request) {
-        Some(Ok((wanted, making))) => (wanted, Some(Rc::new(making))),
-        Some(Err(_)) => return None,
-        None => (request.clone(), None),
+    let (request, making, shelved) = match shelf::find(&site.settings, request) {
+        Some(shelf::Found::Shelved(wanted, shelved)) => (wanted, None, Some(shelved)),
+        Some(shelf::Found::Answer(_)) => return None,
+        None => match asked(&site.settings, request) {
+            Some(Ok((wanted, making))) => (wanted, Some(Rc::new(making)), None),
+            Some(Err(_)) => return None,
+            None => (request.clone(), None, None),
+        },
     };
     let key = Way::of(&site.settings.site, &request).key.ok()?.key;
     let request = Request { method: Method::Get, ..request };
@@ -210,6 +217,7 @@ fn errand(core: &Rc<Core>, request: &Request) -> Option<Errand> {
         stored: None,
         part: None,
         making,
+        shelved,
         site,
     })
 }

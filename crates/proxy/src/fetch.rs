@@ -32,8 +32,8 @@ pub async fn fetch(errand: Errand, why: WhyFetch, invalid: bool, caller: &Caller
         || errand.request.directives().no_cache;
     let wants_part = errand.request.goes_alone_for_range_only();
     let mut errand = errand;
-    // A picture is made whole or not at all.
-    let is_made = errand.making.is_some();
+    // A picture is made whole or not at all, and what lies here is at hand.
+    let is_made = errand.making.is_some() || errand.shelved.is_some();
     errand.part = if wants_part && !is_made { slices::part(&errand) } else { None };
     // Part of something stored is cut from the whole, which all may share.
     let shares = wants_part && (errand.stored.is_some() || errand.part.is_some() || is_made);

@@ -144,7 +144,8 @@ pub struct SiteCounters {
 }
 
 impl SiteCounters {
-    fn new() -> SiteCounters {
+    /// All at nothing.
+    pub fn new() -> SiteCounters {
         let row = || (0..STATUSES).map(|_| Counter::default()).collect();
         SiteCounters {
             requests: array::from_fn(|_| row()),

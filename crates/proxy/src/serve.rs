@@ -18,6 +18,7 @@ use crate::metrics::Verdict;
 use crate::pass::{Passing, pass};
 use crate::pictures::{self, Making};
 use crate::recall::recall;
+use crate::shelf::{self, Taken};
 use crate::slices::{self, Begun};
 use crate::upstream::RequestBody;
 use crate::upstream::request::{Client, is_loop};
@@ -75,6 +76,9 @@ pub async fn serve(
     if let Some(door) = door_for(site, request) {
         return Box::pin(knock(core, site, caller, request, body, door)).await;
     }
+    if let Some(found) = shelf::find(&site.settings, request) {
+        return Box::pin(shelved(core, site, caller, request, found, key, now)).await;
+    }
     if let Some(asked) = pictures::asked(&site.settings, request) {
         return Box::pin(picture(core, site, caller, request, asked, key, now)).await;
     }
@@ -91,8 +95,11 @@ pub async fn serve_source(
     key: &mut Vec<u8>,
     now: Timestamp,
 ) -> Answer {
-    match edge::answer(&site.settings.site, request) {
-        Some(answer) => answer,
+    if let Some(answer) = edge::answer(&site.settings.site, request) {
+        return answer;
+    }
+    match shelf::find(&site.settings, request) {
+        Some(found) => shelved(core, site, caller, request, found, key, now).await,
         None => by_rules(core, site, caller, request, RequestBody::Empty, key, now).await,
     }
 }
@@ -120,7 +127,9 @@ async fn by_rules(
             };
             Box::pin(pass(passing, body)).await
         }
-        Route::Cached(key) => by_cache(core, site, caller, request, None, key, now).await,
+        Route::Cached(key) => {
+            by_cache(core, site, caller, request, Maker::default(), key, now).await
+        }
     };
     let beside = edge::beside(policy, rule, request);
     Answer { beside: answer.told_plainly(policy, beside), ..answer }
@@ -143,21 +152,52 @@ async fn picture(
         Ok((wanted, making)) => {
             let wanted = Rc::new(wanted);
             let key = KeyRef::build(&wanted, policy.rule_for(&wanted), key);
-            let making = Some(Rc::new(making));
-            by_cache(core, site, caller, &wanted, making, key, now).await
+            let maker = Maker { making: Some(Rc::new(making)), ..Maker::default() };
+            by_cache(core, site, caller, &wanted, maker, key, now).await
         }
     };
     let beside = edge::beside(policy, policy.rule_for(request), request);
     Answer { beside: answer.told_plainly(policy, beside), ..answer }
 }
 
-/// Looks up, judges, and fetches where that is needed. `making`: what is fetched is made here.
+/// Answers with what lies on this machine, which is looked up by the name that its content gives it.
+async fn shelved(
+    core: &Rc<Core>,
+    site: &Rc<SiteOnCore>,
+    caller: &Caller,
+    request: &Request,
+    found: shelf::Found,
+    key: &mut Vec<u8>,
+    now: Timestamp,
+) -> Answer {
+    let policy = &site.settings.site;
+    let answer = match found {
+        shelf::Found::Answer(answer) => *answer,
+        shelf::Found::Shelved(wanted, shelved) => {
+            let wanted = Rc::new(wanted);
+            let key = KeyRef::build(&wanted, policy.rule_for(&wanted), key);
+            let maker = Maker { shelved: Some(shelved), ..Maker::default() };
+            by_cache(core, site, caller, &wanted, maker, key, now).await
+        }
+    };
+    let beside = edge::beside(policy, policy.rule_for(request), request);
+    Answer { beside: answer.told_plainly(policy, beside), ..answer }
+}
+
+/// Who gives what is missing, where that is no origin.
+#[derive(Default)]
+struct Maker {
+    making: Option<Rc<Making>>,
+    shelved: Option<Taken>,
+}
+
+/// Looks up, judges, and fetches where that is needed.
 async fn by_cache(
     core: &Rc<Core>,
     site: &Rc<SiteOnCore>,
     caller: &Caller,
     request: &Rc<Request>,
-    making: Option<Rc<Making>>,
+    maker: Maker,
     key: KeyRef<'_>,
     now: Timestamp,
 ) -> Answer {
@@ -178,7 +218,8 @@ async fn by_cache(
         variant,
         stored,
         part: None,
-        making: making.clone(),
+        making: maker.making.clone(),
+        shelved: maker.shelved.clone(),
     };
     let answer = match (verdict, lookup) {
         (Reuse::Fresh, Lookup::Hit(entry)) => hit(wish, entry, now),

@@ -8,6 +8,7 @@ pub use crate::upstream::Reach;
 pub use pictures::{Folder, OnError, PictureLimits, PictureSettings, RemoteSource, Wildcard};
 
 use crate::doors::Door;
+use crate::shelf::Shelf;
 use policy::glob::Glob;
 use policy::rule::Site;
 use policy::time::Seconds;
@@ -66,6 +67,8 @@ pub struct SiteSettings {
     pub health_check: Option<HealthCheck>,
     /// What is answered here, whatever the origin has there.
     pub doors: Vec<Arc<dyn Door>>,
+    /// What lies on this machine in the place of what the origin has.
+    pub shelves: Vec<Arc<dyn Shelf>>,
     /// The `Host` that the origin is sent.
     pub origin_host: OriginHost,
     /// Which addresses of the origins' names may be connected to.

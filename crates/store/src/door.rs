@@ -95,6 +95,15 @@ impl Recalled {
     }
 }
 
+/// Which tiers keep a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tiers {
+    /// All that there are.
+    All,
+    /// Memory.
+    Memory,
+}
+
 /// Sizes at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -288,6 +297,14 @@ impl Store {
         Writer::new(self.clone(), Some(key), announced)
     }
 
+    /// Begins to take a body that is kept in memory only, since it is at hand elsewhere.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub fn begin_in_memory(self: &Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), None, announced)
+    }
+
     /// Begins to take a form of something stored, which is kept in memory only. `length` is that of
     /// what it is made of, where it is known: for so much there is room then, and a form that gets
     /// longer is of no use.
@@ -410,6 +427,7 @@ impl Store {
         parts: Parts,
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
+        tiers: Tiers,
     ) -> (Arc<Entry>, bool) {
         if !self.may_store(key, &parts.meta, parts.body.id(), departure, &parts.meta) {
             if let (Some(disk), Some(file)) = (&self.disk, parts.body.file()) {
@@ -420,7 +438,7 @@ impl Store {
         let mut is_placed = false;
         let placed = |entry: &Arc<Entry>, _: &mut dyn Iterator<Item = &Entry>| {
             is_placed = true;
-            let Some(disk) = &self.disk else { return };
+            let (Some(disk), Tiers::All) = (&self.disk, tiers) else { return };
             // What it takes the place of may be for other requests.
             let old = replaced.map(|old| &old.meta.variant);
             if let Some(old) = old.filter(|old| **old != entry.meta.variant) {

@@ -3,7 +3,7 @@
 
 use crate::body::Body;
 use crate::disk::{Fate, LargeFile, SliceWriter};
-use crate::door::Store;
+use crate::door::{Store, Tiers};
 use crate::entry::{Entry, Forms, Heads, Parts};
 use crate::reservation::Reservation;
 use crate::scopes::Departure;
@@ -58,7 +58,7 @@ impl Store {
         let gap = slices.map(|slices| GapWriter { slices, _reserved: reserved });
         let body = Body::on_disk(file, id);
         let parts = Parts { meta, heads, body, forms: Forms::default(), must_validate: false };
-        Ok((self.keep(key, parts, departure, replaced).0, gap.ok_or(WhySkip::Disk)?))
+        Ok((self.keep(key, parts, departure, replaced, Tiers::All).0, gap.ok_or(WhySkip::Disk)?))
     }
 
     /// Has the map of a body with gaps counted in `in_flight_bytes`, once, for as long as anybody

@@ -11,6 +11,7 @@ use policy::freshness::Life;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::purge::{Born, Subject, Verdict, soften};
+use policy::rule::SiteId;
 use std::sync::Arc;
 
 impl Store {
@@ -19,6 +20,13 @@ impl Store {
     pub fn is_gone(&self, key: KeyRef<'_>, entry: &Entry) -> bool {
         !entry.is_settled_at(self.purges().head())
             && self.verdict(key, &entry.meta, entry.settled_at()) == Verdict::Gone
+    }
+
+    /// Whether anything that covers a URL of a site was purged since `born`. `url` is
+    /// [`policy::key::url_scope`]'s.
+    pub fn is_purged_since(&self, url: &[u8], site: SiteId, born: Born) -> bool {
+        let subject = Subject::new(url, site, &[], &[]);
+        self.purges().check(&subject, born, born.seq) != Verdict::Valid
     }
 
     /// What is found in memory, after the purges that came since.

@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::disk::{LargeFile, LargeWriter};
-use crate::door::Store;
+use crate::door::{Store, Tiers};
 use crate::entry::{Entry, Forms, Heads, Parts};
 use crate::reservation::Reservation;
 use crate::scopes::Departure;
@@ -26,7 +26,7 @@ const FILE_BYTES: u64 = 384 << 10;
 pub struct Writer {
     /// What it holds of `in_flight_bytes`.
     reserved: Reservation,
-    /// Whose body it is; nothing for a form, which is only kept in memory.
+    /// Whose body it is; nothing for what is only kept in memory.
     key: Option<Key>,
     taken: Taken,
     length: u64,
@@ -139,9 +139,10 @@ impl Writer {
         departure: &Departure,
         replaced: Option<&Arc<Entry>>,
     ) -> Result<Arc<Entry>, WhySkip> {
+        let tiers = if self.key.is_some() { Tiers::All } else { Tiers::Memory };
         let body = self.whole().await?;
         let parts = parts(meta, heads, body);
-        Ok(self.store().keep(key, parts, departure, replaced).0)
+        Ok(self.store().keep(key, parts, departure, replaced, tiers).0)
     }
 
     /// Makes an entry visible under its key, in the place of an older one. Says no if it is not kept,
@@ -165,7 +166,7 @@ impl Writer {
             return Ok(false);
         }
         let parts = parts(meta, Heads::default(), body);
-        Ok(self.store().keep(key, parts, departure, None).1)
+        Ok(self.store().keep(key, parts, departure, None, Tiers::All).1)
     }
 
     async fn whole(&mut self) -> Result<Body, WhySkip> {

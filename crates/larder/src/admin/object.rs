@@ -12,6 +12,7 @@ use policy::request::{Request, Scheme};
 use policy::time::Timestamp;
 use proxy::core::Shared;
 use proxy::pictures::{looked_up, spellings};
+use proxy::shelf;
 use proxy::settings::SiteSettings;
 use serde_json::{Value, json};
 use store::Listed;
@@ -77,6 +78,9 @@ fn stored(shared: &Shared, site: Option<&SiteSettings>, request: &Request) -> Ve
             spellings
                 .map(|target| url_scope(request.hostname(), &target, site.site.rule_for(request))),
         );
+        // What lies on this machine is kept under the name of its content.
+        let shelved = shelf::looked_up(site, request);
+        scopes.push(url_scope(request.hostname(), &shelved.target, site.site.rule_for(&shelved)));
         // With its fields, of which some make parts of the query count no more.
         let rule = site.site.rule_for(request);
         scopes.push(KeyRef::build(request, rule, &mut Vec::new()).url().to_vec());
@@ -90,6 +94,7 @@ fn stored(shared: &Shared, site: Option<&SiteSettings>, request: &Request) -> Ve
 fn pick<'l>(site: &SiteSettings, request: &Request, stored: &'l [Listed]) -> Option<&'l Listed> {
     let mut buffer = Vec::new();
     let request = looked_up(site, request);
+    let request = shelf::looked_up(site, &request);
     let key = KeyRef::build(&request, site.site.rule_for(&request), &mut buffer);
     let answers = |listed: &&Listed| {
         listed.key.as_ref() == key && listed.meta.variant.answers(&request.fields)

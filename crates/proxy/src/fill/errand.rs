@@ -8,6 +8,7 @@ use crate::heads;
 use crate::pictures::{self, Making};
 use crate::recall::recall;
 use crate::resume;
+use crate::shelf::{self, Taken};
 use crate::upstream::request::{Client, Outgoing, outgoing};
 use crate::upstream::{Early, RequestBody, Response};
 use policy::admission::{self, Admission, Confirmation, Offer, tags_told};
@@ -51,6 +52,8 @@ pub struct Errand {
     pub part: Option<Rc<str>>,
     /// The picture that it is, where no origin has it.
     pub making: Option<Rc<Making>>,
+    /// What it is of what lies on this machine, where no origin is asked for it.
+    pub shelved: Option<Taken>,
 }
 
 /// Under which conditions the origin is asked.
@@ -252,6 +255,9 @@ impl Errand {
             return Box::pin(pictures::exchange(self, making, &out.fields)).await;
         }
         let clock = &self.core.shared.clock;
+        if let Some(taken) = &self.shelved {
+            return Box::pin(shelf::exchange(self, taken)).await;
+        }
         let (upstream, counters) = (&self.site.upstream, &self.site.counters);
         let response =
             upstream.exchange(out, RequestBody::Empty, early.clone(), clock, counters).await?;
@@ -278,7 +284,11 @@ impl Errand {
     ) -> (Result<Box<Meta>, WhySkip>, Option<Writer>) {
         let shared = &self.core.shared;
         let decision = self.decide(response, departure).and_then(|meta| {
-            let writer = shared.store.begin(&self.key, response.length)?;
+            let writer = match &self.shelved {
+                None => shared.store.begin(&self.key, response.length)?,
+                // It lies on the disk already.
+                Some(_) => shared.store.begin_in_memory(response.length)?,
+            };
             Ok((meta, writer))
         });
         match decision {

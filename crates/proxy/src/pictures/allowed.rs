@@ -115,6 +115,7 @@ pub mod tests {
                 origin_tls: None,
                 health_check: None,
                 doors: Vec::new(),
+                shelves: Vec::new(),
                 origin_host: OriginHost::Origin,
                 reach: Reach::Public,
                 pictures: None,

@@ -19,8 +19,10 @@ mod source;
 mod told;
 pub mod workshop;
 
+pub use allowed::{authority_and_target, origin_of};
 pub use asked::{Making, asked, looked_up, refused, spellings};
 pub use exchange::exchange;
 pub use hosts::{Hosts, HostsOnCore};
+pub use moved::moved;
 pub use signed::{Signing, SigningKey, WHOLE_BYTES};
 pub use told::is_for_one;

@@ -11,7 +11,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use policy::fields::Fields;
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::fmt::Debug;
+use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -139,6 +141,15 @@ impl Body for RequestBody {
     }
 }
 
+/// A body that lies on this machine and is read piece by piece.
+pub trait Pieces: Debug {
+    /// The next piece, at least one byte; nothing after the last.
+    fn next(&mut self) -> NextPiece<'_>;
+}
+
+/// An answer to [`Pieces::next`]. An error means that what came so far is no whole body.
+pub type NextPiece<'a> = Pin<Box<dyn Future<Output = io::Result<Option<Bytes>>> + 'a>>;
+
 /// The body of a response.
 #[derive(Debug)]
 pub enum ResponseBody {
@@ -146,6 +157,8 @@ pub enum ResponseBody {
     Coming(Coming),
     /// It was made here; nothing once it was taken.
     Made(Bytes),
+    /// It lies here.
+    Pieces(Box<dyn Pieces>),
 }
 
 /// A body as it comes from an origin. Dropped before its end, the connection is
@@ -181,6 +194,14 @@ impl ResponseBody {
             ResponseBody::Coming(coming) => coming.next().await,
             ResponseBody::Made(bytes) if bytes.is_empty() => Ok(ResponsePiece::End(Fields::new())),
             ResponseBody::Made(bytes) => Ok(ResponsePiece::Data(std::mem::take(bytes))),
+            ResponseBody::Pieces(pieces) => match pieces.next().await {
+                Ok(Some(piece)) => Ok(ResponsePiece::Data(piece)),
+                Ok(None) => Ok(ResponsePiece::End(Fields::new())),
+                Err(error) => {
+                    tracing::error!("what lies here cannot be read to its end: {error}");
+                    Err(Error::ShelfUnreadable)
+                }
+            },
         }
     }
 
@@ -189,6 +210,8 @@ impl ResponseBody {
         match self {
             ResponseBody::Coming(coming) => coming.is_over(),
             ResponseBody::Made(bytes) => bytes.is_empty(),
+            // Its end is seen when it is read.
+            ResponseBody::Pieces(_) => false,
         }
     }
 

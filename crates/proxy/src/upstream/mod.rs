@@ -17,7 +17,7 @@ mod retries;
 mod upgrade;
 mod wire;
 
-pub use body::{RequestBody, ResponseBody, ResponsePiece, Upload};
+pub use body::{NextPiece, Pieces, RequestBody, ResponseBody, ResponsePiece, Upload};
 pub use checks::watch;
 pub use endpoint::Either;
 pub use exchange::{Early, Response, Upstream, UpstreamShared};

@@ -262,6 +262,7 @@ fn remote(
         origin_tls,
         health_check: None,
         doors: Vec::new(),
+        shelves: Vec::new(),
         origin_host: OriginHost::Origin,
         reach,
         pictures: None,

@@ -50,6 +50,7 @@ pub fn sites(
             origin_tls,
             health_check,
             doors,
+            shelves: Vec::new(),
             origin_host: site.origin_host.0.clone(),
             reach: Reach::Anywhere,
             pictures,
