@@ -6,6 +6,7 @@
 
 mod configuration;
 mod entry;
+mod feed;
 mod fields;
 mod imaging;
 mod message;

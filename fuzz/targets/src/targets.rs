@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{configuration, entry, fields, imaging, message, picture, purge, webhook};
+use crate::{configuration, entry, feed, fields, imaging, message, picture, purge, webhook};
 
 /// A target: takes any bytes and must come back.
 pub type Target = fn(&[u8]);
@@ -11,8 +11,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("chunked", message::chunked),
     ("configuration", configuration::file),
     ("conditional", fields::conditional),
+    ("cron", feed::cron),
     ("date", fields::date),
     ("entry", entry::entry),
+    ("feed_html", feed::html),
+    ("feed_json", feed::json),
+    ("feed_xml", feed::xml),
     ("imaging_decode", imaging::decode),
     ("imaging_job", imaging::job),
     ("location", fields::location),
@@ -25,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("query", fields::query),
     ("range", fields::range),
     ("request_head", message::request_head),
+    ("srcset", feed::srcset),
     ("targeted", fields::targeted),
     ("vary", fields::vary),
     ("webhook", webhook::webhook),
