@@ -1,9 +1,15 @@
 # What people and CI type. Each target first installs what it needs and this machine lacks.
-.PHONY: run test lint bench dist
+.PHONY: run run-site test lint bench dist
 
-run: ## a small site with Larder in front of it
+run: ## a slow news site with Larder in front of it
 	@scripts/setup run
-	@scripts/run-demo
+	@echo "building (some minutes the first time) …" >&2
+	@cargo build --locked --quiet --profile quick -p larder --bins
+	@$${CARGO_TARGET_DIR:-target}/quick/larder demo
+
+run-site: ## a real Astro site with Larder in front of it
+	@scripts/setup run-site
+	@scripts/run-site
 
 test: ## all tests, with a clock that tests can turn
 	@scripts/setup test

@@ -21,6 +21,7 @@ mod edge;
 mod entries;
 mod explain;
 mod faults;
+mod feeds;
 mod forwarding;
 mod groups;
 mod hooks;

@@ -29,6 +29,9 @@ pub enum Command {
     Purge(PurgeArgs),
     /// Have Larder and other makers of pictures make the same ones, and print what each costs.
     Images(ImagesArgs),
+    /// Put Larder before the demo's slow upstream, in 512 MB and half a core where the system lets it,
+    /// and print what visitors get with and without it.
+    News(NewsArgs),
     /// Load one server with keep-alive GETs.
     Load(LoadArgs),
     /// Send one request on each of many open connections at the same moment.
@@ -106,6 +109,23 @@ pub struct PurgeArgs {
     /// The core of the load generator there.
     #[arg(long, default_value_t = 1)]
     pub load_core: usize,
+}
+
+/// What `news` takes.
+#[derive(Args)]
+pub struct NewsArgs {
+    /// Larder's binary.
+    #[arg(long, default_value = "target/release/larder")]
+    pub larder: PathBuf,
+    /// News items, each with a picture.
+    #[arg(long, default_value_t = 200)]
+    pub items: u64,
+    /// Visits to the site by itself.
+    #[arg(long, default_value_t = 15)]
+    pub before: u64,
+    /// Visits through Larder.
+    #[arg(long, default_value_t = 1000)]
+    pub after: u64,
 }
 
 /// What `images` takes.

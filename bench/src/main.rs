@@ -4,6 +4,7 @@
 //! `soak` has Larder abused for a while and looks at what stays behind;
 //! `purge` measures purges, and kills Larder right behind their answers;
 //! `images` has it and other makers of pictures make the same ones;
+//! `news` puts it before the demo's slow upstream in 512 MB and half a core;
 //! `load`, `storm`, `origin` and `bare` are its parts, each usable alone.
 #![allow(clippy::print_stdout, reason = "a command-line tool: results go to standard output")]
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress goes to standard error")]
@@ -20,6 +21,7 @@ mod histogram;
 mod images;
 mod load;
 mod machine;
+mod news;
 mod origin;
 mod origin_process;
 mod pattern;
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Soak(args) => soak::command(&args),
         cli::Command::Purge(args) => purge::command(&args),
         cli::Command::Images(args) => images::command(&args),
+        cli::Command::News(args) => news::command(&args),
         cli::Command::Load(args) => load::command(&args),
         cli::Command::Storm(args) => storm::command(&args),
         cli::Command::Eviction(args) => eviction::command(&args),

@@ -22,6 +22,7 @@ mod origin;
 pub mod pictures;
 mod reply;
 mod secure;
+pub mod upstream;
 mod wire;
 
 pub use client::{Client, request};

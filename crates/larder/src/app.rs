@@ -4,14 +4,14 @@ use crate::admin::{self, Access, Counts};
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
 use crate::config::written::AccessLog;
-use crate::doors::open_hooks;
+use crate::doors::{open_hooks, open_regenerate};
 use crate::hooks::Hooks;
 use crate::purging::Verifying;
 use crate::reload::Reload;
 use crate::telemetry::Telemetry;
 use crate::workers::{Signals, Workers};
 use crate::workshop;
-use crate::{admin_token, disk_tier, free_memory, open_files};
+use crate::{admin_token, disk_tier, feeds, free_memory, open_files};
 use anyhow::Context;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
@@ -64,6 +64,9 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let folder = token.is_some().then_some(&*meant.data);
     let hooks = Hooks::open(folder, meant.hooks.clone(), verifying.by_itself());
     open_hooks(&mut meant.settings.sites, &meant.hooks, &hooks);
+    let mirror = feeds::start(&meant, token.is_some(), &store, &clock)?;
+    feeds::fill_shelves(&mut meant.settings.sites, &mirror);
+    open_regenerate(&mut meant.settings.sites, &meant.regenerate, &mirror);
     let (workshop, access_log) = (workshop::open(&meant)?, access_log(&meant)?);
     let settings = meant.settings.clone();
     let shared = Shared::new(settings, clock, store, access_log, tls, workshop, cores);
@@ -71,10 +74,11 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
     let counts = Arc::<Counts>::default();
     let sources = admin::Sources {
-        telemetry: Telemetry::new(shared.clone(), counts.clone(), hooks.clone()),
+        telemetry: Telemetry::new(shared.clone(), counts.clone(), hooks.clone(), mirror.clone()),
         current: current.clone(),
         verifying,
         hooks: hooks.clone(),
+        mirror: mirror.clone(),
         access: may,
         counts,
     };
@@ -94,6 +98,7 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
         access,
         token,
         hooks,
+        mirror: mirror.clone(),
     };
     let signal = signals.wait(|| reload.run(read_again()), chores(shared.store.clone()))?;
     tracing::info!(
@@ -103,6 +108,7 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     // It fails only when nobody listens any more, which is what is wanted.
     let _ = stop.send(true);
     let cut = workers.finish()?;
+    mirror.close();
     if let Some(log) = &shared.access_log {
         log.flush(LAST_LINES);
     }

@@ -27,6 +27,8 @@ Exit codes: 0 done, 1 what was asked for failed, 2 wrong usage.";
 pub enum Command {
     /// Serve sites through the cache
     Serve(Serve),
+    /// Show what Larder does: a slow news site, and Larder in front of it
+    Demo(Demo),
     /// Find all mistakes of a configuration file
     Check(Check),
     /// Write a commented larder.toml into this folder
@@ -48,6 +50,10 @@ pub enum Command {
     Purge(Purge),
     /// Show one stored response of a running Larder whole
     Show(Show),
+    /// List the feeds of a running Larder, and look after their files
+    Feeds(Feeds),
+    /// Have a running Larder fetch a feed at once
+    Refresh(Refresh),
     /// Webhooks: what came of them, and what one would purge
     #[command(subcommand)]
     Hook(HookCommand),
@@ -70,6 +76,99 @@ pub struct PictureWorker {
     /// Whether nobody waits for what it makes
     #[arg(long)]
     pub patient: bool,
+}
+
+/// `larder feeds`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Feeds {
+    /// What to do with one of them; otherwise all are listed
+    #[command(subcommand)]
+    pub command: Option<FeedsCommand>,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be done with a feed's files.
+#[derive(Debug, Subcommand)]
+pub enum FeedsCommand {
+    /// Remove files that nothing published refers to any more
+    Sweep(FeedsSweep),
+    /// Forget what a feed has published, and remove all of its files
+    Drop(FeedsDrop),
+}
+
+/// `larder feeds sweep`
+#[derive(Debug, Args)]
+pub struct FeedsSweep {
+    /// The feed
+    pub name: String,
+    /// Only say what would go
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder feeds drop`
+#[derive(Debug, Args)]
+pub struct FeedsDrop {
+    /// The feed
+    pub name: String,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder refresh`
+#[derive(Debug, Args)]
+pub struct Refresh {
+    /// The feed
+    pub name: String,
+    /// Take the document however few items it has
+    #[arg(long)]
+    pub accept_shrink: bool,
+    /// Which one, and who asks.
+    #[command(flatten)]
+    pub asking: Asking,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `larder demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Address to serve on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: Listener,
+    /// Address of the admin listener
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090")]
+    pub admin: Listener,
+    /// Folder for what outlives the demo [default: larder-demo and the user's number among temporary
+    /// files]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Port of the news site; its API and its pictures have the next two
+    #[arg(long, value_name = "PORT", default_value = "4321")]
+    pub port: u16,
+    /// News items, each with a picture
+    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u64).range(1..=2000))]
+    pub items: u64,
+    /// Only the news site and its upstream, for a Larder of your own
+    #[arg(long)]
+    pub only_upstream: bool,
 }
 
 /// `larder completions`
@@ -232,7 +331,7 @@ pub struct Health {
 }
 
 /// Which Larder is asked, and how it is told who asks.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Asking {
     /// The admin listener to ask
     #[arg(long, value_name = "URL", env = "LARDER_ADMIN", default_value = "http://127.0.0.1:9090")]

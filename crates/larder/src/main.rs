@@ -3,6 +3,7 @@
 use clap::Parser;
 use larder::cli::{Cli, Command, ConfigCommand};
 use larder::commands::{self, Failure};
+use larder::demo;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -11,6 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments).map_err(Failure::Failed),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Config(ConfigCommand::Default) => commands::config::print_example(),
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
         Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Show(arguments) => commands::show::run(&arguments),
         Command::Hook(command) => commands::hook::run(&command),
+        Command::Feeds(arguments) => commands::feeds::run(&arguments),
+        Command::Refresh(arguments) => commands::refresh::run(&arguments),
         Command::Store(command) => commands::store::run(&command),
         Command::Top(arguments) => commands::top::run(&arguments),
         Command::PictureWorker(arguments) => commands::picture_worker::run(&arguments),

@@ -3,8 +3,10 @@
 use crate::admin::Access;
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
-use crate::doors::open_hooks;
+use crate::doors::{open_hooks, open_regenerate};
+use crate::feeds;
 use crate::hooks::Hooks;
+use mirror::mirror::Mirror;
 use proxy::core::Shared;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -25,6 +27,8 @@ pub struct Reload {
     pub token: Option<String>,
     /// The hooks.
     pub hooks: Arc<Hooks>,
+    /// The feeds.
+    pub mirror: Arc<Mirror>,
 }
 
 impl Reload {
@@ -46,6 +50,11 @@ impl Reload {
         }
         self.hooks.replace(meant.hooks.clone());
         open_hooks(&mut meant.settings.sites, &meant.hooks, &self.hooks);
+        if let Err(error) = self.mirror.replace(meant.feeds.clone()) {
+            tracing::error!("the feeds stay as they were: {error}");
+        }
+        feeds::fill_shelves(&mut meant.settings.sites, &self.mirror);
+        open_regenerate(&mut meant.settings.sites, &meant.regenerate, &self.mirror);
         // Only what changed at once is shared: what is stored, counted and under way stays.
         self.settings.send_modify(|shared| *shared = shared.reloaded(meant.settings.clone()));
         self.access.send_replace(Arc::new(Access::new(&meant.admin, self.token.as_deref())));
@@ -93,6 +102,7 @@ impl Reload {
         if !meant.node_is_named {
             // A name that was made up lasts as long as the process.
             settings.node.clone_from(&kept.node);
+            meant.feeds.node.clone_from(&kept.node);
         }
         (meant.admin.listen, meant.memory_bytes) = (old.admin.listen, old.memory_bytes);
         (meant.max_variants, meant.access_log) = (old.max_variants, old.access_log);

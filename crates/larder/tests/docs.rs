@@ -51,6 +51,8 @@ fn every_configuration_in_the_docs_is_understood() {
         "docs/imgproxy.md",
         "docs/cloudflare-images.md",
         "docs/thumbor.md",
+        "docs/feeds.md",
+        "docs/news-page.md",
     ] {
         let text = read(page);
         for block in blocks(&text, "toml") {

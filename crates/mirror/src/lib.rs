@@ -1,9 +1,28 @@
-//! Feeds: documents of other servers, fetched on a schedule, mirrored with their pictures, and
+//! FEEDS: documents of other servers, fetched on a schedule, mirrored with their pictures, and
 //! published as one.
 //!
 //! `plan` says of a document which pictures it has and how it reads when they lie here; `schedule`
-//! says when to fetch it. Both are pure: they take the time as an argument and open nothing.
+//! says when to fetch it. Both are pure: they take the time as an argument and open nothing. A
+//! [`Mirror`](mirror::Mirror) has a `keeper` for each feed: it `refresh`es (`fetch`, `pictures`),
+//! publishes an `edition` in its `folder`, lets readers find it (`published`), and `sweep`s.
 #![forbid(unsafe_code)]
 
+mod calls;
+mod edition;
+mod fetch;
+mod folder;
+mod keeper;
+pub mod mirror;
+mod pictures;
 pub mod plan;
+mod published;
+mod refresh;
 pub mod schedule;
+pub mod settings;
+mod sweep;
+pub mod told;
+
+pub use edition::Missing;
+pub use fetch::Fault;
+pub use folder::Listed;
+pub use keeper::{Ended, NotRun};

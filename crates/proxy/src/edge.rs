@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
 use crate::doors::DOOR;
-use crate::shelf::{NOT_THERE, NOT_YET};
 use crate::metrics::Verdict;
+use crate::shelf::{NOT_THERE, NOT_YET};
 use bytes::Bytes;
 use policy::cors::{self, Cors};
 use policy::fields::Fields;

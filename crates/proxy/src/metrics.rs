@@ -143,9 +143,14 @@ pub struct SiteCounters {
     pub unchanged: Counter,
 }
 
+impl Default for SiteCounters {
+    fn default() -> SiteCounters {
+        SiteCounters::new()
+    }
+}
+
 impl SiteCounters {
-    /// All at nothing.
-    pub fn new() -> SiteCounters {
+    fn new() -> SiteCounters {
         let row = || (0..STATUSES).map(|_| Counter::default()).collect();
         SiteCounters {
             requests: array::from_fn(|_| row()),

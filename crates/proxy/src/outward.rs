@@ -85,7 +85,7 @@ impl Outward {
             clock,
             node,
             long: LongStreams::new(1, Duration::from_secs(1)),
-            counters: SiteCounters::new(),
+            counters: SiteCounters::default(),
             origins: RefCell::default(),
         }
     }
@@ -138,6 +138,10 @@ impl Outward {
         target: &str,
         fields: &Fields,
     ) -> Result<Gotten, Error> {
+        if address.is_tls && self.tls.is_none() {
+            let what = "this system names no authority to believe for https:// (feeds.ca)";
+            return Err(Error::OriginTls(what.to_owned()));
+        }
         let upstream = self.upstream(address, reach);
         let mut fields = fields.clone();
         fields.add(Name::CdnLoop, &self.node);
@@ -197,5 +201,7 @@ impl Outward {
 }
 
 fn lost() -> Error {
-    Error::OriginMalformed("it sends on to another URL too often, or to one that is none".to_owned())
+    Error::OriginMalformed(
+        "it sends on to another URL too often, or to one that is none".to_owned(),
+    )
 }

@@ -177,7 +177,7 @@ async fn shelved(
             let wanted = Rc::new(wanted);
             let key = KeyRef::build(&wanted, policy.rule_for(&wanted), key);
             let maker = Maker { shelved: Some(shelved), ..Maker::default() };
-            by_cache(core, site, caller, &wanted, maker, key, now).await
+            shelf::ageless(by_cache(core, site, caller, &wanted, maker, key, now).await)
         }
     };
     let beside = edge::beside(policy, policy.rule_for(request), request);

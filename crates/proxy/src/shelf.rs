@@ -34,13 +34,8 @@ pub const NOT_YET: &str = "feed-not-yet";
 pub const NOT_THERE: &str = "feed-not-there";
 
 /// What of a request counts: the rest is for an origin, which is not asked.
-const KEPT: [Name; 5] = [
-    Name::AcceptEncoding,
-    Name::Range,
-    Name::IfRange,
-    Name::IfNoneMatch,
-    Name::IfModifiedSince,
-];
+const KEPT: [Name; 5] =
+    [Name::AcceptEncoding, Name::Range, Name::IfRange, Name::IfNoneMatch, Name::IfModifiedSince];
 
 /// What of a site lies on this machine.
 pub trait Shelf: Debug + Send + Sync {
@@ -164,6 +159,15 @@ fn looked_up_as(request: &Request, shelved: &dyn Shelved) -> Request {
         fields,
         ..Request::default()
     }
+}
+
+/// The answer with no age: what lies here is no copy of what stands elsewhere, and how long clients may
+/// keep it counts from now.
+pub fn ageless(mut answer: Answer) -> Answer {
+    if let Content::Stored { age, .. } = &mut answer.content {
+        *age = 0;
+    }
+    answer
 }
 
 /// Answers as an origin would.

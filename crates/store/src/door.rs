@@ -7,7 +7,6 @@ use crate::entry::{Entry, Forms, Heads, Made, Parts};
 use crate::memory::Memory;
 use crate::purge_log::{PurgeLog, PurgeStats, Refused};
 use crate::scopes::{Departure, Latest, Scopes};
-use crate::writer::Writer;
 use bytes::Bytes;
 use foldhash::quality::RandomState;
 use policy::coding::Coding;
@@ -15,7 +14,6 @@ use policy::fields::Fields;
 use policy::key::{Key, KeyRef};
 use policy::meta::Meta;
 use policy::purge::Purge;
-use policy::reason::WhySkip;
 use policy::rule::SiteId;
 use policy::time::Seconds;
 use policy::vary::Variant;
@@ -287,32 +285,6 @@ impl Store {
     /// Notes that a request for this key of a site leaves for the origin now.
     pub fn depart(&self, key: KeyRef<'_>, site: SiteId) -> Departure {
         self.scopes.depart((self.url_hash(key.url()), key), site, &self.purges)
-    }
-
-    /// Begins to take a body. `announced` is its claimed length.
-    ///
-    /// # Errors
-    /// Why there is no room for it.
-    pub fn begin(self: &Arc<Store>, key: &Key, announced: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), Some(key), announced)
-    }
-
-    /// Begins to take a body that is kept in memory only, since it is at hand elsewhere.
-    ///
-    /// # Errors
-    /// Why there is no room for it.
-    pub fn begin_in_memory(self: &Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), None, announced)
-    }
-
-    /// Begins to take a form of something stored, which is kept in memory only. `length` is that of
-    /// what it is made of, where it is known: for so much there is room then, and a form that gets
-    /// longer is of no use.
-    ///
-    /// # Errors
-    /// Why there is no room for it.
-    pub fn begin_form(self: &Arc<Store>, length: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), None, length)
     }
 
     /// The longest body that is kept in memory, in bytes.

@@ -42,6 +42,34 @@ enum Taken {
     IntoFile(Box<LargeWriter>),
 }
 
+impl Store {
+    /// Begins to take a body. `announced` is its claimed length.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub fn begin(self: &Arc<Store>, key: &Key, announced: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), Some(key), announced)
+    }
+
+    /// Begins to take a body that is kept in memory only, since it is at hand elsewhere.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub fn begin_in_memory(self: &Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), None, announced)
+    }
+
+    /// Begins to take a form of something stored, which is kept in memory only. `length` is that of
+    /// what it is made of, where it is known: for so much there is room then, and a form that gets
+    /// longer is of no use.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub fn begin_form(self: &Arc<Store>, length: Option<u64>) -> Result<Writer, WhySkip> {
+        Writer::new(self.clone(), None, length)
+    }
+}
+
 impl Writer {
     /// `announced` is the length that the response claims, if it does.
     ///

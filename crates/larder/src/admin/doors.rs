@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use mirror::told::Told;
 
 /// The process runs.
 pub async fn health() -> &'static str {
@@ -19,7 +20,22 @@ pub async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     // A disk that fails costs warmth, not answers.
     let failing = admin.shared().store.disk_stats().and_then(|disk| disk.failing);
     let note = failing.map(|why| format!("the disk cannot be written: {why}\n"));
-    (StatusCode::OK, format!("ready\n{}", note.unwrap_or_default()))
+    let feeds: String = admin.mirror.told().iter().filter_map(feed).collect();
+    (StatusCode::OK, format!("ready\n{}{feeds}", note.unwrap_or_default()))
+}
+
+/// What is to be said of a feed whose last run failed, or that has nothing yet: what it published before
+/// is served in any case.
+fn feed(told: &Told) -> Option<String> {
+    let name = &told.name;
+    match (&told.published, &told.last_error) {
+        (Some(_), None) => None,
+        (Some(stands), Some((_, fault))) => {
+            Some(format!("feed {name}: edition {} stays; {fault}\n", stands.number))
+        }
+        (None, Some((_, fault))) => Some(format!("feed {name}: nothing yet; {fault}\n")),
+        (None, None) => Some(format!("feed {name}: nothing yet\n")),
+    }
 }
 
 /// The numbers, for Prometheus.

@@ -9,6 +9,7 @@ mod counts;
 mod doors;
 mod entries;
 mod explain;
+mod feeds;
 mod fields;
 mod guard;
 mod hooks;
@@ -40,6 +41,7 @@ use crate::purging::{MAX_TURNS, Verifying};
 use crate::telemetry::Telemetry;
 use anyhow::Context;
 use listed::Fingerprints;
+use mirror::mirror::Mirror;
 use proxy::core::Shared;
 use proxy::tls::ServerConfig;
 use std::net::TcpListener;
@@ -63,6 +65,7 @@ pub struct Admin {
     walks: Arc<Walks>,
     verifying: Verifying,
     hooks: Arc<Hooks>,
+    mirror: Arc<Mirror>,
     started: Instant,
 }
 
@@ -76,6 +79,8 @@ pub struct Sources {
     pub verifying: Verifying,
     /// The webhooks.
     pub hooks: Arc<Hooks>,
+    /// The feeds.
+    pub mirror: Arc<Mirror>,
     /// Who may do what.
     pub access: watch::Receiver<Arc<Access>>,
     /// Where it counts.
@@ -84,7 +89,7 @@ pub struct Sources {
 
 impl Admin {
     fn new(sources: Sources) -> Admin {
-        let Sources { telemetry, current, verifying, hooks, access, counts } = sources;
+        let Sources { telemetry, current, verifying, hooks, mirror, access, counts } = sources;
         Admin {
             telemetry,
             current,
@@ -95,6 +100,7 @@ impl Admin {
             walks: Arc::default(),
             verifying,
             hooks,
+            mirror,
             started: Instant::now(),
         }
     }

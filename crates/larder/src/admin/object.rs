@@ -12,8 +12,8 @@ use policy::request::{Request, Scheme};
 use policy::time::Timestamp;
 use proxy::core::Shared;
 use proxy::pictures::{looked_up, spellings};
-use proxy::shelf;
 use proxy::settings::SiteSettings;
+use proxy::shelf;
 use serde_json::{Value, json};
 use store::Listed;
 

@@ -1,7 +1,8 @@
 //! The doors of the admin listener, each with what it needs. The one list of them.
 
 use super::{
-    Admin, doors, entries, explain, guard, hooks, object, objects, openapi, purge, status, tags,
+    Admin, doors, entries, explain, feeds, guard, hooks, object, objects, openapi, purge, status,
+    tags,
 };
 use crate::config::written::Scope;
 use axum::Router;
@@ -137,6 +138,34 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: "GET",
+        path: "/v1/feeds",
+        needs: Needs::Token(Scope::Read),
+        takes: Takes::Nothing,
+        door: || get(feeds::feeds),
+    },
+    Route {
+        method: "POST",
+        path: "/v1/feeds/{name}/refresh",
+        needs: Needs::Token(Scope::Refresh),
+        takes: Takes::Json,
+        door: || post(feeds::refresh),
+    },
+    Route {
+        method: "POST",
+        path: "/v1/feeds/{name}/sweep",
+        needs: Needs::Token(Scope::Refresh),
+        takes: Takes::Json,
+        door: || post(feeds::sweep),
+    },
+    Route {
+        method: "DELETE",
+        path: "/v1/feeds/{name}",
+        needs: Needs::Token(Scope::Admin),
+        takes: Takes::Nothing,
+        door: || delete(feeds::drop_edition),
+    },
+    Route {
+        method: "GET",
         path: "/v1/entries/{key}",
         needs: Needs::Token(Scope::Read),
         takes: Takes::Nothing,
@@ -189,6 +218,7 @@ pub fn allowed(path: &str) -> &'static str {
         (true, true, _) => "GET, HEAD, POST",
         (true, false, _) => "GET, HEAD",
         (false, true, _) => "POST",
+        (false, false, _) if has("DELETE") => "DELETE",
         (false, false, _) => "",
     }
 }

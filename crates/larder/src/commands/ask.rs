@@ -39,7 +39,7 @@ pub struct Answer {
 /// # Errors
 /// When there is no answer, or none of HTTP.
 pub fn get(admin: &OriginAddress, target: &str) -> anyhow::Result<Answer> {
-    exchange(admin, &Ask { target, body: None, patience: TIMEOUT }, None)
+    exchange(admin, &Ask::get(target), None)
 }
 
 /// Gets JSON with the token that is at hand.
@@ -47,7 +47,15 @@ pub fn get(admin: &OriginAddress, target: &str) -> anyhow::Result<Answer> {
 /// # Errors
 /// When there is no answer, or it is not the one that was asked for.
 pub fn get_json(asking: &Asking, target: &str) -> Result<Value, Failure> {
-    ask_json(asking, &Ask { target, body: None, patience: TIMEOUT })
+    ask_json(asking, &Ask::get(target))
+}
+
+/// Has what is at a target removed.
+///
+/// # Errors
+/// As for [`get_json`].
+pub fn delete(asking: &Asking, target: &str) -> Result<(), Failure> {
+    ask_json(asking, &Ask { method: "DELETE", ..Ask::get(target) }).map(|_| ())
 }
 
 /// Sends JSON with the token that is at hand, and gets some.
@@ -55,7 +63,7 @@ pub fn get_json(asking: &Asking, target: &str) -> Result<Value, Failure> {
 /// # Errors
 /// As for [`get_json`].
 pub fn post_json(asking: &Asking, target: &str, body: &Value) -> Result<Value, Failure> {
-    ask_json(asking, &Ask { target, body: Some(body.to_string()), patience: TIMEOUT })
+    ask_json(asking, &Ask::post(target, body))
 }
 
 /// The same where the answer may take a while: says on the terminal for how long it has.
@@ -68,19 +76,42 @@ pub fn post_json_slowly(
     body: &Value,
     doing: &str,
 ) -> Result<Value, Failure> {
-    let ask = Ask { target, body: Some(body.to_string()), patience: SLOW_TIMEOUT };
-    let progress = Progress::begin(doing);
+    post_json_with(asking, target, body, Progress::begin(doing, None))
+}
+
+/// The same with something else on the terminal meanwhile.
+///
+/// # Errors
+/// As for [`get_json`].
+pub fn post_json_with(
+    asking: &Asking,
+    target: &str,
+    body: &Value,
+    progress: Progress,
+) -> Result<Value, Failure> {
+    let ask = Ask { patience: SLOW_TIMEOUT, ..Ask::post(target, body) };
     let answer = ask_json(asking, &ask);
     drop(progress);
     answer
 }
 
-/// What is asked: by GET, or by POST where it has a body.
+/// What is asked.
 struct Ask<'a> {
+    method: &'static str,
     target: &'a str,
     body: Option<String>,
     /// The longest wait for each part of the answer.
     patience: Duration,
+}
+
+impl<'a> Ask<'a> {
+    fn get(target: &'a str) -> Ask<'a> {
+        Ask { method: "GET", target, body: None, patience: TIMEOUT }
+    }
+
+    fn post(target: &'a str, body: &Value) -> Ask<'a> {
+        Ask { method: "POST", target, body: Some(body.to_string()), patience: TIMEOUT }
+    }
 }
 
 fn ask_json(asking: &Asking, ask: &Ask<'_>) -> Result<Value, Failure> {
@@ -92,7 +123,10 @@ fn ask_json(asking: &Asking, ask: &Ask<'_>) -> Result<Value, Failure> {
              --admin URL or LARDER_ADMIN"
         )
     })?;
-    if answer.status == 200 {
+    if answer.status == 204 {
+        return Ok(Value::Null);
+    }
+    if matches!(answer.status, 200 | 202) {
         let json = serde_json::from_str(&answer.body);
         return Ok(json.with_context(|| format!("{admin} is no Larder: it answers no JSON"))?);
     }
@@ -153,7 +187,7 @@ fn exchange(admin: &OriginAddress, ask: &Ask<'_>, token: Option<&str>) -> anyhow
     let host = admin.authority();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     // HTTP/1.0: the answer ends with the connection and is never chunked.
-    let (target, method) = (ask.target, if ask.body.is_some() { "POST" } else { "GET" });
+    let Ask { method, target, .. } = ask;
     let mut request = format!("{method} {target} HTTP/1.0\r\nHost: {host}\r\n{token}");
     if let Some(body) = &ask.body {
         request += "Content-Type: application/json\r\n";
@@ -237,7 +271,7 @@ mod tests {
                 String::from_utf8_lossy(&head[..length]).into_owned()
             });
             let admin = OriginAddress { is_tls: false, host: "127.0.0.1".into(), port };
-            let ask = Ask { target: "/ready", body: None, patience: TIMEOUT };
+            let ask = Ask::get("/ready");
             let answer = exchange(&admin, &ask, token).expect("an answer");
             assert_eq!(answer, Answer { status: 200, body: "ready".into() });
             let head = server.join().expect("it ends well");
@@ -251,12 +285,7 @@ mod tests {
     #[test]
     fn a_token_that_would_break_the_request_is_not_sent() {
         let admin = OriginAddress { is_tls: false, host: "127.0.0.1".into(), port: 1 };
-        let error = exchange(
-            &admin,
-            &Ask { target: "/", body: None, patience: TIMEOUT },
-            Some("a\r\nX: b"),
-        )
-        .expect_err("it is refused");
+        let error = exchange(&admin, &Ask::get("/"), Some("a\r\nX: b")).expect_err("it is refused");
         assert!(!error.to_string().contains("X: b"), "{error}");
     }
 }

@@ -28,7 +28,7 @@ pub fn run(command: &StoreCommand) -> Result<(), Failure> {
 fn report(folder: &StoreFolder, verifies: bool) -> Result<Report, Failure> {
     let path = cache_of(folder);
     let shown = path.display();
-    let _progress = Progress::begin(if verifies { "reading all of it" } else { "counting" });
+    let _progress = Progress::begin(if verifies { "reading all of it" } else { "counting" }, None);
     let opened = Folder::open_existing(&path).and_then(|device| match verifies {
         true => disk::verify(Arc::new(device)),
         false => disk::stat(Arc::new(device)),

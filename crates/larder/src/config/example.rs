@@ -28,8 +28,8 @@ fn section(section: &Section) -> String {
         true => format!("[[{}]]", section.name),
         false => format!("[{}]", section.name),
     };
-    // A site is needed; a rule and a hook are not.
-    let is_needed = !matches!(section.name.as_str(), "site.rule" | "hook");
+    // A site is needed; a rule, a hook and a feed are not.
+    let is_needed = !matches!(section.name.as_str(), "site.rule" | "hook" | "feed");
     let header = if is_needed { header } else { format!("#{header}") };
     let settings = section.settings.iter().map(setting).collect::<Vec<_>>();
     format!("{}{header}\n\n{}", comment(&section.help), settings.join("\n"))
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::config::reading::OneOrMany;
     use crate::config::report::Severity;
-    use crate::config::written::{Hook, Rule, Site, Written};
+    use crate::config::written::{Feed, Hook, Rule, Site, Written};
     use crate::config::{File, Flags, understand};
 
     /// Takes the marks away from the settings that `wanted` wants.
@@ -140,14 +140,22 @@ mod tests {
         };
         assert_eq!(
             read,
-            Written { site: vec![site], hook: vec![Hook::default()], ..Written::default() }
+            Written {
+                site: vec![site],
+                hook: vec![Hook::default()],
+                feed: vec![Feed::default()],
+                ..Written::default()
+            }
         );
     }
 
     #[test]
     fn every_example_shown_is_understood() {
         // The site of the example serves every host, and so has none that a hook could name.
-        let is_apart = |setting: &Setting| (&*setting.section, &*setting.name) == ("hook", "site");
+        // Two ways to say when are one too many, and the file is not there.
+        const APART: [(&str, &str); 4] =
+            [("hook", "site"), ("feed", "site"), ("feed", "every"), ("feeds", "ca")];
+        let is_apart = |setting: &Setting| APART.contains(&(&*setting.section, &*setting.name));
         for text in [text(), unmark(|setting| !is_apart(setting))] {
             let file = File { name: "example", text: &text };
             // Secrets are kept there.
@@ -165,7 +173,7 @@ mod tests {
             let table = match setting.section.as_str() {
                 "site" => "[[site]]".to_owned(),
                 "site.rule" => "[[site]]\n[[site.rule]]".to_owned(),
-                "hook" => "[[hook]]".to_owned(),
+                "hook" | "feed" => format!("[[{}]]", setting.section),
                 name => format!("[{name}]"),
             };
             let text = format!("{table}\n{}", assignment("", &setting.name, example));

@@ -5,6 +5,7 @@ mod admin;
 pub mod data_folder;
 mod doors;
 mod edits;
+mod feeds;
 mod hooks;
 mod images;
 mod imgproxy;
@@ -40,11 +41,14 @@ pub fn work_out(
     check_storage(&written.storage, &mut notes);
     let sites = site::sites(written, flags, &listen, &mut notes);
     let hooks = hooks::hooks(written, sites.as_deref().unwrap_or_default(), &mut notes);
+    let feeds = feeds::feeds(written, sites.as_deref().unwrap_or_default(), &listen, &mut notes);
+    let regenerate = doors::regenerate(written, sites.as_deref().unwrap_or_default(), &mut notes);
+    let node = node(&written.server);
     let settings = sites.map(|sites| Settings {
         listen,
         proxy_protocol: written.server.proxy_protocol.iter().map(|peers| peers.0).collect(),
         trusted_proxies: trusted_proxies(&written.server, &mut notes),
-        node: node(&written.server),
+        node: node.clone(),
         sites,
         client: (&written.server.limits).into(),
         origin: (&written.origin).into(),
@@ -59,6 +63,8 @@ pub fn work_out(
         tls,
         admin,
         hooks,
+        regenerate,
+        feeds: feeds::settings(written, feeds.0, feeds.1, data.join("feeds"), node.clone()),
         memory_bytes: written.storage.memory.0,
         max_variants: written.storage.max_variants.0,
         worker_memory_bytes: written.images.worker_memory.0,

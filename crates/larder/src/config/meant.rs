@@ -3,6 +3,7 @@
 use super::secret::Secret;
 use super::written::{AccessLog, Level, Scope};
 use crate::certificates::Served;
+use crate::doors::Regenerate;
 use crate::hooks::Hook;
 use policy::glob::Glob;
 use proxy::settings::Settings;
@@ -62,6 +63,10 @@ pub struct Meant {
     pub admin: Admin,
     /// The hooks.
     pub hooks: Arc<[Arc<Hook>]>,
+    /// Where feeds are fetched anew, by site.
+    pub regenerate: Vec<Regenerate>,
+    /// The feeds.
+    pub feeds: mirror::settings::Settings,
     /// Bytes of memory for stored responses.
     pub memory_bytes: u64,
     /// What is kept on disk.

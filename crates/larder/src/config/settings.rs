@@ -127,10 +127,12 @@ mod tests {
             "origin",
             "purge",
             "images",
+            "feeds",
             "log",
             "site",
             "site.rule",
             "hook",
+            "feed",
         ];
         assert_eq!(names, all);
         for section in &sections {

@@ -3,6 +3,8 @@
 use super::fault::Fault;
 use super::reading::read_from_text;
 use crate::hooks::Template;
+use imaging::plan::Source;
+use mirror::plan::JsonPath;
 use policy::glob::Glob;
 use policy::path_pattern;
 use policy::request::Method;
@@ -67,6 +69,12 @@ words! {
     TokenName, "TokenName", "a name in quotes, such as \"ci\"", read_token;
     /// The name of a hook, which stands in a path.
     HookName, "HookName", "a name in quotes, such as \"cms\"", read_hook_name;
+    /// The name of a feed, which stands in paths and is a folder's.
+    FeedName, "FeedName", "a name in quotes, such as \"news\"", read_feed_name;
+    /// A JSONPath.
+    JsonPathText, "JsonPathText", "a JSONPath in quotes, such as \"$.data[*].image\"", read_json_path;
+    /// A URL that is asked.
+    WebUrl, "WebUrl", "a URL in quotes, such as \"https://api.example.com/news\"", read_web_url;
     /// What a hook makes of a payload.
     HookTemplate, "HookTemplate", "text in quotes, such as \"post:{$.slug}\"", read_template;
     /// A word that is part of keys.
@@ -107,6 +115,13 @@ impl HookTemplate {
     /// The template; nothing only if it was not read by [`FromStr`].
     pub fn template(&self) -> Option<Template> {
         Template::parse(&self.0).ok()
+    }
+}
+
+impl JsonPathText {
+    /// The path; nothing only if it was not read by [`FromStr`].
+    pub fn path(&self) -> Option<JsonPath> {
+        JsonPath::parse(&self.0).ok()
     }
 }
 
@@ -218,6 +233,30 @@ fn read_hook_name(text: &str) -> Result<String, Fault> {
         return Err(Fault::new("this is no name of a hook", mend));
     }
     Ok(text.to_owned())
+}
+
+fn read_feed_name(text: &str) -> Result<String, Fault> {
+    read_hook_name(text).map_err(|fault| Fault::new("this is no name of a feed", fault.mend))
+}
+
+fn read_json_path(text: &str) -> Result<String, Fault> {
+    if text.len() > MAX_BYTES {
+        return Err(too_long());
+    }
+    JsonPath::parse(text).map_err(|wrong| {
+        let mend = "write it as in \"$.data[*].image\" (RFC 9535)";
+        Fault::new(wrong.to_string(), mend)
+    })?;
+    Ok(text.to_owned())
+}
+
+fn read_web_url(text: &str) -> Result<String, Fault> {
+    let is_url = matches!(Source::parse("url", text), Ok(Source::Url(_)));
+    if !is_url || !text.starts_with("http") {
+        let mend = "write it as in \"https://api.example.com/news\"";
+        return Err(Fault::new("this is no URL that can be asked", mend));
+    }
+    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
 }
 
 fn read_template(text: &str) -> Result<String, Fault> {

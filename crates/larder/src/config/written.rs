@@ -6,6 +6,7 @@
 //! [`meant`](super::meant).
 
 mod admin;
+mod feed;
 mod hook;
 mod images;
 mod imgproxy;
@@ -15,12 +16,13 @@ mod site;
 mod thumbor;
 
 pub use admin::{Admin, Scope, Token};
+pub use feed::{BeforeFirst, Feed, FeedFormat, Feeds};
 pub use hook::{Hook, HookKind};
 pub use images::{FolderOf, ImageDialect, ImageFormat, ImageProfile, Images, SiteImages};
 pub use imgproxy::ImagesByImgproxy;
 pub use limits::{Disk, Limits, Origins, Purges, Storage};
 pub use rule::{Cache, Compress, Cors, Headers, Key, Matching, Query, Rule, Wanted};
-pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Revalidate, Site};
+pub use site::{HealthCheck, Hsts, Preset, PurgeMethod, Regenerate, Revalidate, Site};
 pub use thumbor::ImagesByThumbor;
 
 use super::address::{Listener, Peers};
@@ -48,6 +50,8 @@ pub struct Written {
     pub purge: Purges,
     /// How pictures are made, for all sites.
     pub images: Images,
+    /// What holds for all feeds.
+    pub feeds: Feeds,
     /// What is logged: requests to standard output, all else to standard error.
     pub log: Log,
     /// Sites, each with its hosts, its origin and its rules. The first that answers for a host
@@ -55,6 +59,8 @@ pub struct Written {
     pub site: Vec<Site>,
     /// Webhooks of content systems: what is published there is purged here.
     pub hook: Vec<Hook>,
+    /// Documents of other servers that are fetched on a schedule and kept, with their pictures.
+    pub feed: Vec<Feed>,
 }
 
 /// `[server]`: toward clients.

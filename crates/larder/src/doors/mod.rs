@@ -3,11 +3,13 @@
 
 mod hook;
 mod purge_method;
+mod regenerate;
 mod revalidate;
 mod secrets;
 
 pub use hook::open_hooks;
 pub use purge_method::PurgeMethod;
+pub use regenerate::{Regenerate, open_regenerate};
 pub use revalidate::Revalidate;
 
 use policy::fields::Fields;

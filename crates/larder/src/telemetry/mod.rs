@@ -2,6 +2,7 @@
 
 mod admin;
 mod data_path;
+mod feeds;
 mod hooks;
 mod process;
 
@@ -9,7 +10,9 @@ use crate::admin::Counts;
 use crate::hooks::Hooks;
 use admin::AdminListener;
 use data_path::DataPath;
+use feeds::Feeds;
 use hooks::Webhooks;
+use mirror::mirror::Mirror;
 use process::Process;
 pub use process::resident_bytes;
 use prometheus_client::encoding::text;
@@ -22,9 +25,17 @@ use std::sync::Arc;
 pub struct Telemetry(Registry);
 
 impl Telemetry {
-    /// Tells of this data path, this process, what its admin listener counts, and its webhooks.
-    pub fn new(shared: Arc<Shared>, counts: Arc<Counts>, hooks: Arc<Hooks>) -> Arc<Telemetry> {
+    /// Tells of this data path, this process, what its admin listener counts, its webhooks and its
+    /// feeds.
+    pub fn new(
+        shared: Arc<Shared>,
+        counts: Arc<Counts>,
+        hooks: Arc<Hooks>,
+        mirror: Arc<Mirror>,
+    ) -> Arc<Telemetry> {
         let mut registry = Registry::default();
+        let feeds = Feeds { mirror, clock: shared.clock.clone() };
+        registry.register_collector(Box::new(feeds));
         registry.register_collector(Box::new(DataPath(shared)));
         registry.register_collector(Box::new(AdminListener(counts)));
         registry.register_collector(Box::new(Webhooks(hooks)));

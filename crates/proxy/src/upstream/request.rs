@@ -328,6 +328,7 @@ mod tests {
             origin_tls,
             health_check,
             doors,
+            shelves: Vec::new(),
             origin_host,
             reach,
             pictures,

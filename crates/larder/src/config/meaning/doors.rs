@@ -4,9 +4,10 @@ use super::Notes;
 use super::admin::warn_of_short;
 use crate::config::address::Peers;
 use crate::config::place::Place;
-use crate::config::written;
-use crate::doors::{PurgeMethod, Revalidate};
+use crate::config::written::{self, Written};
+use crate::doors::{PurgeMethod, Regenerate, Revalidate};
 use proxy::doors::Door;
+use proxy::settings::SiteSettings;
 use std::sync::Arc;
 
 /// The doors of a site.
@@ -54,6 +55,37 @@ pub fn doors(
         notes.warn(&here, what, "set purge_method.token, or leave it out");
     }
     doors
+}
+
+/// Where feeds are fetched anew.
+pub fn regenerate(
+    written: &Written,
+    sites: &[SiteSettings],
+    notes: &mut Notes<'_, '_>,
+) -> Vec<Regenerate> {
+    let mut all = Vec::new();
+    for (i, (site, settings)) in written.site.iter().zip(sites).enumerate() {
+        let place = Place::top().key("site").index(i).key("regenerate");
+        let written::Regenerate { path, key } = &site.regenerate;
+        let Some(key) = key else {
+            if is_without(&place, "key", notes) {
+                let what = "without a key this path is the origin's";
+                notes.warn(&place, what, "set regenerate.key, or leave it out");
+            }
+            continue;
+        };
+        warn_of_short(key, &place.key("key"), notes);
+        if site.revalidate.secret.is_some() && site.revalidate.path == *path {
+            let what = "this is the path of the site's revalidate";
+            notes.error(&place.key("path"), what, "give each its own");
+        }
+        if written.feed.is_empty() {
+            notes.warn(&place, "there is no feed to fetch", "write a [[feed]], or leave it out");
+        }
+        let (path, key) = (path.0.as_str().into(), key.clone());
+        all.push(Regenerate { path, key, site: settings.site.id });
+    }
+    all
 }
 
 /// Whether a table stands there without that key.

@@ -2,7 +2,7 @@
 
 use super::Notes;
 use crate::config::place::Place;
-use crate::config::written::Site;
+use crate::config::written::{Feeds, Site};
 use proxy::settings::OriginTls;
 use proxy::tls::{Believed, server_name};
 use std::path::Path;
@@ -43,6 +43,27 @@ pub fn of_sources(site: &Site, place: &Place, notes: &mut Notes<'_, '_>) -> Opti
     let config = believed.and_then(Believed::client_config);
     let config = config.map_err(|what| notes.error(place, what, mend)).ok()?;
     Some(OriginTls { config, name: None })
+}
+
+/// How TLS is spoken with the servers of feeds: whom the system believes. Nothing, which is an error
+/// only where a document needs it, if it believes nobody.
+pub fn of_feeds(
+    feeds: &Feeds,
+    is_needed: bool,
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<OriginTls> {
+    let believed = match &feeds.ca {
+        Some(file) => of_file(file),
+        None => of_system(),
+    };
+    let mend = "name a PEM file of the authorities to believe: feeds.ca = \"ca.pem\"";
+    let config = believed.and_then(Believed::client_config);
+    let config = config.map_err(|what| match is_needed || feeds.ca.is_some() {
+        true => notes.error(place, what, mend),
+        false => notes.warn(place, format!("{what}: pictures of https:// URLs stay there"), mend),
+    });
+    Some(OriginTls { config: config.ok()?, name: None })
 }
 
 fn of_file(file: &Path) -> Result<Believed, String> {

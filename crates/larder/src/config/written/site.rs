@@ -62,6 +62,8 @@ pub struct Site {
     pub hsts: Hsts,
     /// A path where content systems say which pages changed.
     pub revalidate: Revalidate,
+    /// Where its feeds are fetched anew at once, by `POST` with `X-API-Key`.
+    pub regenerate: Regenerate,
     /// The method PURGE, as plugins of content systems send it. Without `token` and `addresses` it
     /// goes on to the origin like any other.
     pub purge_method: PurgeMethod,
@@ -130,6 +132,24 @@ pub struct Revalidate {
 impl Default for Revalidate {
     fn default() -> Revalidate {
         Revalidate { path: OwnPath("/api/revalidate".to_owned()), secret: None }
+    }
+}
+
+/// `regenerate`: where the feeds of a site are fetched anew at once, by `POST` with `X-API-Key`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Regenerate {
+    /// The path.
+    pub path: OwnPath,
+    /// What callers have to show as `X-API-Key`: at least 8 characters, 24 and more are safe. Not set:
+    /// the path is the origin's.
+    #[schemars(example = "${REGENERATE_KEY}")]
+    pub key: Option<Secret>,
+}
+
+impl Default for Regenerate {
+    fn default() -> Regenerate {
+        Regenerate { path: OwnPath("/api/regenerate".to_owned()), key: None }
     }
 }
 
@@ -213,6 +233,7 @@ impl Default for Site {
             https_port: 443,
             hsts: Hsts::default(),
             revalidate: Revalidate::default(),
+            regenerate: Regenerate::default(),
             purge_method: PurgeMethod::default(),
             images: SiteImages::default(),
             rule: Vec::new(),

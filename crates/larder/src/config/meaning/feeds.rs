@@ -1,0 +1,233 @@
+//! What the feeds mean.
+
+use super::{Notes, origin_tls};
+use crate::config::place::Place;
+use crate::config::words::JsonPathText;
+use crate::config::written::{self, FeedFormat, Written};
+use crate::purging::site_called;
+use mirror::plan::{Format, JsonPath, Recipe, Shape, Sort};
+use mirror::schedule::Schedule;
+use mirror::settings::{BeforeFirst, DOCUMENTS_ROOT, Feed, Least, Limits, PICTURES_ROOT, Settings};
+use policy::fields::Fields;
+use policy::rule::SiteId;
+use proxy::outward::Ways;
+use proxy::settings::{Listen, OriginTls, Reach, SiteSettings};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most feeds that are taken.
+const MAX_FEEDS: usize = 64;
+/// How often a feed is fetched that does not say.
+const USUAL_PERIOD: Duration = Duration::from_secs(3600);
+/// Paths that Larder answers itself, whatever a feed says.
+const RESERVED: [&str; 2] = [PICTURES_ROOT, DOCUMENTS_ROOT];
+
+/// Works out the feeds, and whom to believe of their servers; those with a mistake are left out, which
+/// is noted.
+pub fn feeds(
+    written: &Written,
+    sites: &[SiteSettings],
+    listen: &[Listen],
+    notes: &mut Notes<'_, '_>,
+) -> (Vec<Arc<Feed>>, Option<OriginTls>) {
+    let top = Place::top().key("feed");
+    if written.feed.len() > MAX_FEEDS {
+        let mend = format!("write at most {MAX_FEEDS}");
+        notes.error(&top.index(MAX_FEEDS), "there are too many feeds", mend);
+    }
+    let mut known: Vec<Arc<Feed>> = Vec::new();
+    for (i, feed) in written.feed.iter().enumerate().take(MAX_FEEDS) {
+        let place = top.index(i);
+        let Some(feed) = one(feed, sites, listen, &place, notes) else { continue };
+        if known.iter().any(|other| other.name == feed.name) {
+            notes.error(&place.key("name"), "another feed has this name", "give each its own");
+        }
+        let same_path = |other: &&Arc<Feed>| {
+            other.serve_at == feed.serve_at
+                && (other.site_id == feed.site_id
+                    || other.site_id.is_none()
+                    || feed.site_id.is_none())
+        };
+        if known.iter().find(same_path).is_some() {
+            notes.error(&place.key("serve_at"), "another feed has this path", "give each its own");
+        }
+        known.push(Arc::new(feed));
+    }
+    if known.is_empty() {
+        return (known, None);
+    }
+    let needs_tls = known.iter().any(|feed| feed.url.starts_with("https:"));
+    let place = Place::top().key("feeds").key("ca");
+    let tls = origin_tls::of_feeds(&written.feeds, needs_tls, &place, notes);
+    (known, tls)
+}
+
+/// What the feeds are told.
+pub fn settings(
+    written: &Written,
+    feeds: Vec<Arc<Feed>>,
+    tls: Option<OriginTls>,
+    folder: PathBuf,
+    node: String,
+) -> Settings {
+    Settings {
+        folder,
+        size_bytes: written.feeds.size.0,
+        concurrency: written.feeds.concurrency.0,
+        node,
+        origin: (&written.origin).into(),
+        tls,
+        feeds,
+    }
+}
+
+/// One feed; nothing if it is not a whole one.
+fn one(
+    written: &written::Feed,
+    sites: &[SiteSettings],
+    listen: &[Listen],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<Feed> {
+    check_whole(written, place, notes);
+    let (site, site_id) = site(written, sites, place, notes)?;
+    let (name, url) = (written.name.as_ref()?, written.url.as_ref()?);
+    let serve_at = written.serve_at.as_ref()?;
+    if RESERVED.iter().any(|root| serve_at.0.starts_with(root)) {
+        let mend = "write another, such as \"/api/news.json\"";
+        notes.error(&place.key("serve_at"), "Larder has other things at this path", mend);
+    }
+    let (schedule, recipe) = (schedule(written, place, notes)?, recipe(written, place, notes)?);
+    if written.max_shrink > 100 {
+        let mend = "write a number from 0 to 100";
+        notes.error(&place.key("max_shrink"), "these are more than all", mend);
+    }
+    let mut headers = Fields::new();
+    for (name, value) in &written.headers {
+        headers.push(name.0.as_bytes(), value.0.as_bytes());
+    }
+    let not_us = || Reach::NotUs(listen.iter().map(|listen| listen.address.port()).collect());
+    let named = if written.allow_private { not_us() } else { Reach::Public };
+    Some(Feed {
+        name: name.0.as_str().into(),
+        url: url.0.as_str().into(),
+        headers,
+        schedule,
+        jitter: written.jitter.0,
+        timeout: written.timeout.0,
+        retries: u32::try_from(written.retries.0).unwrap_or(u32::MAX),
+        recipe,
+        serve_at: serve_at.0.as_str().into(),
+        site,
+        site_id,
+        cache_control: written.cache_control.0.as_str().into(),
+        public_url: written
+            .public_url
+            .iter()
+            .map(|origin| origin.0.url())
+            .collect::<String>()
+            .into(),
+        before_first: match written.before_first {
+            written::BeforeFirst::Unavailable => BeforeFirst::Unavailable,
+            written::BeforeFirst::Pass => BeforeFirst::Pass,
+        },
+        // The operator names the document's server, and it names others.
+        ways: Ways { first: not_us(), further: named.clone() },
+        picture_ways: Ways { first: named.clone(), further: named },
+        limits: Limits {
+            document_bytes: written.max_size.0,
+            picture_bytes: written.max_image_size.0,
+            pictures: written.max_images.0,
+        },
+        least: Least {
+            items: written.min_items.0,
+            max_shrink_percent: written.max_shrink.min(100),
+        },
+        grace: written.grace.0,
+    })
+}
+
+fn check_whole(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) {
+    for (key, is_missing, mend) in [
+        ("name", written.name.is_none(), "write name = \"news\": the URLs of its pictures have it"),
+        ("url", written.url.is_none(), "write url = \"https://api.example.com/news\""),
+        ("serve_at", written.serve_at.is_none(), "write serve_at = \"/api/news.json\""),
+    ] {
+        if is_missing && !notes.document.has_lost_below(&place.key(key)) {
+            notes.error(place, format!("this feed has no {key}"), mend);
+        }
+    }
+}
+
+/// The site of a feed, by the host that it names; every site where it names none.
+fn site(
+    written: &written::Feed,
+    sites: &[SiteSettings],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<(Option<Box<str>>, Option<SiteId>)> {
+    let Some(host) = &written.site else { return Some((None, None)) };
+    match site_called(sites, &host.0) {
+        Some(site) => Some((Some(host.0.as_str().into()), Some(site.id))),
+        None if sites.is_empty() => None,
+        None => {
+            let mend = "name a host as a [[site]] does, or leave it out: every site";
+            notes.error(&place.key("site"), "no site has this host", mend);
+            None
+        }
+    }
+}
+
+fn schedule(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Schedule> {
+    let (key, schedule) = match (&written.schedule, written.every) {
+        (Some(_), Some(_)) => {
+            let mend = "write one of both";
+            notes.error(&place.key("every"), "schedule says already when it is fetched", mend);
+            return None;
+        }
+        (Some(cron), None) => ("schedule", Schedule::cron(cron, &written.timezone)),
+        (None, Some(period)) => ("every", Schedule::every(period.0)),
+        (None, None) => ("every", Schedule::every(USUAL_PERIOD)),
+    };
+    if written.schedule.is_none() && notes.document.has(&place.key("timezone")) {
+        let mend = "write schedule = \"0 6 * * *\", or leave the time zone out";
+        notes.warn(&place.key("timezone"), "only a schedule has use for it", mend);
+    }
+    let mend = "write it as in schedule = \"0 */2 * * *\", or every = \"2h\"";
+    schedule.map_err(|fault| notes.error(&place.key(key), fault.to_string(), mend)).ok()
+}
+
+fn recipe(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Recipe> {
+    let paths = |all: &[JsonPathText]| -> Vec<JsonPath> {
+        all.iter().filter_map(JsonPathText::path).collect()
+    };
+    let sort = written.sort.as_deref().map(Sort::parse).transpose();
+    let mend = "name a field of items, as in sort = \"-published\"";
+    let sort =
+        sort.map_err(|fault| notes.error(&place.key("sort"), fault.to_string(), mend)).ok()?;
+    let recipe = Recipe {
+        format: written.format.map(|format| match format {
+            FeedFormat::Json => Format::Json,
+            FeedFormat::JsonFeed => Format::JsonFeed,
+            FeedFormat::Rss => Format::Rss,
+            FeedFormat::Atom => Format::Atom,
+        }),
+        items: written.items.as_ref().and_then(JsonPathText::path),
+        images: paths(&written.images),
+        srcsets: paths(&written.srcsets),
+        html: paths(&written.html),
+        keep_original_as: written.keep_original_as.clone(),
+        shape: Shape {
+            pick: written.pick.clone(),
+            rename: written.rename.iter().map(|(old, new)| (old.clone(), new.clone())).collect(),
+            limit: written.limit.map(|count| count.0),
+            sort,
+        },
+        max_pictures: written.max_images.0,
+        ..Recipe::default()
+    };
+    let mend = "leave it out, or write format = \"json\"";
+    recipe.check().map_err(|fault| notes.error(place, fault.to_string(), mend)).ok()?;
+    Some(recipe)
+}

@@ -1,0 +1,448 @@
+//! The folder of one feed: files named by what is in them, and the edition that names those that
+//! count.
+//!
+//! A file is written under a temporary name, made durable, and renamed; the edition comes last. So
+//! at any moment that the process may be killed, what the edition names is whole. What nothing names
+//! is for `sweep`.
+
+use crate::edition::{Edition, File};
+use blake3::Hasher;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The edition's file.
+const EDITION: &str = "edition.json";
+/// The folder of all other files.
+const FILES: &str = "files";
+/// What the names of files end with that are not whole yet.
+const UNFINISHED: &str = ".part";
+/// Characters of a name that are the hash: 128 bits.
+const HASH_CHARS: usize = 32;
+/// Bytes that are read at once.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// The folder of one feed.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    room: Arc<Room>,
+}
+
+/// The bytes that files of all feeds may take.
+#[derive(Debug)]
+pub struct Room {
+    most: AtomicU64,
+    taken: AtomicU64,
+}
+
+/// What is being written.
+#[derive(Debug)]
+pub struct Unfinished {
+    file: fs::File,
+    path: PathBuf,
+    hasher: Hasher,
+    bytes: u64,
+    room: Arc<Room>,
+    is_done: bool,
+}
+
+/// A file in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+impl Room {
+    /// Room for so many bytes, of which none is taken.
+    pub fn new(most: u64) -> Arc<Room> {
+        Arc::new(Room { most: AtomicU64::new(most), taken: AtomicU64::new(0) })
+    }
+
+    /// How many bytes are taken.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Lets it have so many bytes from now on.
+    pub fn set_most(&self, most: u64) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let before = self.taken.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= self.most.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.give_back(bytes);
+        Err(io::Error::new(io::ErrorKind::StorageFull, "feeds.size is used up"))
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Folder {
+    /// Opens the folder of a feed, and makes it where there is none. What was left unfinished is
+    /// removed; what is there is counted.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub fn open(path: PathBuf, room: Arc<Room>) -> io::Result<Folder> {
+        let files = path.join(FILES);
+        fs::create_dir_all(&files)?;
+        let folder = Folder { path, room };
+        for entry in fs::read_dir(&files)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        let there: u64 = folder.list()?.iter().map(|listed| listed.bytes).sum();
+        folder.room.taken.fetch_add(there, Ordering::Relaxed);
+        Ok(folder)
+    }
+
+    /// The edition that was published last; nothing if there was none, or it cannot be used, which
+    /// is said.
+    pub fn edition(&self) -> Option<Edition> {
+        let path = self.path.join(EDITION);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!("{} cannot be read: {error}", path.display());
+                return None;
+            }
+        };
+        let edition = Edition::read(&text)
+            .map_err(|what| tracing::error!("{} is not used: {what}", path.display()))
+            .ok()?;
+        let is_short = |file: &&File| {
+            fs::metadata(self.at(&file.name)).map_or(true, |found| found.len() != file.bytes)
+        };
+        if is_short(&&edition.document) {
+            tracing::error!("{} is not used: its document is not whole", path.display());
+            return None;
+        }
+        let lost = edition.pictures.iter().filter(|picture| is_short(&&picture.file)).count();
+        if lost > 0 {
+            tracing::error!("{lost} pictures that {} names are not whole", path.display());
+        }
+        Some(edition)
+    }
+
+    /// Publishes an edition, all of whose files are there: from then on it is the one.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the one before stays.
+    pub fn publish(&self, edition: &Edition) -> io::Result<()> {
+        sync(&self.path.join(FILES))?;
+        let (path, part) = (self.path.join(EDITION), self.path.join("edition.json.part"));
+        let mut file = fs::File::create(&part)?;
+        file.write_all(&edition.text())?;
+        file.sync_all()?;
+        fs::rename(&part, &path)?;
+        sync(&self.path)
+    }
+
+    /// Begins a file. `number` tells it from others that are written at the same time.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn begin(&self, number: usize) -> io::Result<Unfinished> {
+        let path = self.path.join(FILES).join(format!("{number}{UNFINISHED}"));
+        let file = fs::File::create(&path)?;
+        let room = self.room.clone();
+        Ok(Unfinished { file, path, hasher: Hasher::new(), bytes: 0, room, is_done: false })
+    }
+
+    /// Writes a whole file, whose name ends so.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, number: usize, bytes: &[u8], ending: &str) -> io::Result<File> {
+        let mut unfinished = self.begin(number)?;
+        unfinished.push(bytes)?;
+        self.finish(unfinished, ending)
+    }
+
+    /// Ends a file, under the name of what is in it.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn finish(&self, mut unfinished: Unfinished, ending: &str) -> io::Result<File> {
+        let hash = unfinished.hasher.finalize().to_hex();
+        let name = format!("{}{ending}", &hash[..HASH_CHARS]);
+        unfinished.file.sync_all()?;
+        let path = self.at(&name);
+        // One of the same name has the same in it, and counts already.
+        let was_there = path.exists();
+        fs::rename(&unfinished.path, path)?;
+        unfinished.is_done = true;
+        if was_there {
+            self.room.give_back(unfinished.bytes);
+        }
+        Ok(File { name: name.into(), bytes: unfinished.bytes })
+    }
+
+    /// Reads a whole file, and looks whether it is what it was.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub fn read(&self, file: &File) -> io::Result<Vec<u8>> {
+        let bytes = fs::read(self.at(&file.name))?;
+        let mut hasher = Hasher::new();
+        hasher.update(&bytes);
+        check(&hasher, &file.name)?;
+        Ok(bytes)
+    }
+
+    /// Whether a file is not there, or not what its name says.
+    pub fn is_damaged(&self, name: &str) -> bool {
+        let file = File { name: name.into(), bytes: 0 };
+        self.read(&file).is_err()
+    }
+
+    /// Removes a file, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn forget(&self, name: &str) -> io::Result<()> {
+        match fs::metadata(self.at(name)) {
+            Ok(found) => self.remove(&Listed { name: name.to_owned(), bytes: found.len() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a file is there, with that length.
+    pub fn has(&self, file: &File) -> bool {
+        fs::metadata(self.at(&file.name)).is_ok_and(|found| found.len() == file.bytes)
+    }
+
+    /// Where a file lies.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.path.join(FILES).join(name)
+    }
+
+    /// All files that are whole.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list(&self) -> io::Result<Vec<Listed>> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(self.path.join(FILES))? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(UNFINISHED) {
+                all.push(Listed { name, bytes: entry.metadata()?.len() });
+            }
+        }
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, file: &Listed) -> io::Result<()> {
+        fs::remove_file(self.at(&file.name))?;
+        self.room.give_back(file.bytes);
+        Ok(())
+    }
+
+    /// Removes all: the edition first, so that nothing names what is gone.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn drop_all(&self) -> io::Result<()> {
+        match fs::remove_file(self.path.join(EDITION)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => sync(&self.path)?,
+        }
+        for listed in self.list()? {
+            self.remove(&listed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let there: u64 = self.list().unwrap_or_default().iter().map(|listed| listed.bytes).sum();
+        self.room.give_back(there);
+    }
+}
+
+impl Unfinished {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When there is no room for them, or they cannot be written.
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.room.take(bytes.len() as u64)?;
+        self.bytes += bytes.len() as u64;
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.room.give_back(self.bytes);
+            // What stays is removed when the folder is opened again.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A file that is read piece by piece. Its last piece is an error if what was in it is not what its name
+/// says: so no reader takes it for whole.
+#[derive(Debug)]
+pub struct Reading {
+    file: fs::File,
+    hasher: Hasher,
+    name: Box<str>,
+    left: u64,
+}
+
+impl Reading {
+    /// Opens a file of a folder.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is not as long as it was.
+    pub fn open(path: &Path, file: &File) -> io::Result<Reading> {
+        let opened = fs::File::open(path)?;
+        if opened.metadata()?.len() != file.bytes {
+            return Err(damaged(&file.name));
+        }
+        let (hasher, name, left) = (Hasher::new(), file.name.clone(), file.bytes);
+        Ok(Reading { file: opened, hasher, name, left })
+    }
+
+    /// The next piece; empty at the end.
+    ///
+    /// # Errors
+    /// When it cannot be read, or turns out to be damaged.
+    pub fn next(&mut self) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(self.left).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let mut piece = vec![0; length];
+        self.file.read_exact(&mut piece)?;
+        self.hasher.update(&piece);
+        self.left -= length as u64;
+        if self.left == 0 {
+            check(&self.hasher, &self.name)?;
+        }
+        Ok(piece)
+    }
+}
+
+fn check(hasher: &Hasher, name: &str) -> io::Result<()> {
+    let hash = hasher.finalize().to_hex();
+    match name.get(..HASH_CHARS) == Some(&hash[..HASH_CHARS]) {
+        true => Ok(()),
+        false => Err(damaged(name)),
+    }
+}
+
+fn damaged(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{name} is damaged"))
+}
+
+/// Makes a folder's entries durable.
+fn sync(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::edition::tests::edition;
+
+    /// A folder that goes when the test ends.
+    pub struct Scratch(pub PathBuf);
+
+    impl Scratch {
+        pub fn new(name: &str) -> Scratch {
+            let name = format!("larder-feed-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let _ = fs::remove_dir_all(&path);
+            Scratch(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn files_are_named_by_what_is_in_them_and_counted_once() {
+        let scratch = Scratch::new("names");
+        let room = Room::new(100);
+        let folder = Folder::open(scratch.0.clone(), room.clone()).expect("a folder");
+        let one = folder.write(1, b"abc", ".jpg").expect("a file");
+        let again = folder.write(2, b"abc", ".jpg").expect("a file");
+        let other = folder.write(3, b"abd", ".jpg").expect("a file");
+        assert_eq!(one, again);
+        assert_ne!(one.name, other.name);
+        assert_eq!((folder.read(&one).expect("it is whole"), room.taken()), (b"abc".to_vec(), 6));
+        drop(folder.begin(4).expect("a file"));
+        assert_eq!(folder.list().expect("a list").len(), 2, "what is not whole is nowhere");
+        assert!(folder.write(5, &[0; 95], ".jpg").is_err(), "there is no room");
+        assert_eq!(room.taken(), 6);
+        fs::write(folder.at("9.part"), "left").expect("a file");
+        drop(folder);
+        assert_eq!(room.taken(), 0);
+        let folder = Folder::open(scratch.0.clone(), room.clone()).expect("a folder");
+        assert_eq!((room.taken(), folder.at("9.part").exists()), (6, false));
+        folder.drop_all().expect("it is ours");
+        assert_eq!((room.taken(), folder.list().expect("a list")), (0, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_damaged_is_not_read() {
+        let scratch = Scratch::new("damage");
+        let folder = Folder::open(scratch.0.clone(), Room::new(100)).expect("a folder");
+        let file = folder.write(1, b"abc", ".jpg").expect("a file");
+        fs::write(folder.at(&file.name), b"abx").expect("it is ours");
+        assert!(folder.read(&file).is_err());
+        let mut reading = Reading::open(&folder.at(&file.name), &file).expect("it is as long");
+        assert!(reading.next().is_err());
+        fs::write(folder.at(&file.name), b"ab").expect("it is ours");
+        assert!(Reading::open(&folder.at(&file.name), &file).is_err());
+        assert!(!folder.has(&file));
+        let long = vec![7; PIECE_BYTES + 1];
+        let folder = Folder::open(scratch.0.clone(), Room::new(1 << 20)).expect("a folder");
+        let file = folder.write(1, &long, ".jpg").expect("a file");
+        let mut reading = Reading::open(&folder.at(&file.name), &file).expect("it is there");
+        let pieces = [reading.next(), reading.next(), reading.next()].map(|it| it.expect("bytes"));
+        assert_eq!(pieces.concat(), long);
+        assert!(pieces[2].is_empty());
+    }
+
+    #[test]
+    fn an_edition_is_used_only_with_its_document() {
+        let scratch = Scratch::new("edition");
+        let folder = Folder::open(scratch.0.clone(), Room::new(100)).expect("a folder");
+        assert_eq!(folder.edition(), None);
+        let mut edition = edition(1, "none", &[]);
+        edition.document = folder.write(1, b"{}", ".doc").expect("a file");
+        folder.publish(&edition).expect("it is written");
+        assert_eq!(folder.edition(), Some(edition.clone()));
+        fs::write(folder.at(&edition.document.name), b"{").expect("it is ours");
+        assert_eq!(folder.edition(), None);
+        fs::write(scratch.0.join(EDITION), b"{").expect("it is ours");
+        assert_eq!(folder.edition(), None);
+    }
+}

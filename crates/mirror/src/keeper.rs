@@ -1,0 +1,380 @@
+//! One feed as it lives: it waits until it is due, runs, and says how it went. One at a time by
+//! construction, since one task does it all.
+
+use crate::calls::{Calls, Heard};
+use crate::edition::Edition;
+use crate::fetch::Fault;
+use crate::folder::{Folder, Listed};
+use crate::pictures::{Fetching, Progress};
+use crate::published::Published;
+use crate::refresh::{self, Done, Run, at};
+use crate::schedule::retry;
+use crate::settings::Feed;
+use crate::sweep;
+use crate::told::{Stands, State, Told};
+use policy::time::Timestamp;
+use proxy::clock::Clock;
+use proxy::outward::Outward;
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::Store;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+/// How often the clock is looked at: a machine that slept wakes up to runs that are due.
+const LOOK: Duration =
+    Duration::from_millis(if cfg!(feature = "turned-clock") { 20 } else { 1000 });
+
+/// What a feed is asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// To run at once, once.
+    Refresh {
+        /// Whether it may have ever so few items.
+        accept_shrink: bool,
+        /// Hears how it went.
+        reply: oneshot::Sender<Result<Ended, NotRun>>,
+    },
+    /// To remove what nothing names.
+    Sweep {
+        /// Only to say what would go.
+        dry_run: bool,
+        /// Hears what is gone.
+        reply: oneshot::Sender<Vec<Listed>>,
+    },
+    /// To forget its edition and all files.
+    Drop {
+        /// Hears whether it did.
+        reply: oneshot::Sender<Result<(), String>>,
+    },
+}
+
+/// How a run ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Whether readers see something else than before.
+    pub is_new: bool,
+    /// Items.
+    pub items: usize,
+    /// Pictures that lie here.
+    pub pictures: usize,
+    /// Pictures that keep their URLs.
+    pub missing: usize,
+}
+
+/// Why a refresh that was asked for brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRun {
+    /// It runs just now.
+    Busy,
+    /// It failed.
+    Failed(Fault),
+    /// There is no such feed.
+    Unknown,
+    /// The process ends.
+    Ending,
+}
+
+/// A feed and all that it needs.
+pub struct Keeper {
+    /// What it is told.
+    pub feed: Arc<Feed>,
+    /// Where its files lie.
+    pub folder: Arc<Folder>,
+    /// What readers find.
+    pub published: Arc<Published>,
+    /// What readers find out.
+    pub calls: Arc<Calls>,
+    /// What is told of it.
+    pub told: Arc<Mutex<Told>>,
+    /// The edition that stands.
+    pub edition: Option<Edition>,
+    /// How far a run has come.
+    pub progress: Arc<Progress>,
+    /// Asks.
+    pub outward: Rc<Outward>,
+    /// The clock.
+    pub clock: Arc<Clock>,
+    /// Knows the head of the purge log.
+    pub store: Arc<Store>,
+    /// Pictures that are fetched at once.
+    pub concurrency: usize,
+    /// What tells this node's pauses from others'.
+    pub seed: u64,
+    /// Runs that failed since the last that did not.
+    pub attempt: u32,
+    /// Whether the next run asks for the document whatever is there.
+    pub anew: bool,
+}
+
+impl Keeper {
+    /// Lives until `commands` ends.
+    pub async fn keep(mut self, mut commands: mpsc::Receiver<Command>) {
+        self.sweep(false);
+        let mut due = self.clock.now();
+        loop {
+            self.lock().next_run = Some(due);
+            let (clock, calls) = (self.clock.clone(), self.calls.clone());
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    None => return,
+                    Some(command) => {
+                        let Some(next) = self.obey(command, &mut commands, due).await else { return };
+                        due = next;
+                    }
+                },
+                heard = calls.next() => {
+                    if self.hear(heard) {
+                        due = due.min(self.clock.now());
+                    }
+                }
+                () = until(&clock, due) => {
+                    let Some((outcome, waiting)) = self.run(&mut commands, false).await else {
+                        return;
+                    };
+                    due = self.next(&outcome, true);
+                    due = match self.obey_all(waiting, &mut commands, due).await {
+                        Some(due) => due,
+                        None => return,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Does what it was asked while it ran; gives when it is due then, or nothing at the end.
+    async fn obey_all(
+        &mut self,
+        waiting: VecDeque<Command>,
+        commands: &mut mpsc::Receiver<Command>,
+        due: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut due = due;
+        for command in waiting {
+            due = Box::pin(self.obey(command, commands, due)).await?;
+        }
+        Some(due)
+    }
+
+    async fn obey(
+        &mut self,
+        command: Command,
+        commands: &mut mpsc::Receiver<Command>,
+        due: Timestamp,
+    ) -> Option<Timestamp> {
+        // Who asked and does not wait any more need not hear.
+        match command {
+            Command::Refresh { accept_shrink, reply } => {
+                let (outcome, waiting) = self.run(commands, accept_shrink).await?;
+                let due = self.next(&outcome, false);
+                let _ = reply.send(outcome.map_err(NotRun::Failed).map(|(ended, _)| ended));
+                self.obey_all(waiting, commands, due).await
+            }
+            Command::Sweep { dry_run, reply } => {
+                let _ = reply.send(self.sweep(dry_run));
+                Some(due)
+            }
+            Command::Drop { reply } => {
+                self.edition = None;
+                self.published.show(&self.feed, &self.folder, None);
+                let dropped = self.folder.drop_all().map_err(|error| error.to_string());
+                self.tell();
+                let _ = reply.send(dropped);
+                Some(due)
+            }
+        }
+    }
+
+    /// Takes note of what readers found out; says whether it is to be fetched anew.
+    fn hear(&mut self, heard: Heard) -> bool {
+        self.anew |= heard.purged;
+        // One that was fetched anew since is whole.
+        let named = heard.damaged.iter().map(|name| &**name);
+        let lost: Vec<&str> = named.filter(|name| self.folder.is_damaged(name)).collect();
+        for name in &lost {
+            tracing::error!("feed {}: {name} is damaged and is fetched anew", self.feed.name);
+            if let Err(error) = self.folder.forget(name) {
+                tracing::warn!("feed {}: {name} cannot be removed: {error}", self.feed.name);
+            }
+        }
+        heard.purged || !lost.is_empty()
+    }
+
+    /// Runs once. Meanwhile no other run begins; what else is asked waits. Nothing when the process
+    /// ends.
+    async fn run(
+        &mut self,
+        commands: &mut mpsc::Receiver<Command>,
+        accept_shrink: bool,
+    ) -> Option<(Outcome, VecDeque<Command>)> {
+        let now = self.clock.now();
+        {
+            let mut told = self.lock();
+            (told.state, told.last_run, told.next_run) = (State::Fetching, Some(now), None);
+            told.runs += 1;
+        }
+        let run = Run {
+            fetching: self.fetching(now),
+            before: self.edition.as_ref(),
+            head: self.store.head(),
+            anew: self.anew,
+            accept_shrink,
+        };
+        let mut waiting = VecDeque::new();
+        let outcome = {
+            let mut running = pin!(refresh::run(run));
+            loop {
+                tokio::select! {
+                    outcome = &mut running => break outcome,
+                    command = commands.recv() => match command? {
+                        Command::Refresh { reply, .. } => {
+                            let _ = reply.send(Err(NotRun::Busy));
+                        }
+                        other => waiting.push_back(other),
+                    },
+                }
+            }
+        };
+        let outcome = outcome.map(|done| self.take(done));
+        self.sweep(false);
+        Some((outcome, waiting))
+    }
+
+    fn fetching(&self, now: Timestamp) -> Fetching {
+        Fetching {
+            outward: self.outward.clone(),
+            feed: self.feed.clone(),
+            folder: self.folder.clone(),
+            concurrency: self.concurrency,
+            progress: self.progress.clone(),
+            now,
+        }
+    }
+
+    /// Lets readers find what came.
+    fn take(&mut self, done: Done) -> (Ended, Option<Duration>) {
+        let Done { edition, is_new, rest, notes } = done;
+        let ended = Ended {
+            is_new,
+            items: edition.items,
+            pictures: edition.pictures.len(),
+            missing: edition.missing.len(),
+        };
+        self.published.show(&self.feed, &self.folder, Some(&edition));
+        if is_new {
+            let (name, number) = (&self.feed.name, edition.number);
+            let Ended { items, pictures, missing, .. } = ended;
+            tracing::info!(
+                "feed {name}: edition {number} with {items} items and {pictures} pictures \
+                 ({missing} keep their URLs)"
+            );
+        }
+        for note in notes.iter().filter(|note| !self.lock().notes.contains(note)) {
+            tracing::warn!("feed {}: {note}", self.feed.name);
+        }
+        self.lock().notes = notes;
+        (self.edition, self.anew) = (Some(edition), false);
+        (ended, rest)
+    }
+
+    /// When the next run is due. `retries`: whether one that failed is tried again before its turn.
+    fn next(&mut self, outcome: &Outcome, retries: bool) -> Timestamp {
+        let now = self.clock.now();
+        let feed = self.feed.clone();
+        let turn = self.turn(now);
+        let (next, state) = match outcome {
+            Ok((_, rest)) => {
+                self.attempt = 0;
+                (later(turn, now, *rest), State::Waiting)
+            }
+            Err(fault) => {
+                self.attempt = self.attempt.saturating_add(1);
+                tracing::warn!(
+                    "feed {}: {fault}; {}",
+                    feed.name,
+                    match &self.edition {
+                        Some(edition) => format!("edition {} stays", edition.number),
+                        None => "there is no edition yet".to_owned(),
+                    }
+                );
+                self.lock().note(fault.clone(), now);
+                let pause = retry::pause(self.attempt, fault.rest(), self.seed);
+                let again = at(now, pause);
+                match retries && self.attempt <= feed.retries && again < turn {
+                    true => (again, State::Retrying),
+                    false => (later(turn, now, fault.rest()), State::Waiting),
+                }
+            }
+        };
+        if outcome.is_ok() {
+            let mut told = self.lock();
+            (told.failed_in_a_row, told.last_error) = (0, None);
+        }
+        self.lock().state = state;
+        self.tell();
+        next
+    }
+
+    /// When it is due by its schedule, after the run that began last: one that was missed while that
+    /// ran, or while the machine slept, is made up once.
+    fn turn(&mut self, now: Timestamp) -> Timestamp {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let began = self.lock().last_run.unwrap_or(now);
+        let next = self.feed.schedule.next_after(began);
+        let period = Duration::from_millis(next.millis_since(began));
+        at(next, retry::jitter(self.seed, period, self.feed.jitter))
+    }
+
+    /// Tells how it stands.
+    pub fn tell(&self) {
+        let bytes = self.folder.list().unwrap_or_default().iter().map(|it| it.bytes).sum();
+        let mut told = self.lock();
+        told.published = self.edition.as_ref().map(Stands::from);
+        told.bytes = bytes;
+    }
+
+    fn sweep(&self, dry_run: bool) -> Vec<Listed> {
+        let (now, feed) = (self.clock.now(), &self.feed);
+        let orphans = sweep::orphans(&self.folder, self.edition.as_ref(), now, feed.grace);
+        match orphans {
+            Ok(orphans) if dry_run => orphans,
+            Ok(orphans) => {
+                let gone = sweep::sweep(&self.folder, orphans);
+                if !gone.is_empty() {
+                    tracing::info!("feed {}: {} files swept", feed.name, gone.len());
+                }
+                gone
+            }
+            Err(error) => {
+                tracing::warn!("feed {}: its folder cannot be read: {error}", feed.name);
+                Vec::new()
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Outcome = Result<(Ended, Option<Duration>), Fault>;
+
+/// A time, or when the upstream has had its rest.
+fn later(turn: Timestamp, now: Timestamp, rest: Option<Duration>) -> Timestamp {
+    turn.max(at(now, rest.unwrap_or_default()))
+}
+
+/// Waits until the clock says so.
+async fn until(clock: &Clock, due: Timestamp) {
+    loop {
+        let now = clock.now();
+        if now >= due {
+            return;
+        }
+        sleep(Duration::from_millis(due.millis_since(now)).min(LOOK)).await;
+    }
+}

@@ -1,0 +1,289 @@
+//! All feeds: a thread on which they live, and the way for others to reach them.
+
+use crate::calls::Calls;
+use crate::folder::{Folder, Listed, Room};
+use crate::keeper::{Command, Ended, Keeper, NotRun};
+use crate::pictures::Progress;
+use crate::published::{Published, SiteShelf};
+use crate::settings::{Feed, Settings};
+use crate::told::Told;
+use proxy::clock::Clock;
+use proxy::outward::Outward;
+use proxy::shelf::Shelf;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use store::Store;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_local;
+use tokio::time::interval;
+
+/// Commands that wait for one feed; who asks for more hears that it is busy.
+const MOST_COMMANDS: usize = 16;
+/// How often idle connections are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// All feeds.
+#[derive(Debug)]
+pub struct Mirror {
+    inner: Mutex<Inner>,
+    room: Arc<Room>,
+    clock: Arc<Clock>,
+    store: Arc<Store>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    handles: Vec<Handle>,
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The way to one feed.
+#[derive(Clone, Debug)]
+struct Handle {
+    feed: Arc<Feed>,
+    published: Arc<Published>,
+    told: Arc<Mutex<Told>>,
+    commands: mpsc::Sender<Command>,
+}
+
+/// A feed that is to begin to live on the thread.
+struct Order {
+    settings: Arc<Settings>,
+    begins: Box<dyn FnOnce(Rc<Outward>) -> Keeper + Send>,
+    commands: mpsc::Receiver<Command>,
+}
+
+impl Mirror {
+    /// Begins with what is published: readers find it at once. The first runs begin on a thread of
+    /// their own, at once too.
+    ///
+    /// # Errors
+    /// When a folder or the thread cannot be had.
+    pub fn start(settings: Settings, store: Arc<Store>, clock: Arc<Clock>) -> io::Result<Mirror> {
+        let room = Room::new(settings.size_bytes);
+        let inner = Inner { handles: Vec::new(), orders: None, thread: None };
+        let mirror = Mirror { inner: Mutex::new(inner), room, clock, store };
+        mirror.replace(settings)?;
+        Ok(mirror)
+    }
+
+    /// Takes other settings. Feeds that stay as they are go on as if nothing had happened; what those
+    /// published that are gone stays on disk.
+    ///
+    /// # Errors
+    /// When a folder or the thread cannot be had.
+    pub fn replace(&self, settings: Settings) -> io::Result<()> {
+        self.room.set_most(settings.size_bytes);
+        let settings = Arc::new(settings);
+        let mut inner = self.lock();
+        let old = std::mem::take(&mut inner.handles);
+        let mut handles = Vec::new();
+        let mut begun = Vec::new();
+        for feed in &settings.feeds {
+            match old.iter().find(|handle| handle.feed == *feed) {
+                Some(handle) => handles.push(handle.clone()),
+                None => {
+                    let (handle, order) = self.begin(feed, &settings)?;
+                    handles.push(handle);
+                    begun.push(order);
+                }
+            }
+        }
+        // Who is not among them hears that nobody will ask any more, and ends.
+        drop(old);
+        inner.handles = handles;
+        if inner.thread.is_none() && !begun.is_empty() {
+            let (orders, ordered) = mpsc::unbounded_channel();
+            let clock = self.clock.clone();
+            let run = move || live(ordered, &clock);
+            inner.thread = Some(std::thread::Builder::new().name("feeds".into()).spawn(run)?);
+            inner.orders = Some(orders);
+        }
+        for order in begun {
+            if let Some(orders) = &inner.orders {
+                // It ends only with the process.
+                let _ = orders.send(order);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self, feed: &Arc<Feed>, settings: &Arc<Settings>) -> io::Result<(Handle, Order)> {
+        let folder = Folder::open(settings.folder.join(&*feed.name), self.room.clone())?;
+        let folder = Arc::new(folder);
+        let (calls, progress) = (Arc::<Calls>::default(), Arc::<Progress>::default());
+        let published = Published::new(feed.clone(), calls.call());
+        let edition = folder.edition();
+        published.show(feed, &folder, edition.as_ref());
+        let told = Arc::new(Mutex::new(Told::new(feed, progress.clone())));
+        let (sender, commands) = mpsc::channel(MOST_COMMANDS);
+        let handle = Handle {
+            feed: feed.clone(),
+            published: published.clone(),
+            told: told.clone(),
+            commands: sender,
+        };
+        let (feed, clock, store) = (feed.clone(), self.clock.clone(), self.store.clone());
+        let (concurrency, seed) = (settings.concurrency, clock.now().0 ^ hash(&feed.name));
+        let begins = move |outward| {
+            let (attempt, anew) = (0, false);
+            let keeper = Keeper {
+                feed,
+                folder,
+                published,
+                calls,
+                told,
+                edition,
+                progress,
+                outward,
+                clock,
+                store,
+                concurrency,
+                seed,
+                attempt,
+                anew,
+            };
+            keeper.tell();
+            keeper
+        };
+        Ok((handle, Order { settings: settings.clone(), begins: Box::new(begins), commands }))
+    }
+
+    /// What a site has of the feeds that `is_of` it; nothing where it has none.
+    pub fn shelf(&self, is_of: impl Fn(&Feed) -> bool) -> Option<Arc<dyn Shelf>> {
+        let inner = self.lock();
+        let handles = inner.handles.iter().filter(|handle| is_of(&handle.feed));
+        let all: Vec<_> = handles.map(|handle| handle.published.clone()).collect();
+        (!all.is_empty()).then(|| Arc::new(SiteShelf(all)) as Arc<dyn Shelf>)
+    }
+
+    /// The names of the feeds that `is_of` is true of.
+    pub fn names(&self, is_of: impl Fn(&Feed) -> bool) -> Vec<String> {
+        let inner = self.lock();
+        let handles = inner.handles.iter().filter(|handle| is_of(&handle.feed));
+        handles.map(|handle| handle.feed.name.to_string()).collect()
+    }
+
+    /// How all feeds stand, in the order of the settings.
+    pub fn told(&self) -> Vec<Told> {
+        let inner = self.lock();
+        let told =
+            |handle: &Handle| handle.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        inner.handles.iter().map(told).collect()
+    }
+
+    /// Bytes of files of all feeds.
+    pub fn bytes(&self) -> u64 {
+        self.room.taken()
+    }
+
+    /// Has a feed run at once, whatever it waits for, and waits until it has published or failed.
+    ///
+    /// # Errors
+    /// Why nothing new was published.
+    pub async fn refresh(&self, name: &str, accept_shrink: bool) -> Result<Ended, NotRun> {
+        let (reply, answer) = oneshot::channel();
+        let commands = self.commands(name).ok_or(NotRun::Unknown)?;
+        let command = Command::Refresh { accept_shrink, reply };
+        commands.try_send(command).map_err(|_| NotRun::Busy)?;
+        answer.await.unwrap_or(Err(NotRun::Ending))
+    }
+
+    /// Removes files of a feed that nothing names; only says which where it is a dry run. Nothing if
+    /// there is no such feed. Waits for a run under way.
+    pub async fn sweep(&self, name: &str, dry_run: bool) -> Option<Vec<Listed>> {
+        let (reply, answer) = oneshot::channel();
+        self.commands(name)?.try_send(Command::Sweep { dry_run, reply }).ok()?;
+        answer.await.ok()
+    }
+
+    /// Has a feed forget its edition and all files. Waits for a run under way. Nothing if there is no
+    /// such feed.
+    ///
+    /// # Errors
+    /// What could not be removed.
+    pub async fn drop_edition(&self, name: &str) -> Option<Result<(), String>> {
+        let (reply, answer) = oneshot::channel();
+        self.commands(name)?.try_send(Command::Drop { reply }).ok()?;
+        answer.await.ok()
+    }
+
+    /// Ends all that runs, and waits for that. What is published stays.
+    pub fn close(&self) {
+        let thread = {
+            let mut inner = self.lock();
+            inner.orders = None;
+            inner.handles.clear();
+            inner.thread.take()
+        };
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread of the feeds panicked");
+        }
+    }
+
+    fn commands(&self, name: &str) -> Option<mpsc::Sender<Command>> {
+        let inner = self.lock();
+        let handle = inner.handles.iter().find(|handle| *handle.feed.name == *name)?;
+        Some(handle.commands.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread: feeds live on it until nobody can order any more.
+fn live(mut ordered: mpsc::UnboundedReceiver<Order>, clock: &Arc<Clock>) {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!("feeds are not fetched: no runtime: {error}"),
+    };
+    runtime.block_on(async {
+        let mut outwards: Vec<(Arc<Settings>, Rc<Outward>)> = Vec::new();
+        let mut ticks = interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                order = ordered.recv() => {
+                    let Some(Order { settings, begins, commands }) = order else { return };
+                    let outward = outward(&mut outwards, &settings, clock);
+                    spawn_local(begins(outward).keep(commands));
+                }
+                _ = ticks.tick() => {
+                    // What nobody but this list has is of settings that are gone.
+                    outwards.retain(|(_, outward)| Rc::strong_count(outward) > 1);
+                    outwards.iter().for_each(|(_, outward)| outward.sweep());
+                }
+            }
+        }
+    });
+    // Look-ups of names must not hold up the end.
+    runtime.shutdown_background();
+}
+
+fn outward(
+    outwards: &mut Vec<(Arc<Settings>, Rc<Outward>)>,
+    settings: &Arc<Settings>,
+    clock: &Arc<Clock>,
+) -> Rc<Outward> {
+    let known = outwards.iter().find(|(of, _)| Arc::ptr_eq(of, settings));
+    if let Some((_, outward)) = known {
+        return outward.clone();
+    }
+    let (limits, tls, node) =
+        (settings.origin.clone(), settings.tls.clone(), settings.node.clone());
+    let outward = Rc::new(Outward::new(limits, tls, clock.clone(), node));
+    outwards.push((settings.clone(), outward.clone()));
+    outward
+}
+
+fn hash(name: &str) -> u64 {
+    let hash = blake3::hash(name.as_bytes());
+    let (first, _) = hash.as_bytes().split_at(8);
+    first.iter().fold(0, |all, byte| all << 8 | u64::from(*byte))
+}

@@ -1,0 +1,179 @@
+//! One run of a feed: fetch, plan, mirror, publish. It fails whole or succeeds whole; what is
+//! published stays until the next edition takes its place.
+
+use crate::edition::{DOCUMENT_ENDING, Edition, FORM, File};
+use crate::fetch::{self, Fault, Fetched};
+use crate::pictures::{Fetching, fetch_all};
+use crate::plan::{self, Document};
+use crate::settings::{Feed, Least};
+use policy::purge::Born;
+use policy::time::Timestamp;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// What the name of a document's file ends with, as it came.
+const SOURCE_ENDING: &str = ".source";
+
+/// What a run begins with.
+pub struct Run<'a> {
+    /// Who fetches.
+    pub fetching: Fetching,
+    /// The edition that stands.
+    pub before: Option<&'a Edition>,
+    /// The head of the purge log now.
+    pub head: Born,
+    /// Whether the document is asked for whatever is there: it was purged.
+    pub anew: bool,
+    /// Whether it may have ever so few items.
+    pub accept_shrink: bool,
+}
+
+/// What came of a run that succeeded.
+#[derive(Debug)]
+pub struct Done {
+    /// The edition that stands now.
+    pub edition: Edition,
+    /// Whether readers see something else than before.
+    pub is_new: bool,
+    /// How long the upstream wants to be left alone.
+    pub rest: Option<Duration>,
+    /// What the operator may want to mend.
+    pub notes: Vec<String>,
+}
+
+/// Runs a feed once.
+///
+/// # Errors
+/// Why there is no new edition; the one before stays.
+pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
+    let Run { fetching, before, head, anew, accept_shrink } = run;
+    let feed = fetching.feed.clone();
+    // Of another URL nothing is known.
+    let of = name_of(&feed);
+    let before_here = before.filter(|before| before.of == of);
+    let source = before_here.and_then(|before| fetching.folder.read(&before.source).ok());
+    let validated = before_here.filter(|_| source.is_some() && !anew);
+    let asked = fetch::document(&fetching.outward, &feed, validated, fetching.now).await?;
+    let rest = asked.rest;
+    let fetched = match (asked.fetched, validated, source) {
+        (Some(fetched), ..) => fetched,
+        (None, Some(before), Some(bytes)) => same(before, bytes),
+        (None, ..) => return Err(Fault::Malformed("304 to what was no question".to_owned())),
+    };
+    let media_type = fetched.media_type.as_deref();
+    let document = plan::read(&fetched.bytes, media_type, &fetched.base, &feed.recipe);
+    let document = document.map_err(|fault| Fault::Malformed(fault.to_string()))?;
+    if !accept_shrink {
+        judge(feed.least, document.items(), before_here.map(|before| before.items_sent))?;
+    }
+    let mut made = make(&fetching, &document, fetched, before).await?;
+    (made.of, made.born) = (of, (head.log_id, head.seq));
+    let is_new = before.is_none_or(|before| !before.looks_like(&made));
+    if let Some(before) = before {
+        made.number = before.number + u64::from(is_new);
+        made.published = if is_new { made.published } else { before.published };
+    }
+    made.retire(before, fetching.now, feed.grace);
+    fetching.folder.publish(&made).map_err(disk)?;
+    Ok(Done { edition: made, is_new, rest, notes: document.notes().to_vec() })
+}
+
+/// What the upstream said is the same.
+fn same(before: &Edition, bytes: Vec<u8>) -> Fetched {
+    Fetched {
+        bytes,
+        media_type: before.source_type.clone(),
+        base: before.base.clone(),
+        etag: before.etag.clone(),
+        last_modified: before.last_modified.clone(),
+    }
+}
+
+/// Holds back what has lost too much.
+fn judge(least: Least, items: usize, before: Option<usize>) -> Result<(), Fault> {
+    if items < least.items {
+        return Err(Fault::TooFew(items, least.items));
+    }
+    let Some(before) = before else { return Ok(()) };
+    let lost = before.saturating_sub(items);
+    match lost * 100 > before * usize::from(least.max_shrink_percent) {
+        true => Err(Fault::Shrunk(items, before)),
+        false => Ok(()),
+    }
+}
+
+/// Fetches the pictures of a document and writes what is served.
+async fn make(
+    fetching: &Fetching,
+    document: &Document,
+    fetched: Fetched,
+    before: Option<&Edition>,
+) -> Result<Edition, Fault> {
+    let Fetching { feed, folder, now, .. } = fetching;
+    let known = before.map(|before| &before.pictures[..]).unwrap_or_default();
+    let (pictures, missing) = fetch_all(fetching, document.pictures(), known).await;
+    let local: HashMap<&str, &File> = pictures.iter().map(|it| (&*it.url, &it.file)).collect();
+    let root = format!("{}{}", feed.public_url, feed.pictures_path());
+    let written =
+        document.written(&|url| local.get(url).map(|file| format!("{root}{}", file.name)));
+    // The pictures' files are numbered below.
+    let number = fetching.concurrency + 1;
+    let source = folder.write(number, &fetched.bytes, SOURCE_ENDING).map_err(disk)?;
+    let document_file = folder.write(number, &written, DOCUMENT_ENDING).map_err(disk)?;
+    Ok(Edition {
+        form: FORM,
+        number: 1,
+        of: Box::default(),
+        fetched: now.0,
+        published: now.0,
+        born: (0, 0),
+        etag: fetched.etag,
+        last_modified: fetched.last_modified,
+        source,
+        source_type: fetched.media_type,
+        base: fetched.base,
+        document: document_file,
+        media_type: document.media_type().into(),
+        items: document.published_items(),
+        items_sent: document.items(),
+        pictures,
+        missing,
+        retired: Vec::new(),
+    })
+}
+
+/// By what an edition is known to be of that URL.
+fn name_of(feed: &Feed) -> Box<str> {
+    blake3::hash(feed.url.as_bytes()).to_hex().as_str().into()
+}
+
+fn disk(error: std::io::Error) -> Fault {
+    Fault::Disk(error.to_string())
+}
+
+/// The time, in milliseconds since 1970, at which something told in a duration from now is over.
+pub fn at(now: Timestamp, after: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_lost_too_much_is_held_back() {
+        for (items, before, outcome) in [
+            (0, None, Err(Fault::TooFew(0, 1))),
+            (1, None, Ok(())),
+            (1, Some(4), Ok(())),
+            (1, Some(5), Err(Fault::Shrunk(1, 5))),
+            (9, Some(5), Ok(())),
+            (1, Some(0), Ok(())),
+        ] {
+            let least = Least { items: 1, max_shrink_percent: 75 };
+            assert_eq!(judge(least, items, before), outcome, "{items} after {before:?}");
+        }
+        let any = Least { items: 0, max_shrink_percent: 100 };
+        assert_eq!(judge(any, 0, Some(100)), Ok(()));
+    }
+}

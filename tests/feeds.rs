@@ -1,0 +1,6 @@
+//! Feeds: documents of other servers, fetched on a schedule, served from here with their pictures.
+
+mod kept;
+mod killed;
+mod served;
+mod told;

@@ -1,0 +1,228 @@
+//! What is kept when the upstream fails, lies, or limits.
+
+use crate::support::upstream::{
+    NEWS, Upstream, document, edition, feed, files, images, refresh, runs,
+};
+use crate::support::{Larder, Origin, Reply, until};
+
+fn app() -> Origin {
+    Origin::answering(|_| Reply::ok("of the app"))
+}
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+#[test]
+fn an_upstream_that_is_dead_for_a_day_takes_nothing_away_nor_does_a_restart() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let mut larder = Larder::configured(&upstream.toml(""), &app);
+    let first = edition(&larder, 1);
+    upstream.origin.go_away();
+    for hour in 1..=24 {
+        larder.turn_clock(3600);
+        runs(&larder, hour + 1);
+    }
+    assert_eq!(document(&larder), first);
+    let told = feed(&larder);
+    assert!(told["edition"]["age_seconds"].as_u64() >= Some(DAY - 3600), "{told}");
+    assert_eq!(told["last_error"]["kind"], "unreachable");
+    assert!(larder.admin("GET", "/ready", "").text().contains("feed news: edition 1 stays"));
+    larder.kill_and_restart();
+    assert_eq!(document(&larder), first, "it is there at once");
+    for image in images(&first) {
+        assert_eq!(larder.get(&image).status, 200, "{image}");
+    }
+    upstream.origin.come_back();
+    upstream.has(&["b", "c"]);
+    assert_eq!(refresh(&larder).0, 200);
+    assert_eq!(document(&larder)["data"][1]["id"], "c");
+}
+
+#[test]
+fn what_is_empty_broken_or_has_shrunk_is_held_back_and_said() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b", "c", "d", "e"]));
+    let larder = Larder::configured(&upstream.toml("retries = 0\nmax_size = \"64KiB\""), &app);
+    let first = edition(&larder, 1);
+    let long = format!("{{\"data\": [\"{}\"]}}", "x".repeat(70_000));
+    let cases: [(u16, &[u8], &str, &str); 7] = [
+        (200, b"{\"data\": []}", "too-few", "the document is empty"),
+        (200, b"{\"data\": [{\"id\": 1}, ", "malformed", "malformed"),
+        (200, b"", "malformed", "malformed"),
+        (200, b"<html>maintenance</html>", "malformed", "malformed"),
+        (200, b"{\"data\": [{\"id\": 1}]}", "shrunk", "--accept-shrink"),
+        (200, long.as_bytes(), "too-long", "max_size"),
+        (404, b"", "status", "answered 404"),
+    ];
+    for (status, body, kind, words) in cases {
+        upstream.says().instead.insert(NEWS.to_owned(), (status, body.to_vec()));
+        let (status, problem) = refresh(&larder);
+        assert_eq!(status, 502, "{kind}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+        assert_eq!(feed(&larder)["last_error"]["kind"], kind);
+        assert_eq!(document(&larder), first, "{kind}");
+        assert!(larder.metrics().sum("larder_feed_failures_total", &["news", kind]) > 0, "{kind}");
+    }
+    let few = b"{\"data\": [{\"id\": 1}]}".to_vec();
+    upstream.says().instead.insert(NEWS.to_owned(), (200, few));
+    let (code, said, _) = larder.command(&["refresh", "news", "--accept-shrink"]);
+    assert_eq!((code, &*said), (Some(0), "news: published; 1 items, 0 pictures\n"));
+    assert_eq!(document(&larder)["data"][0]["id"], 1);
+    assert!(feed(&larder)["last_error"].is_null());
+}
+
+#[test]
+fn a_picture_that_fails_keeps_its_url_and_is_tried_again() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b", "c", "d"]));
+    for (path, body) in [
+        ("/p/b.png", &b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>"[..]),
+        ("/p/c.png", b""),
+    ] {
+        upstream.says().instead.insert(path.to_owned(), (200, body.to_vec()));
+    }
+    upstream.says().instead.insert("/p/d.png".to_owned(), (500, Vec::new()));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    let first = edition(&larder, 1);
+    let local = images(&first);
+    assert!(local[0].starts_with("/_larder/"));
+    for (image, name) in local[1..].iter().zip(["b", "c", "d"]) {
+        assert_eq!(*image, format!("http://{}/p/{name}.png", upstream.origin.address()));
+    }
+    let told = feed(&larder)["edition"].clone();
+    assert_eq!((told["pictures"].as_u64(), told["missing"].as_u64()), (Some(1), Some(3)), "{told}");
+    let (_, said, _) = larder.command(&["feeds"]);
+    assert!(said.contains("3 pictures keep their URLs"), "{said}");
+    assert!(said.contains("whatever it is called") && said.contains("answered 500"), "{said}");
+    upstream.says().instead.clear();
+    larder.turn_clock(3600);
+    assert!(images(&edition(&larder, 2)).iter().all(|image| image.starts_with("/_larder/")));
+    assert_eq!(upstream.count("/p/a.png"), 1, "what is there is not asked for again");
+}
+
+#[test]
+fn pictures_with_the_same_name_are_two_and_the_same_picture_is_one() {
+    let (app, upstream) = (app(), Upstream::of(&["ab", "ba", "c"]));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    let local = images(&edition(&larder, 1));
+    // The sums of their letters are the same, and so are their bytes.
+    assert_eq!(local[0], local[1]);
+    assert_ne!(local[0], local[2]);
+    assert_eq!(files(&larder).iter().filter(|name| name.ends_with(".png")).count(), 2);
+}
+
+#[test]
+fn nothing_of_ones_own_network_is_mirrored_unless_told() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let toml = upstream.toml("").replace("allow_private = true", "allow_private = false");
+    let larder = Larder::configured(&toml, &app);
+    let local = images(&edition(&larder, 1));
+    assert!(local[0].starts_with("http://"), "{local:?}");
+    assert_eq!(upstream.count("/p/a.png"), 0, "it was not even asked");
+    let missing = feed(&larder)["edition"]["missing_urls"][0]["why"].as_str().unwrap().to_owned();
+    assert!(missing.contains("allow_private"), "{missing}");
+}
+
+#[test]
+fn limits_of_number_and_size_are_kept_to() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b", "c"]));
+    upstream
+        .says()
+        .instead
+        .insert("/p/b.png".to_owned(), (200, [&b"\x89PNG\r\n\x1a\n"[..], &[0; 9000]].concat()));
+    let larder =
+        Larder::configured(&upstream.toml("max_images = 2\nmax_image_size = \"8KiB\""), &app);
+    let local = images(&edition(&larder, 1));
+    assert!(local[0].starts_with("/_larder/"));
+    assert!(local[1].starts_with("http://") && local[2].starts_with("http://"), "{local:?}");
+    assert_eq!(upstream.count("/p/c.png"), 0);
+    let told = larder.command(&["feeds", "--json"]).1;
+    assert!(told.contains("max_image_size"), "{told}");
+}
+
+#[test]
+fn validators_save_the_document_and_pictures_are_still_tried_again() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    upstream.says().validates = true;
+    upstream.says().instead.insert("/p/b.png".to_owned(), (503, Vec::new()));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    edition(&larder, 1);
+    larder.turn_clock(3600);
+    let told = runs(&larder, 2);
+    assert_eq!(told["edition"]["number"], 1, "nothing changed for readers");
+    assert_eq!(told["edition"]["age_seconds"], 0);
+    let asked = upstream.origin.asked();
+    let last = asked.iter().rfind(|asked| asked.target == NEWS).unwrap();
+    assert_eq!(last.field("if-none-match"), Some("\"a-b\""));
+    upstream.says().instead.clear();
+    larder.turn_clock(3600);
+    assert!(images(&edition(&larder, 2)).iter().all(|image| image.starts_with("/_larder/")));
+}
+
+#[test]
+fn a_rate_limit_is_kept_to_and_a_refresh_by_hand_is_not_made_to_wait() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    upstream.says().instead.insert(NEWS.to_owned(), (429, Vec::new()));
+    upstream.says().field = Some(("Retry-After".to_owned(), "1800".to_owned()));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    let told = runs(&larder, 1);
+    assert_eq!(
+        (&told["state"], &told["last_error"]["kind"]),
+        (&"retrying".into(), &"rate-limited".into())
+    );
+    larder.turn_clock(1700);
+    larder.get("/");
+    assert_eq!(feed(&larder)["runs"], 1, "it is let alone");
+    let (status, problem) = refresh(&larder);
+    assert_eq!(status, 502, "{problem}");
+    upstream.says().instead.clear();
+    assert_eq!(refresh(&larder).0, 200);
+    assert_eq!(feed(&larder)["state"], "waiting");
+    let runs_now = feed(&larder)["runs"].clone();
+    larder.turn_clock(1700);
+    larder.get("/");
+    assert_eq!(feed(&larder)["runs"], runs_now, "the retry was cancelled");
+}
+
+#[test]
+fn a_purge_has_it_fetched_anew_and_takes_nothing_away() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    upstream.says().validates = true;
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    let first = edition(&larder, 1);
+    let image = images(&first).remove(0);
+    larder.fill("/api/news.json");
+    larder.fill(&image);
+    upstream.has(&["b", "c"]);
+    for (body, number) in [
+        (r#"{"urls": ["/api/news.json"]}"#, 2),
+        (r#"{"prefixes": ["/api"]}"#, 3),
+        (r#"{"everything": true}"#, 4),
+    ] {
+        assert_eq!(larder.admin_post("/v1/purge", body).status, 200);
+        assert_eq!(larder.get("/api/news.json").status, 200, "{body}: the old one stands");
+        edition(&larder, number);
+        let name = format!("c{number}");
+        upstream.has(&["b", &name]);
+    }
+    let last = upstream.origin.asked().into_iter().rfind(|asked| asked.target == NEWS).unwrap();
+    assert_eq!(last.field("if-none-match"), None, "a purge wants it anew");
+    assert_eq!(larder.get(&image).status, 200);
+}
+
+#[test]
+fn a_damaged_file_is_fetched_anew() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    let image = images(&edition(&larder, 1)).remove(0);
+    let name = image.rsplit('/').next().unwrap();
+    let path = larder.data().join("feeds/news/files").join(name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let cut = larder.get(&image);
+    assert!(cut.cut || cut.status == 500, "{}", cut.status);
+    until("it is whole again", || {
+        let received = larder.get(&image);
+        (received.status == 200 && !received.cut).then_some(())
+    });
+    assert_eq!(upstream.count("/p/a.png"), 2);
+}

@@ -1,0 +1,205 @@
+//! What operators and content systems are told, and what they can have done.
+
+use crate::support::upstream::{
+    NEWS, Upstream, document, edition, feed, files, images, refresh, runs,
+};
+use crate::support::{Gate, Larder, Origin, Reply, until};
+use serde_json::{Value, json};
+
+fn app() -> Origin {
+    Origin::answering(|_| Reply::ok("of the app"))
+}
+
+/// The key of the tests.
+const KEY: &str = "a-key-of-24-characters-ok";
+
+#[test]
+fn regenerate_answers_once_it_is_published() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let toml = upstream
+        .toml("retries = 0")
+        .replace("[[feed]]", &format!("[site.regenerate]\nkey = \"{KEY}\"\n[[feed]]"));
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let call = |key: &str| {
+        let fields = [("X-API-Key", key), ("Content-Length", "0")];
+        let received = larder.ask("POST", "/api/regenerate", &fields);
+        let body: Value = serde_json::from_str(&received.text()).expect("it is JSON");
+        (received.status, body)
+    };
+    upstream.has(&["b", "c", "d"]);
+    let (status, body) = call(KEY);
+    assert_eq!(
+        (status, &body["success"], &body["count"]),
+        (200, &json!(true), &json!(3)),
+        "{body}"
+    );
+    assert!(body["timestamp"].as_str().is_some_and(|it| it.ends_with('Z')), "{body}");
+    assert_eq!(document(&larder)["data"][2]["id"], "d", "it is published when it is answered");
+    assert_eq!(call("a-wrong-key-of-24-chars--").0, 401);
+    assert_eq!(larder.ask("POST", "/api/regenerate", &[("Content-Length", "0")]).status, 401);
+    assert_eq!(larder.get("/api/regenerate").status, 405);
+    upstream.says().instead.insert(NEWS.to_owned(), (500, Vec::new()));
+    let (status, body) = call(KEY);
+    assert_eq!((status, &body["success"]), (502, &json!(false)), "{body}");
+    assert_eq!(document(&larder)["data"][2]["id"], "d", "the old edition stays");
+    upstream.says().instead.clear();
+    let gate = Gate::shut();
+    upstream.says().gates.insert(NEWS.to_owned(), gate.clone());
+    let count = upstream.count(NEWS);
+    let mut first = larder.connect();
+    first.send(crate::support::request(
+        "POST",
+        "/api/regenerate",
+        &[("X-API-Key", KEY), ("Content-Length", "0")],
+    ));
+    until("it is in flight", || (upstream.count(NEWS) > count).then_some(()));
+    assert_eq!(call(KEY).0, 409, "a fetch is in flight");
+    gate.open();
+    assert_eq!(first.read().status, 200);
+    assert_eq!(app.count(), 0);
+}
+
+#[test]
+fn a_refresh_says_what_came_of_it() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    edition(&larder, 1);
+    let unchanged = refresh(&larder);
+    let same =
+        json!({ "name": "news", "published": false, "items": 1, "pictures": 1, "missing": 0 });
+    assert_eq!(unchanged, (200, same));
+    assert_eq!(larder.admin_post("/v1/feeds/other/refresh", "{}").status, 404);
+    assert_eq!(larder.admin_post("/v1/feeds/news/refresh", "{\"x\": 1}").status, 400);
+    assert_eq!(larder.admin("POST", "/v1/feeds/news/refresh", "{}").status, 401);
+    let gate = Gate::shut();
+    upstream.says().gates.insert(NEWS.to_owned(), gate.clone());
+    let count = upstream.count(NEWS);
+    larder.turn_clock(3600);
+    until("it is in flight", || (upstream.count(NEWS) > count).then_some(()));
+    let (status, problem) = refresh(&larder);
+    assert_eq!((status, &problem["type"]), (409, &json!("urn:larder:problem:feed-busy")));
+    let (code, _, said) = larder.command(&["refresh", "news"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("it is being fetched now"), "{said}");
+    assert_eq!(feed(&larder)["state"], "fetching");
+    gate.open();
+    runs(&larder, 3);
+    let (code, _, said) = larder.command(&["refresh", "nothing"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("there are news"), "{said}");
+}
+
+#[test]
+fn old_pictures_stay_for_the_grace_time_and_are_then_swept() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let larder = Larder::configured(&upstream.toml("grace = \"2h\"\nmax_shrink = 100"), &app);
+    let old = images(&edition(&larder, 1)).remove(0);
+    upstream.has(&["b"]);
+    assert_eq!(refresh(&larder).0, 200);
+    let name = old.rsplit('/').next().unwrap().to_owned();
+    assert_eq!(larder.get(&old).status, 200, "a page may still point there");
+    assert!(files(&larder).contains(&name));
+    let (_, said, _) = larder.command(&["feeds", "sweep", "news", "--dry-run"]);
+    assert_eq!(said, "0 files with 0 B would be gone\n");
+    upstream.origin.go_away();
+    larder.turn_clock(7201);
+    until("it is swept", || (!files(&larder).contains(&name)).then_some(()));
+    assert_eq!(images(&document(&larder)).len(), 1);
+    assert_eq!(larder.get(&images(&document(&larder))[0]).status, 200);
+    std::fs::write(larder.data().join("feeds/news/files/orphan.jpg"), "x").unwrap();
+    let (_, said, _) = larder.command(&["feeds", "sweep", "news", "--dry-run"]);
+    assert_eq!(said, "1 files with 1 B would be gone\n  orphan.jpg\n");
+    assert!(files(&larder).contains(&"orphan.jpg".to_owned()));
+    let (_, said, _) = larder.command(&["feeds", "sweep", "news"]);
+    assert_eq!(said, "1 files with 1 B are gone\n  orphan.jpg\n");
+    assert!(!files(&larder).contains(&"orphan.jpg".to_owned()));
+}
+
+#[test]
+fn a_feed_can_be_dropped_and_comes_back_with_its_next_run() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    let image = images(&edition(&larder, 1)).remove(0);
+    larder.fill("/api/news.json");
+    let (code, _, said) = larder.command(&["feeds", "drop", "news"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!((larder.get("/api/news.json").status, larder.get(&image).status), (503, 404));
+    assert_eq!(files(&larder), Vec::<String>::new());
+    assert_eq!(refresh(&larder).0, 200);
+    assert_eq!(larder.get("/api/news.json").status, 200);
+}
+
+#[test]
+fn a_reload_changes_feeds_and_leaves_the_others_alone() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let toml = upstream.toml("");
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let written = toml.replace("{origin}", &format!("http://{}", app.address()));
+    larder.reload(&(written.clone() + "[log]\nlevel = \"info\"\n"));
+    larder.wait_for_error_line("the configuration was read again");
+    assert_eq!(upstream.count(NEWS), 1, "it is the same feed");
+    larder.reload(&written.replace("/api/news.json", "/api/other.json"));
+    until("it is elsewhere", || (larder.get("/api/other.json").status == 200).then_some(()));
+    until("it is no more there", || {
+        (larder.get("/api/news.json").text() == "of the app").then_some(())
+    });
+    larder.reload(&format!("[[site]]\norigin = \"http://{}\"\n", app.address()));
+    until("it is gone", || (larder.get("/api/other.json").text() == "of the app").then_some(()));
+    assert_eq!(larder.admin_json("/v1/feeds")["feeds"], json!([]));
+}
+
+#[test]
+fn secrets_go_to_the_documents_server_only_and_are_told_nobody() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let lines =
+        "headers = { Authorization = \"Bearer secret-of-the-feed\", X-Key = \"secret-too\" }";
+    let toml = upstream
+        .toml(lines)
+        .replace(&format!("{NEWS}\"\nserve"), &format!("{NEWS}?key=secret-query\"\nserve"));
+    // The upstream sends on to another server.
+    let other = Upstream::of(&["a"]);
+    let there = format!("http://localhost:{}{NEWS}", other.origin.address().port());
+    upstream.says().instead.insert(format!("{NEWS}?key=secret-query"), (302, Vec::new()));
+    upstream.says().field = Some(("Location".to_owned(), there));
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let asked = upstream.origin.asked();
+    assert_eq!(asked[0].field("authorization"), Some("Bearer secret-of-the-feed"));
+    for asked in other.origin.asked() {
+        assert_eq!(
+            (asked.field("authorization"), asked.field("x-key")),
+            (None, None),
+            "{}",
+            asked.target
+        );
+    }
+    let told = larder.admin_json("/v1/feeds").to_string() + &larder.command(&["feeds"]).1;
+    assert!(!told.contains("secret"), "{told}");
+    assert_eq!(larder.error_lines("secret"), Vec::<String>::new());
+    let kept = std::fs::read_to_string(larder.data().join("feeds/news/edition.json")).unwrap();
+    assert!(!kept.contains("secret"), "{kept}");
+}
+
+#[test]
+fn every_feed_has_its_metrics() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    edition(&larder, 1);
+    larder.turn_clock(60);
+    for (name, value) in [
+        ("larder_feed_age_seconds", 60),
+        ("larder_feed_items", 2),
+        ("larder_feed_pictures", 2),
+        ("larder_feed_pictures_missing", 0),
+        ("larder_feed_edition", 1),
+        ("larder_feed_runs_total", 1),
+        ("larder_feed_failed_in_a_row", 0),
+    ] {
+        assert_eq!(larder.metrics().sum(name, &["news"]), value, "{name}");
+    }
+    let explained =
+        larder.command(&["explain", &format!("http://{}/api/news.json", larder.address)]);
+    assert_eq!(explained.0, Some(0), "{}", explained.2);
+}
