@@ -8,11 +8,13 @@ use crate::doors::{open_hooks, open_regenerate};
 use crate::hooks::Hooks;
 use crate::purging::Verifying;
 use crate::reload::Reload;
+use crate::supervisor::{App, AppState, Launch, orphans};
 use crate::telemetry::Telemetry;
-use crate::workers::{Signals, Workers};
+use crate::workers::{Chores, Signals, Stop, Workers};
 use crate::workshop;
 use crate::{admin_token, disk_tier, feeds, free_memory, open_files};
 use anyhow::Context;
+use mirror::mirror::Mirror;
 use proxy::Listeners;
 use proxy::access_log::{self, Format};
 use proxy::clock::Clock;
@@ -25,7 +27,7 @@ use std::time::Duration;
 use store::disk::DiskStats;
 use store::purge_log::{self, PurgeLog};
 use store::{Limits, Store};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// How long the last lines of the access log are waited for at the end.
 const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
@@ -40,11 +42,17 @@ const PAUSES_OF_PURGES: u64 = 12;
 const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves until told to stop by SIGTERM or SIGINT, then finishes what runs. SIGHUP has the
-/// configuration read again; `read_again` gives it, or says what is wrong and gives nothing.
+/// configuration read again; `read_again` gives it, or says what is wrong and gives nothing. Where
+/// there is an app to `launch`, it is started and watched over; that it cannot be kept running ends
+/// this too.
 ///
 /// # Errors
 /// When an address cannot be bound, or a thread cannot be had.
-pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::Result<()> {
+pub fn run(
+    mut meant: Meant,
+    read_again: &dyn Fn() -> Option<Meant>,
+    launch: Option<Launch>,
+) -> anyhow::Result<Stop> {
     open_files::raise_limit(meant.settings.client.max_connections);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::open(&meant.settings.listen, cores)
@@ -54,6 +62,10 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
     let admin_address = admin_listener.local_addr()?;
     let token = admin_token::prepare(&meant.data);
+    let (tell, news) = mpsc::unbounded_channel();
+    let start = |launch| App::start(launch, &mut meant.settings, admin_address, tell);
+    let app = launch.map(start).transpose()?;
+    let state = app.as_ref().map(App::state);
 
     let clock: Arc<Clock> = Arc::default();
     let store = store(&meant, token.is_none().then_some(&*meant.data), &clock)?;
@@ -74,13 +86,20 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
     let counts = Arc::<Counts>::default();
     let sources = admin::Sources {
-        telemetry: Telemetry::new(shared.clone(), counts.clone(), hooks.clone(), mirror.clone()),
+        telemetry: Telemetry::new(
+            shared.clone(),
+            counts.clone(),
+            hooks.clone(),
+            mirror.clone(),
+            state.clone(),
+        ),
         current: current.clone(),
         verifying,
         hooks: hooks.clone(),
         mirror: mirror.clone(),
         access: may,
         counts,
+        app: state.clone(),
     };
     let admin_certificates = meant.admin.tls.clone().map(Followed::begin).transpose()?;
     let admin_tls = admin_certificates.as_ref().map(Followed::server_config).transpose();
@@ -88,9 +107,9 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     let signals = Signals::catch()?;
     let workers = Workers::start(&current, listeners, &stopping)?;
     let about_disk = shared.store.disk_stats();
-    announce(&meant, &addresses, admin_address, token.is_some(), about_disk);
+    announce(&meant, state.as_deref(), &addresses, admin_address, token.is_some(), about_disk);
 
-    let mut reload = Reload {
+    let reload = Reload {
         served: meant.clone(),
         certificates,
         admin_certificates,
@@ -99,12 +118,24 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
         token,
         hooks,
         mirror: mirror.clone(),
+        app: app.as_ref().map(|app| (app.state(), app.placed())),
     };
-    let signal = signals.wait(|| reload.run(read_again()), chores(shared.store.clone()))?;
-    tracing::info!(
-        "{signal}: no new requests; what runs has {:?}",
-        meant.settings.client.drain_timeout
-    );
+    let store = shared.store.clone();
+    let why = signals.wait(news, &mut WhileServing { reload, read_again, store, pauses: 0 })?;
+    say_why(why, meant.settings.client.drain_timeout);
+    wind_down(&shared, workers, &stop, app, &mirror)?;
+    Ok(why)
+}
+
+/// Takes nothing new, finishes what runs, and then has the app end, which that may need until then.
+fn wind_down(
+    shared: &Shared,
+    workers: Workers,
+    stop: &watch::Sender<bool>,
+    app: Option<App>,
+    mirror: &Mirror,
+) -> anyhow::Result<()> {
+    app.iter().for_each(App::let_finish);
     // It fails only when nobody listens any more, which is what is wanted.
     let _ = stop.send(true);
     let cut = workers.finish()?;
@@ -112,6 +143,7 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
     if let Some(log) = &shared.access_log {
         log.flush(LAST_LINES);
     }
+    app.into_iter().for_each(App::end);
     shared.store.close();
     match cut {
         0 => tracing::info!("stopped; everything was finished"),
@@ -119,6 +151,14 @@ pub fn run(mut meant: Meant, read_again: &dyn Fn() -> Option<Meant>) -> anyhow::
         cut => tracing::warn!("stopped; {cut} connections were cut after drain_timeout"),
     }
     Ok(())
+}
+
+fn say_why(why: Stop, drain_timeout: Duration) {
+    let what = match why {
+        Stop::Signal(name) => name,
+        Stop::App(_) => "the app is not started again",
+    };
+    tracing::info!("{what}: no new requests; what runs has {drain_timeout:?}");
 }
 
 /// The store, over what is on disk; `unusable` is a folder of which it was said that it cannot be used.
@@ -134,15 +174,32 @@ fn store(meant: &Meant, unusable: Option<&Path>, clock: &Arc<Clock>) -> anyhow::
     Ok(Store::new(limits(meant, disk.is_some()), Arc::new(purges), disk))
 }
 
-/// What is done while nothing else is: memory goes back to the system, and purges that matter to
-/// nothing stored are forgotten.
-fn chores(store: Arc<Store>) -> impl FnMut() {
-    let mut pauses = 0_u64;
-    move || {
+/// What is done while it serves.
+struct WhileServing<'a> {
+    reload: Reload,
+    read_again: &'a dyn Fn() -> Option<Meant>,
+    store: Arc<Store>,
+    /// Times that it was tidied up.
+    pauses: u64,
+}
+
+impl Chores for WhileServing<'_> {
+    fn reload(&mut self) {
+        self.reload.run((self.read_again)());
+    }
+
+    fn follow(&mut self) {
+        self.reload.follow_app();
+    }
+
+    /// Memory goes back to the system, purges that matter to nothing stored are forgotten, and who
+    /// ended without a parent is heard of.
+    fn tidy_up(&mut self) {
         free_memory::give_back();
-        pauses += 1;
-        if pauses.is_multiple_of(PAUSES_OF_PURGES) {
-            store.let_purges_be_forgotten();
+        orphans::reap();
+        self.pauses += 1;
+        if self.pauses.is_multiple_of(PAUSES_OF_PURGES) {
+            self.store.let_purges_be_forgotten();
         }
     }
 }
@@ -187,14 +244,22 @@ fn in_use(error: std::io::Error, address: SocketAddr, flag: &str) -> anyhow::Err
 /// Says what was started, and whether the origins are there. They need not be: it starts anyway.
 fn announce(
     meant: &Meant,
+    app: Option<&AppState>,
     addresses: &[Listen],
     admin: SocketAddr,
     has_token: bool,
     disk: Option<DiskStats>,
 ) {
     let listening: Vec<String> = addresses.iter().map(url).collect();
-    let origins: Vec<String> =
-        meant.settings.sites.iter().flat_map(|site| &site.origins).map(reach).collect();
+    let origins = meant.settings.sites.iter().flat_map(|site| &site.origins);
+    let origins: Vec<String> = match app {
+        None => origins.map(reach).collect(),
+        Some(app) => {
+            let own = app.origin();
+            let others = origins.filter(|origin| **origin != own).map(reach);
+            [format!("{} (app: {})", own.url(), app.command())].into_iter().chain(others).collect()
+        }
+    };
     let folder = match has_token {
         true => format!("folder {}", meant.data.display()),
         false => "no folder".to_owned(),

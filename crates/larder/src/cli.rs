@@ -2,9 +2,12 @@
 
 use crate::config::Flags;
 use crate::config::address::{Listener, Origin};
+use crate::config::quantity::Length;
 use crate::config::written::Preset;
+use crate::supervisor;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// An HTTP cache in front of your site.
@@ -18,6 +21,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Try it: larder serve --origin http://127.0.0.1:4321
+        larder run -- node ./dist/server/entry.mjs
         curl -I http://127.0.0.1:8080/
 
 Exit codes: 0 done, 1 what was asked for failed, 2 wrong usage.";
@@ -27,6 +31,8 @@ Exit codes: 0 done, 1 what was asked for failed, 2 wrong usage.";
 pub enum Command {
     /// Serve sites through the cache
     Serve(Serve),
+    /// Start an app, watch over it, and serve it through the cache
+    Run(Run),
     /// Show what Larder does: a slow news site, and Larder in front of it
     Demo(Demo),
     /// Find all mistakes of a configuration file
@@ -65,6 +71,9 @@ pub enum Command {
     /// Make pictures for the Larder that began this process
     #[command(hide = true)]
     PictureWorker(PictureWorker),
+    /// Watch over an app for the Larder that began this process
+    #[command(hide = true)]
+    AppGuard(AppGuard),
 }
 
 /// `larder picture-worker`: begun by `larder serve`, and of no use to anybody else.
@@ -171,6 +180,14 @@ pub struct Demo {
     pub only_upstream: bool,
 }
 
+/// `larder app-guard`: begun by `larder run`, and of no use to anybody else.
+#[derive(Debug, Args)]
+pub struct AppGuard {
+    /// The app's command
+    #[arg(required = true, last = true)]
+    pub command: Vec<OsString>,
+}
+
 /// `larder completions`
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -207,12 +224,52 @@ fn interval(text: &str) -> Result<f64, String> {
 /// `larder serve`
 #[derive(Debug, Default, Args)]
 pub struct Serve {
-    /// Configuration file; not needed where --origin is given
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Where the site's responses come from, such as http://127.0.0.1:4321
     #[arg(long, value_name = "URL")]
     pub origin: Option<Origin>,
+    /// What does not depend on where they come from.
+    #[command(flatten)]
+    pub serving: Serving,
+}
+
+/// `larder run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What does not depend on the app.
+    #[command(flatten)]
+    pub serving: Serving,
+    /// Variable of the environment that tells the app its port
+    #[arg(long, value_name = "NAME", default_value = "PORT", value_parser = variable)]
+    pub port_env: String,
+    /// After so many crashes in a row Larder ends too, with the app's exit code; 0: it never gives up
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub max_crashes: u32,
+    /// How long the app may take to end when it is told to; then it is killed
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub stop_timeout: Length<0>,
+    /// Begin each line that the app prints with `app | `; else they are passed on as they are
+    #[arg(long)]
+    pub mark_output: bool,
+    /// The app and its arguments, in which {port} and {host} stand for where it has to listen
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// A name that a variable of the environment may have.
+fn variable(name: &str) -> Result<String, String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    match !name.is_empty() && name.bytes().all(fits) {
+        true => Ok(name.to_owned()),
+        false => Err("write it as in PORT or NITRO_PORT".to_owned()),
+    }
+}
+
+/// What `larder serve` and `larder run` are both told.
+#[derive(Debug, Default, Args)]
+pub struct Serving {
+    /// Configuration file; not needed for one site that needs no settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Address to serve on; may be given several times [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<Listener>,
@@ -231,6 +288,9 @@ pub struct Check {
     /// The file to check
     #[arg(default_value = "larder.toml")]
     pub file: PathBuf,
+    /// Check it as `larder run` would read it: the app is the origin of sites that name none
+    #[arg(long)]
+    pub run: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
@@ -458,11 +518,24 @@ pub struct Show {
 impl Serve {
     /// What the flags say about the configuration.
     pub fn flags(&self) -> Flags {
+        Flags { origin: self.origin.clone(), ..self.serving.flags() }
+    }
+}
+
+impl Run {
+    /// What the flags say about the configuration.
+    pub fn flags(&self) -> Flags {
+        Flags { app: Some(supervisor::unplaced()), ..self.serving.flags() }
+    }
+}
+
+impl Serving {
+    fn flags(&self) -> Flags {
         Flags {
-            origin: self.origin.clone(),
             listen: self.listen.clone(),
             admin: self.admin,
             data: self.data.clone(),
+            ..Flags::default()
         }
     }
 }
@@ -487,6 +560,25 @@ mod tests {
         assert_eq!(flags.listen.len(), 2);
         assert_eq!(flags.origin.map(|origin| origin.to_string()), Some("http://a:1".into()));
         assert_eq!((flags.admin.is_some(), flags.data.is_some()), (true, true));
+    }
+
+    #[test]
+    fn an_app_is_what_stands_behind_two_dashes() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' '));
+        let cli =
+            parse("larder run --port-env NITRO_PORT -- sh -c x --config").expect("it is right");
+        let Command::Run(run) = cli.command else { panic!("not run: {cli:?}") };
+        assert_eq!(run.command, ["sh", "-c", "x", "--config"]);
+        assert_eq!((run.port_env.as_str(), run.max_crashes), ("NITRO_PORT", 5));
+        assert!(run.flags().app.is_some() && run.flags().origin.is_none());
+        for wrong in [
+            "larder run",
+            "larder run node entry.mjs",
+            "larder run --origin http://a -- node",
+            "larder run --port-env A=B -- node",
+        ] {
+            assert_eq!(parse(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
+        }
     }
 
     #[test]

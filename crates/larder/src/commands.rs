@@ -1,5 +1,6 @@
 //! What each command does, and how it ends.
 
+pub mod app_guard;
 pub mod ask;
 pub mod check;
 pub mod completions;
@@ -14,6 +15,7 @@ pub mod picture_worker;
 mod progress;
 pub mod purge;
 pub mod refresh;
+pub mod run;
 pub mod serve;
 pub mod show;
 mod staleness;
@@ -36,6 +38,8 @@ pub enum Failure {
     Reported,
     /// It was not said what to serve: exit code 2.
     Usage(String),
+    /// It ended with the app that it watched over, which was said: the app's exit code.
+    WithApp(u8),
 }
 
 impl Failure {
@@ -47,6 +51,7 @@ impl Failure {
                 ExitCode::from(1)
             }
             Failure::Reported => ExitCode::from(1),
+            Failure::WithApp(code) => ExitCode::from(code),
             Failure::Usage(what) => {
                 say_aside(&usage_of_serve(&what));
                 ExitCode::from(2)

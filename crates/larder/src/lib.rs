@@ -25,6 +25,7 @@ mod picture_worker;
 mod purging;
 pub mod random;
 mod reload;
+mod supervisor;
 mod telemetry;
 mod workers;
 mod workshop;

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments).map_err(Failure::Failed),
+        Command::Run(arguments) => commands::run::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Init(arguments) => commands::init::run(&arguments),
         Command::Config(ConfigCommand::Default) => commands::config::print_example(),
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Store(command) => commands::store::run(&command),
         Command::Top(arguments) => commands::top::run(&arguments),
         Command::PictureWorker(arguments) => commands::picture_worker::run(&arguments),
+        Command::AppGuard(arguments) => commands::app_guard::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(arguments.shell),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)

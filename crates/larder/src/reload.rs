@@ -7,6 +7,7 @@ use crate::doors::{open_hooks, open_regenerate};
 use crate::feeds;
 use crate::hooks::Hooks;
 use mirror::mirror::Mirror;
+use crate::supervisor::{AppState, UNPLACED, place};
 use proxy::core::Shared;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -29,6 +30,8 @@ pub struct Reload {
     pub hooks: Arc<Hooks>,
     /// The feeds.
     pub mirror: Arc<Mirror>,
+    /// The app that is an origin, where there is one, and the port at which its sites look for it.
+    pub app: Option<(Arc<AppState>, u16)>,
 }
 
 impl Reload {
@@ -42,6 +45,9 @@ impl Reload {
             tracing::warn!("{name} changed: it takes effect at the next start");
         }
         self.keep_fixed(&mut meant);
+        if let Some((app, port)) = &mut self.app {
+            *port = place(&mut meant.settings, UNPLACED, app);
+        }
         if let (Some(followed), Some(served)) = (&self.certificates, &meant.tls) {
             followed.replace(served.clone());
         }
@@ -60,6 +66,14 @@ impl Reload {
         self.access.send_replace(Arc::new(Access::new(&meant.admin, self.token.as_deref())));
         tracing::info!("the configuration was read again and is in effect");
         self.served = meant;
+    }
+
+    /// Serves by the same, but looks for the app where it is now.
+    pub fn follow_app(&mut self) {
+        let Some((app, port)) = &mut self.app else { return };
+        *port = place(&mut self.served.settings, *port, app);
+        let settings = &self.served.settings;
+        self.settings.send_modify(|shared| *shared = shared.reloaded(settings.clone()));
     }
 
     /// What differs and cannot change while the process runs.

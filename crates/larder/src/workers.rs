@@ -1,5 +1,6 @@
 //! The threads of the data path: one a core, each with a runtime of its own.
 
+use crate::supervisor::News;
 use anyhow::Context;
 use proxy::core::Shared;
 use proxy::{Drained, Listeners, serve_core};
@@ -9,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// How often the process looks after itself.
 pub const PAUSE: Duration = Duration::from_secs(5);
@@ -74,15 +75,36 @@ pub struct Signals {
     hang_up: Signal,
 }
 
-/// What a signal asks for.
+/// Why the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It was told to by a signal of that name.
+    Signal(&'static str),
+    /// The app that it watched over cannot be kept running; the app's exit code.
+    App(u8),
+}
+
+/// What a signal or the app asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wish {
-    /// To stop; the name of the signal.
-    Stop(&'static str),
+    /// To stop.
+    Stop(Stop),
     /// To read the configuration again.
     Reload,
+    /// To look for the app where it is now.
+    Follow,
     /// Nothing: it is time to tidy up.
     Pause,
+}
+
+/// What is done until the process ends.
+pub trait Chores {
+    /// To read the configuration again.
+    fn reload(&mut self);
+    /// To look for the app where it is now.
+    fn follow(&mut self);
+    /// To tidy up.
+    fn tidy_up(&mut self);
 }
 
 impl Signals {
@@ -100,38 +122,44 @@ impl Signals {
         Ok(Signals { runtime, terminate, interrupt, hang_up })
     }
 
-    /// Waits for one that asks to stop; gives its name. Each SIGHUP before has `reload` run. A
-    /// second one ends the process at once. Meanwhile `pause` runs every [`PAUSE`].
+    /// Waits for one that asks to stop, or for an app that is given up. SIGHUP before has the
+    /// configuration read again, and every [`PAUSE`] it is tidied up. A second one ends the process at
+    /// once.
     ///
     /// # Errors
     /// When no thread can be had to wait for the second.
     pub fn wait(
         mut self,
-        mut reload: impl FnMut(),
-        mut pause: impl FnMut(),
-    ) -> io::Result<&'static str> {
-        let name = loop {
-            match self.next() {
-                Wish::Stop(name) => break name,
-                Wish::Reload => reload(),
-                Wish::Pause => pause(),
+        mut news: mpsc::UnboundedReceiver<News>,
+        chores: &mut impl Chores,
+    ) -> io::Result<Stop> {
+        let stop = loop {
+            match self.next(&mut news) {
+                Wish::Stop(stop) => break stop,
+                Wish::Reload => chores.reload(),
+                Wish::Follow => chores.follow(),
+                Wish::Pause => chores.tidy_up(),
             }
         };
         std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-            while !matches!(self.next(), Wish::Stop(_)) {}
+            while !matches!(self.next(&mut news), Wish::Stop(Stop::Signal(_))) {}
             tracing::warn!("a second signal: stopping at once");
             std::process::exit(1);
         })?;
-        Ok(name)
+        Ok(stop)
     }
 
-    fn next(&mut self) -> Wish {
+    fn next(&mut self, news: &mut mpsc::UnboundedReceiver<News>) -> Wish {
         let Signals { runtime, terminate, interrupt, hang_up } = self;
         runtime.block_on(async {
             tokio::select! {
-                _ = terminate.recv() => Wish::Stop("SIGTERM"),
-                _ = interrupt.recv() => Wish::Stop("SIGINT"),
+                _ = terminate.recv() => Wish::Stop(Stop::Signal("SIGTERM")),
+                _ = interrupt.recv() => Wish::Stop(Stop::Signal("SIGINT")),
                 _ = hang_up.recv() => Wish::Reload,
+                Some(news) = news.recv() => match news {
+                    News::Moved => Wish::Follow,
+                    News::GivenUp(code) => Wish::Stop(Stop::App(code)),
+                },
                 () = tokio::time::sleep(PAUSE) => Wish::Pause,
             }
         })

@@ -294,6 +294,8 @@ impl Error {
 
     /// Whether the same request may be tried again: seconds for `Retry-After`.
     pub fn retry_after(&self) -> Option<u32> {
-        (self.status() == 503).then_some(1)
+        // Who refuses connections may be about to start.
+        let may_start = matches!(self, Error::OriginUnreachable(_));
+        (may_start || self.status() == 503).then_some(1)
     }
 }

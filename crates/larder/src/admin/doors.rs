@@ -17,11 +17,21 @@ pub async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     if *admin.verifying.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
+    let app = admin.app.as_ref().map(|app| app.now()).filter(|app| !app.is_up);
+    let trouble = app.as_ref().and_then(|app| app.trouble.as_deref());
+    if app.as_ref().is_some_and(|app| !app.has_answered) {
+        let why = trouble.unwrap_or("it was just started");
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("the app has not answered yet: {why}\n"));
+    }
+    // While it is started again, what is stored is served.
+    let down = || format!("the app is down: {}\n", trouble.unwrap_or("it starts again"));
+    let app = app.as_ref().map(|_| down());
     // A disk that fails costs warmth, not answers.
     let failing = admin.shared().store.disk_stats().and_then(|disk| disk.failing);
     let note = failing.map(|why| format!("the disk cannot be written: {why}\n"));
     let feeds: String = admin.mirror.told().iter().filter_map(feed).collect();
-    (StatusCode::OK, format!("ready\n{}{feeds}", note.unwrap_or_default()))
+    let lines = ["ready\n".to_owned()].into_iter().chain(app).chain(note).chain([feeds]);
+    (StatusCode::OK, lines.collect())
 }
 
 /// What is to be said of a feed whose last run failed, or that has nothing yet: what it published before

@@ -38,6 +38,7 @@ pub use query::encode;
 use crate::failures::Failures;
 use crate::hooks::Hooks;
 use crate::purging::{MAX_TURNS, Verifying};
+use crate::supervisor::AppState;
 use crate::telemetry::Telemetry;
 use anyhow::Context;
 use listed::Fingerprints;
@@ -66,6 +67,7 @@ pub struct Admin {
     verifying: Verifying,
     hooks: Arc<Hooks>,
     mirror: Arc<Mirror>,
+    app: Option<Arc<AppState>>,
     started: Instant,
 }
 
@@ -85,11 +87,13 @@ pub struct Sources {
     pub access: watch::Receiver<Arc<Access>>,
     /// Where it counts.
     pub counts: Arc<Counts>,
+    /// The app that is watched over, where there is one.
+    pub app: Option<Arc<AppState>>,
 }
 
 impl Admin {
     fn new(sources: Sources) -> Admin {
-        let Sources { telemetry, current, verifying, hooks, mirror, access, counts } = sources;
+        let Sources { telemetry, current, verifying, hooks, mirror, access, counts, app } = sources;
         Admin {
             telemetry,
             current,
@@ -101,6 +105,7 @@ impl Admin {
             verifying,
             hooks,
             mirror,
+            app,
             started: Instant::now(),
         }
     }

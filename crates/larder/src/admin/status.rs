@@ -1,6 +1,7 @@
 //! `GET /v1/status`: how it goes, in a few numbers.
 
 use super::Admin;
+use crate::supervisor::AppState;
 use crate::telemetry::resident_bytes;
 use axum::Json;
 use axum::extract::State;
@@ -40,6 +41,7 @@ pub async fn status(State(admin): State<Admin>) -> Json<Value> {
             "refreshes": shared.refreshes.load(Ordering::Relaxed),
             "bytes": stats.in_flight_bytes,
         },
+        "app": admin.app.as_deref().map(app),
         "purges": purges(&shared),
         "resident_bytes": resident_bytes(),
         "requests": requests(&shared),
@@ -120,6 +122,18 @@ fn reasons(shared: &Shared) -> Value {
     }
     let given = metrics::reasons().zip(sums).filter(|(_, sum)| *sum > 0);
     Value::Object(given.map(|(reason, sum)| (reason.to_owned(), sum.into())).collect())
+}
+
+fn app(app: &AppState) -> Value {
+    let now = app.now();
+    json!({
+        "command": app.command(),
+        "port": now.port,
+        "pid": now.pid,
+        "up": now.is_up,
+        "restarts": now.restarts(),
+        "trouble": now.trouble,
+    })
 }
 
 fn purges(shared: &Shared) -> Value {

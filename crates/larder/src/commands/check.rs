@@ -5,13 +5,15 @@ use super::{Failure, say};
 use crate::cli::Check;
 use crate::config::report::{Report, Severity};
 use crate::config::{File, Flags, environment, understand};
+use crate::supervisor::unplaced;
 
 /// Checks the file; fails if it has a mistake. Warnings do not fail.
 pub fn run(arguments: &Check) -> Result<(), Failure> {
     let text = read(&arguments.file)?;
     let name = arguments.file.display().to_string();
     let file = File { name: &name, text: &text };
-    let (meant, report) = understand(file, &Flags::default(), &environment::of_process);
+    let flags = Flags { app: arguments.run.then(unplaced), ..Flags::default() };
+    let (meant, report) = understand(file, &flags, &environment::of_process);
     if arguments.json {
         say(&format!("{:#}\n", report.to_json()))?;
     } else {

@@ -3,15 +3,26 @@
 use super::{Failure, say_aside};
 use crate::cli::Serve;
 use crate::config::meant::Meant;
-use crate::config::{File, NO_FILE, environment, understand};
+use crate::config::{File, Flags, NO_FILE, environment, understand};
+use crate::supervisor::Launch;
+use crate::workers::Stop;
 use anyhow::Context;
 use std::path::Path;
 
 /// Serves as the arguments say.
 pub fn run(arguments: &Serve) -> Result<(), Failure> {
-    let meant = meant(arguments)?;
+    serve(arguments.serving.config.as_deref(), &arguments.flags(), None)
+}
+
+/// Serves as a file and flags say, and watches over an app if there is one.
+pub(super) fn serve(
+    config: Option<&Path>,
+    flags: &Flags,
+    app: Option<Launch>,
+) -> Result<(), Failure> {
+    let meant = meant(config, flags)?;
     crate::log::start(meant.level);
-    let read_again = || match self::meant(arguments) {
+    let read_again = || match self::meant(config, flags) {
         Ok(meant) => Some(meant),
         Err(Failure::Failed(error)) => {
             tracing::error!("{error:#}");
@@ -20,18 +31,23 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
         // What is wrong was said.
         Err(_) => None,
     };
-    crate::app::run(meant, &read_again).map_err(Failure::Failed)
+    match crate::app::run(meant, &read_again, app).map_err(Failure::Failed)? {
+        Stop::Signal(_) => Ok(()),
+        Stop::App(code) => Err(Failure::WithApp(code)),
+    }
 }
 
-/// What the arguments and the file that they name mean. All mistakes are said.
-fn meant(arguments: &Serve) -> Result<Meant, Failure> {
-    let (name, text) = match &arguments.config {
+/// What the flags and the file that they name mean. All mistakes are said.
+fn meant(config: Option<&Path>, flags: &Flags) -> Result<Meant, Failure> {
+    let (name, text) = match config {
         Some(path) => (path.display().to_string(), read(path)?),
-        None if arguments.origin.is_none() => return Err(Failure::Usage(what_to_type())),
+        None if flags.origin.is_none() && flags.app.is_none() => {
+            return Err(Failure::Usage(what_to_type()));
+        }
         None => (NO_FILE.name.to_owned(), String::new()),
     };
     let file = File { name: &name, text: &text };
-    let (meant, report) = understand(file, &arguments.flags(), &environment::of_process);
+    let (meant, report) = understand(file, flags, &environment::of_process);
     say_aside(&report.to_string());
     meant.ok_or(Failure::Reported)
 }
@@ -44,6 +60,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<String> {
 fn what_to_type() -> String {
     let mut text = "nothing says where the site is\n\n  \
                     larder serve --origin http://127.0.0.1:4321    for one site\n  \
+                  larder run -- node ./dist/server/entry.mjs     to start it too\n  \
                     larder serve --config larder.toml              for more"
         .to_owned();
     if !Path::new("larder.toml").exists() {

@@ -55,7 +55,19 @@ fn text(status: &Value) -> String {
             flight["connections"], flight["fills"], flight["refreshes"]
         ),
     ];
-    lines.iter().map(|line| printable(line) + "\n").collect()
+    lines.iter().chain(&app(&status["app"])).map(|line| printable(line) + "\n").collect()
+}
+
+/// The app that is watched over, where there is one.
+fn app(app: &Value) -> Option<String> {
+    let command = app["command"].as_str()?;
+    let up = match (app["up"] == true, app["trouble"].as_str()) {
+        (true, _) => "up".to_owned(),
+        (false, None) => "starting".to_owned(),
+        (false, Some(why)) => format!("down: {why}"),
+    };
+    let (port, restarts) = (&app["port"], &app["restarts"]);
+    Some(format!("app       {up}, port {port}, {restarts} restarts: {command}"))
 }
 
 fn purges(purges: &Value) -> String {

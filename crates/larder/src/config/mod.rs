@@ -41,6 +41,8 @@ use written::Written;
 pub struct Flags {
     /// `--origin`
     pub origin: Option<Origin>,
+    /// The app that `larder run` starts: the origin of the sites that name none.
+    pub app: Option<Origin>,
     /// `--listen`, if any was given.
     pub listen: Vec<Listener>,
     /// `--admin`
@@ -158,6 +160,25 @@ mod tests {
         assert_eq!(meant.admin.listen.to_string(), "127.0.0.1:9090");
         assert_eq!((meant.memory_bytes, meant.max_variants), (64 << 20, 64));
         assert!(meant.settings.node.starts_with("larder-"), "{}", meant.settings.node);
+    }
+
+    #[test]
+    fn an_app_is_the_origin_of_the_sites_that_name_none() {
+        let app = Flags { app: "http://app".parse().ok(), ..Flags::default() };
+        let (one, both) = ("[[site]]\nhosts = [\"a.b\"]\n", "[[site]]\norigin = \"http://c\"\n");
+        for (text, found) in [
+            (String::new(), &["app"][..]),
+            (one.to_owned(), &["app"]),
+            (format!("{one}{both}"), &["app", "c"]),
+        ] {
+            let sites = meant(&text, &app).settings.sites;
+            let origins: Vec<&str> = sites.iter().map(|site| &*site.origins[0].host).collect();
+            assert_eq!(origins, found, "{text}");
+        }
+        let (none, report) = understand_text(both, &app);
+        assert!(none.is_none() && report.to_string().contains("nobody would ask the app"));
+        let (none, report) = understand_text(one, &Flags::default());
+        assert!(none.is_none() && report.to_string().contains("larder check --run"));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
         .spawn(move || told.tell())
         .context("the thread that measures")?;
     // Nothing is read again: the demo has no file.
-    crate::app::run(meant, &|| None)
+    crate::app::run(meant, &|| None, None).map(|_| ())
 }
 
 fn announce_upstream(begun: &Begun) {

@@ -1,6 +1,7 @@
 //! The numbers that the process tells, in Prometheus' words (OpenMetrics).
 
 mod admin;
+mod app;
 mod data_path;
 mod feeds;
 mod hooks;
@@ -8,7 +9,9 @@ mod process;
 
 use crate::admin::Counts;
 use crate::hooks::Hooks;
+use crate::supervisor::AppState;
 use admin::AdminListener;
+use app::WatchedApp;
 use data_path::DataPath;
 use feeds::Feeds;
 use hooks::Webhooks;
@@ -25,13 +28,14 @@ use std::sync::Arc;
 pub struct Telemetry(Registry);
 
 impl Telemetry {
-    /// Tells of this data path, this process, what its admin listener counts, its webhooks and its
-    /// feeds.
+    /// Tells of this data path, this process, what its admin listener counts, its webhooks, its feeds,
+    /// and the app that it watches over.
     pub fn new(
         shared: Arc<Shared>,
         counts: Arc<Counts>,
         hooks: Arc<Hooks>,
         mirror: Arc<Mirror>,
+        app: Option<Arc<AppState>>,
     ) -> Arc<Telemetry> {
         let mut registry = Registry::default();
         let feeds = Feeds { mirror, clock: shared.clock.clone() };
@@ -39,6 +43,9 @@ impl Telemetry {
         registry.register_collector(Box::new(DataPath(shared)));
         registry.register_collector(Box::new(AdminListener(counts)));
         registry.register_collector(Box::new(Webhooks(hooks)));
+        if let Some(app) = app {
+            registry.register_collector(Box::new(WatchedApp(app)));
+        }
         registry.register_collector(Box::new(Process));
         Arc::new(Telemetry(registry))
     }

@@ -69,6 +69,9 @@ fn with_flag(
 ) -> Option<Vec<written::Site>> {
     let mut sites = written.site.clone();
     let place = Place::top().key("site");
+    if let Some(app) = &flags.app {
+        return with_app(sites, app, &place, notes);
+    }
     match (&flags.origin, sites.len()) {
         (Some(_), 0) => sites.push(written::Site::default()),
         (None, 0) if notes.document.has_lost_below(&place) => return None,
@@ -88,6 +91,30 @@ fn with_flag(
     }
     if let (Some(origin), Some(site)) = (&flags.origin, sites.first_mut()) {
         site.origin = OneOrMany(vec![origin.clone()]);
+    }
+    Some(sites)
+}
+
+/// The sites, of which those without an origin have the app as theirs.
+fn with_app(
+    mut sites: Vec<written::Site>,
+    app: &Origin,
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) -> Option<Vec<written::Site>> {
+    if sites.is_empty() && notes.document.has_lost_below(place) {
+        return None;
+    }
+    if sites.is_empty() {
+        sites.push(written::Site::default());
+    }
+    if sites.iter().all(|site| !site.origin.0.is_empty()) {
+        let what = "every site names its origin: nobody would ask the app that `larder run` starts";
+        let mend = "leave origin out where the app is the origin, or use larder serve";
+        notes.error(&place.index(0).key("origin"), what, mend);
+    }
+    for site in sites.iter_mut().filter(|site| site.origin.0.is_empty()) {
+        site.origin = OneOrMany(vec![app.clone()]);
     }
     Some(sites)
 }
@@ -199,7 +226,8 @@ fn origins(
         origins.push(origin.clone());
     }
     if origins.is_empty() && !notes.document.has_lost_below(&place) {
-        let mend = "add origin = \"http://127.0.0.1:4321\", with host and port of your server";
+        let mend = "add origin = \"http://127.0.0.1:4321\", with host and port of your server; \
+                    where `larder run` starts that, check the file by `larder check --run`";
         notes.error(&place, "this site has no origin", mend);
     }
     (!origins.is_empty()).then_some(origins)
@@ -223,7 +251,10 @@ fn is_own_listener(origin: &OriginAddress, own: SocketAddr) -> bool {
     let address: Option<IpAddr> = origin.host.parse().ok();
     let here = origin.host == "localhost" || address.is_some_and(|ip| ip.is_loopback());
     let same = address == Some(own.ip()) || here && own.ip().is_unspecified();
-    origin.port == own.port() && (same || origin.host == "localhost" && own.ip().is_loopback())
+    // Port 0 is any that is free; the origin of an app that has no place yet has it too.
+    own.port() != 0
+        && origin.port == own.port()
+        && (same || origin.host == "localhost" && own.ip().is_loopback())
 }
 
 fn check_cookies(site: &written::Site, place: &Place, notes: &mut Notes<'_, '_>) {

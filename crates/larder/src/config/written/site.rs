@@ -21,7 +21,8 @@ pub struct Site {
     pub hosts: Vec<HostPattern>,
     /// Where its responses come from: an URL, or a list of them that give the same and are asked
     /// in turn. By https:// HTTP/2 is spoken where the origin speaks it. Each site needs one;
-    /// where there is only one site, `--origin` wins over this.
+    /// where there is only one site, `--origin` wins over this. Under `larder run` the app is that of
+    /// sites without.
     #[schemars(example = "http://127.0.0.1:4321")]
     pub origin: OneOrMany<Origin>,
     /// Whom to believe of https:// origins.

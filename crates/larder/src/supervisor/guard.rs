@@ -1,0 +1,209 @@
+//! The app's parent: a process of Larder's own between it and the app. All that the app begins belongs
+//! to it in the end (it is their subreaper, prctl(2)), so that nothing outlives it unseen.
+//!
+//! It is told by a socket, its standard input, and tells by it: see [`Told`] and [`Word`]. When that
+//! ends, Larder has ended, however that came: then all is killed. It is not Larder itself that does
+//! this, since nobody does anything upon SIGKILL; and it can hear of the end of any process, where
+//! Larder would take away the exit status of a process that somebody else in it waits for.
+
+use super::crashes::Exit;
+use super::processes;
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
+    set_child_subreaper, wait,
+};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The word by which the process is begun.
+pub const COMMAND: &str = "app-guard";
+
+/// What it is told: one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Told {
+    /// To send SIGTERM to the app's process group, and leave it time.
+    Stop = b'T',
+    /// To kill all there is.
+    Kill = b'K',
+}
+
+/// What it tells: a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The app runs as that process, which leads its process group.
+    Started(u32),
+    /// It cannot be started, and why.
+    NotStarted(u8, String),
+    /// The app ended; what it began may not have.
+    Ended(Exit),
+}
+
+impl Word {
+    /// The line without its end.
+    fn line(&self) -> String {
+        match self {
+            Word::Started(pid) => format!("started {pid}"),
+            Word::NotStarted(code, why) => format!("not-started {code} {why}"),
+            Word::Ended(Exit::Signal(number)) => format!("signal {number}"),
+            Word::Ended(Exit::Code(code)) => format!("code {code}"),
+            Word::Ended(exit) => format!("code {}", exit.code()),
+        }
+    }
+
+    /// Reads one.
+    pub fn parse(line: &str) -> Option<Word> {
+        let (word, rest) = line.split_once(' ')?;
+        match word {
+            "started" => rest.parse().ok().map(Word::Started),
+            "not-started" => {
+                let (code, why) = rest.split_once(' ')?;
+                Some(Word::NotStarted(code.parse().ok()?, why.to_owned()))
+            }
+            "signal" => Some(Word::Ended(Exit::Signal(rest.parse().ok()?))),
+            "code" => Some(Word::Ended(Exit::Code(rest.parse().ok()?))),
+            _ => None,
+        }
+    }
+}
+
+/// What is guarded.
+struct Guarded {
+    /// The app, which leads its group.
+    app: Pid,
+    /// Whether the app was told to end: then what it began has time to end too.
+    is_told: AtomicBool,
+    /// Whether all is to be killed.
+    is_over: AtomicBool,
+}
+
+/// Starts the app, and ends when it and all that it began have ended.
+///
+/// # Errors
+/// When the system does not let it be what it has to be.
+pub fn run(command: &[OsString]) -> io::Result<()> {
+    set_child_subreaper(Some(getpid()))?;
+    let mut pipe = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut command = Command::new(program);
+    // Nobody types for it, and it must not read what is meant for this process.
+    command.args(arguments).stdin(Stdio::null()).process_group(0);
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return say(&mut pipe, &not_started(&error)),
+    };
+    let app = Pid::from_child(&child);
+    say(&mut pipe, &Word::Started(child.id()))?;
+    let (is_told, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let guarded = Arc::new(Guarded { app, is_told, is_over });
+    let (listener, listening) = (guarded.clone(), pipe.try_clone()?);
+    std::thread::Builder::new().name("told".into()).spawn(move || listener.listen(listening))?;
+    guarded.hear_of_ends(&mut pipe);
+    Ok(())
+}
+
+impl Guarded {
+    /// Does what it is told, until there is nobody to tell it.
+    fn listen(&self, mut pipe: File) {
+        let mut byte = [0];
+        loop {
+            match pipe.read(&mut byte) {
+                Ok(1) if byte[0] == Told::Stop as u8 => {
+                    self.is_told.store(true, Ordering::SeqCst);
+                    // It may have ended.
+                    let _ = kill_process_group(self.app, Signal::TERM);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                heard => {
+                    self.is_over.store(true, Ordering::SeqCst);
+                    self.kill();
+                    if !matches!(heard, Ok(1)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for all to end, and tells how the app did.
+    fn hear_of_ends(&self, pipe: &mut File) {
+        loop {
+            let (pid, status) = match wait(WaitOptions::empty()) {
+                Ok(Some(ended)) => ended,
+                Ok(None) | Err(Errno::INTR) => continue,
+                // There is nobody left to wait for.
+                Err(_) => return,
+            };
+            if pid == self.app {
+                if !self.is_told.load(Ordering::SeqCst) {
+                    self.is_over.store(true, Ordering::SeqCst);
+                }
+                // Larder may have ended.
+                let _ = say(pipe, &Word::Ended(exit(status)));
+            }
+            // Those whose parent just ended are ours by now.
+            if self.is_over.load(Ordering::SeqCst) {
+                self.kill();
+            }
+        }
+    }
+
+    /// Kills the app's group, and whoever left that and belongs to this process. Those below them
+    /// come to this process when they are gone, which is when it kills again.
+    fn kill(&self) {
+        let _ = kill_process_group(self.app, Signal::KILL);
+        let own = getpid().as_raw_nonzero().get();
+        for process in processes::all().iter().filter(|process| process.parent == own) {
+            if let Some(pid) = Pid::from_raw(process.pid) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
+fn exit(status: WaitStatus) -> Exit {
+    let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Exit::Code(byte(code)),
+        (_, Some(signal)) => Exit::Signal(byte(signal)),
+        _ => Exit::Unseen,
+    }
+}
+
+/// The codes are those of shells: 127 where there is none of that name, 126 where it cannot be run.
+fn not_started(error: &io::Error) -> Word {
+    let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+    Word::NotStarted(code, error.to_string().replace('\n', " "))
+}
+
+fn say(pipe: &mut File, word: &Word) -> io::Result<()> {
+    pipe.write_all((word.line() + "\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        for word in [
+            Word::Started(7),
+            Word::NotStarted(127, "No such file".to_owned()),
+            Word::Ended(Exit::Code(0)),
+            Word::Ended(Exit::Code(3)),
+            Word::Ended(Exit::Signal(9)),
+        ] {
+            assert_eq!(Word::parse(&word.line()), Some(word));
+        }
+        for line in ["", "started", "started x", "code 256", "bye 1"] {
+            assert_eq!(Word::parse(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The app's port: one that is free, and that hardly anybody else takes.
+
+use super::launch::{HOST, address};
+use crate::config::address::Origin;
+use crate::random;
+use proxy::settings::{OriginAddress, Settings};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::ops::RangeInclusive;
+
+/// Below the ports that systems give to outgoing connections (from 32768 on Linux), any of which
+/// might take a port before the app does.
+const PORTS: RangeInclusive<u16> = 20_000..=32_000;
+/// So many of them are tried before the system is asked for any.
+const TRIES: usize = 64;
+
+/// The port of an app that has none yet; no server has it.
+pub const UNPLACED: u16 = 0;
+
+/// The origin of an app that has no port yet.
+pub fn unplaced() -> Origin {
+    Origin(at(UNPLACED))
+}
+
+/// The origin at that port.
+pub fn at(port: u16) -> OriginAddress {
+    OriginAddress { is_tls: false, host: HOST.to_string(), port }
+}
+
+/// Moves sites from one port of the app to another.
+pub fn place(settings: &mut Settings, from: &OriginAddress, to: u16) {
+    let origins = settings.sites.iter_mut().flat_map(|site| &mut site.origins);
+    origins.filter(|origin| *origin == from).for_each(|origin| *origin = at(to));
+}
+
+/// Ports that others have, or are going to have.
+#[derive(Clone, Debug)]
+pub struct Taken(Vec<u16>);
+
+impl Taken {
+    /// Those of the configuration.
+    pub fn of(settings: &Settings, admin: SocketAddr) -> Taken {
+        let origins = settings.sites.iter().flat_map(|site| &site.origins);
+        let origins = origins.map(|origin| origin.port);
+        let listeners = settings.listen.iter().map(|listen| listen.address.port());
+        Taken(origins.chain(listeners).chain([admin.port()]).collect())
+    }
+
+    /// One that is free.
+    ///
+    /// # Errors
+    /// When the system has none.
+    pub fn choose(&self) -> io::Result<u16> {
+        let free = |port: &u16| !self.0.contains(port) && is_free(*port);
+        match (0..TRIES).map(|_| any()).find(free) {
+            Some(port) => Ok(port),
+            None => Ok(TcpListener::bind(address(0))?.local_addr()?.port()),
+        }
+    }
+}
+
+/// Whether nobody listens there.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind(address(port)).is_ok()
+}
+
+fn any() -> u16 {
+    let digits = random::hex::<4>();
+    let number = u32::from_str_radix(&digits, 16).unwrap_or_default();
+    let count = u32::from(PORTS.end() - PORTS.start()) + 1;
+    // Less than the count of ports, so it fits.
+    PORTS.start() + u16::try_from(number % count).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_free_and_nobody_elses() {
+        let ports = Taken(Vec::new());
+        let port = ports.choose().expect("there are ports");
+        assert!(PORTS.contains(&port) && is_free(port));
+        let held = TcpListener::bind(address(port)).expect("it is free");
+        assert!(!is_free(port));
+        drop(held);
+        let all_but_one = Taken(PORTS.filter(|other| *other != port).collect());
+        let found = all_but_one.choose().expect("the system has one");
+        assert!(found == port || !PORTS.contains(&found));
+    }
+
+    #[test]
+    fn ports_are_spread() {
+        let mut found: Vec<u16> = (0..100).map(|_| any()).collect();
+        assert!(found.iter().all(|port| PORTS.contains(port)));
+        found.sort_unstable();
+        found.dedup();
+        assert!(found.len() > 90);
+    }
+}

@@ -1,0 +1,87 @@
+//! The processes of this system, as `/proc` tells of them (proc(5)).
+
+use std::fs;
+
+/// What is known of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// That of its parent.
+    pub parent: i32,
+    /// That of its session.
+    pub session: i32,
+    /// Whether it has ended and nobody has heard of it yet.
+    pub is_zombie: bool,
+}
+
+/// All processes; none where `/proc` is missing, or is that of other numbers than ours.
+pub fn all() -> Vec<Process> {
+    let own = std::process::id().to_string();
+    if fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() != own.as_str()) {
+        return Vec::new();
+    }
+    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
+    let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let pids = names.filter(|name| name.bytes().all(|b| b.is_ascii_digit()));
+    // Who ended meanwhile has no file any more.
+    pids.filter_map(|pid| parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect()
+}
+
+/// Those that have `root` among their ancestors, and itself.
+pub fn tree(root: i32, all: &[Process]) -> Vec<i32> {
+    let mut tree = vec![root];
+    let mut at = 0;
+    while at < tree.len() {
+        let children = all.iter().filter(|process| process.parent == tree[at]);
+        let new: Vec<i32> =
+            children.map(|process| process.pid).filter(|pid| !tree.contains(pid)).collect();
+        tree.extend(new);
+        at += 1;
+    }
+    tree
+}
+
+/// A line of `/proc/PID/stat`: the name, the second word, stands in parentheses and may hold any.
+fn parse(stat: &str) -> Option<Process> {
+    let (pid, rest) = stat.split_once(" (")?;
+    let (_, rest) = rest.rsplit_once(") ")?;
+    let mut words = rest.split(' ');
+    let is_zombie = words.next()? == "Z";
+    let parent = words.next()?.parse().ok()?;
+    let session = words.nth(1)?.parse().ok()?;
+    Some(Process { pid: pid.parse().ok()?, parent, session, is_zombie })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_whatever_it_is_called() {
+        let parent =
+            |stat: &str| parse(stat).map(|it| (it.pid, it.parent, it.session, it.is_zombie));
+        for (stat, found) in [
+            ("7 (sh) S 3 7 5 0 -1 4194304", Some((7, 3, 5, false))),
+            ("8 (a) Z (b) Z 1 8 8 0", Some((8, 1, 8, true))),
+            ("8 (a) Z", None),
+            ("", None),
+        ] {
+            assert_eq!(parent(stat), found, "{stat}");
+        }
+    }
+
+    #[test]
+    fn a_tree_is_all_below_its_root() {
+        let process = |(pid, parent)| Process { pid, parent, session: 1, is_zombie: false };
+        let all = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 1), (6, 3)].map(process);
+        assert_eq!(tree(2, &all), [2, 3, 4, 6]);
+        assert_eq!(tree(9, &all), [9]);
+    }
+
+    #[test]
+    fn this_process_is_among_them() {
+        let own = i32::try_from(std::process::id()).expect("numbers of processes are small");
+        assert!(all().iter().any(|process| process.pid == own && !process.is_zombie));
+    }
+}
