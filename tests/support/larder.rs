@@ -34,6 +34,10 @@ pub struct Setup {
     says_where: bool,
     /// Where operators ask, if it is to stay the same over restarts.
     admin: Option<SocketAddr>,
+    /// The app that it starts, where it starts one: flags of `larder run`, `--` and the command.
+    app: Vec<String>,
+    /// A command that starts it, where one has to stand before it.
+    within: Vec<String>,
 }
 
 /// What the process says, line by line.
@@ -81,6 +85,21 @@ impl Setup {
         Setup { admin: Some(address), ..self }
     }
 
+    /// By `larder run`, with these flags, `--` and a command.
+    pub fn running(self, app: &[&str]) -> Setup {
+        Setup { app: app.iter().map(|word| (*word).to_owned()).collect(), ..self }
+    }
+
+    /// Started by this command, to which it and its arguments are added.
+    pub fn within(self, command: &[&str]) -> Setup {
+        Setup { within: command.iter().map(|word| (*word).to_owned()).collect(), ..self }
+    }
+
+    /// With a configuration that names no origin.
+    pub fn config_of_app(self, toml: &str) -> Setup {
+        Setup { config: Some(toml.to_owned()), ..self }
+    }
+
     /// Starts it and waits until it serves.
     pub fn start(self) -> Larder {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -92,9 +111,18 @@ impl Setup {
     }
 
     fn start_in(self, folder: PathBuf) -> Larder {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        let binary = env!("CARGO_BIN_EXE_larder");
+        let mut command = match self.within.split_first() {
+            None => Command::new(binary),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(binary);
+                command
+            }
+        };
         let admin = self.admin.map_or("127.0.0.1:0".to_owned(), |address| address.to_string());
-        command.args(["serve", "--admin", &admin, "--data"]).arg(folder.join("data"));
+        let verb = if self.app.is_empty() { "serve" } else { "run" };
+        command.args([verb, "--admin", &admin, "--data"]).arg(folder.join("data"));
         if !self.says_where {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -105,6 +133,7 @@ impl Setup {
             std::fs::write(folder.join("larder.toml"), text).unwrap();
             command.arg("--config").arg(folder.join("larder.toml"));
         }
+        command.args(&self.app);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be started");
         let errors = Lines::of(child.stderr.take().unwrap());
@@ -333,6 +362,17 @@ impl Larder {
     /// Waits for a line on standard output that contains `part`.
     pub fn wait_for_output_line(&self, part: &str) -> String {
         self.output.wait_for(part)
+    }
+
+    /// The lines on standard output so far that contain `part`.
+    pub fn output_lines(&self, part: &str) -> Vec<String> {
+        self.output.with(part)
+    }
+
+    /// Kills the process, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends SIGTERM to the process.
