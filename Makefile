@@ -13,13 +13,14 @@ run-site: ## a real Astro site with Larder in front of it
 
 test: ## all tests, with a clock that tests can turn
 	@scripts/setup test
-	cargo test --locked --workspace --features larder/turned-clock
+	LARDER_STATIC=$$(scripts/make-static) cargo test --locked --workspace --features larder/turned-clock
 
 lint: ## format, lints, licences, bans, sources
 	@scripts/setup lint
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features larder/turned-clock -- -D warnings
 	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo deny --offline check licenses bans sources
+	@scripts/lint-deploy
 
 bench: ## Larder beside other caches on this machine
 	@scripts/setup bench

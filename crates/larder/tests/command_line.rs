@@ -86,6 +86,22 @@ fn init_writes_a_file_once_that_check_likes() {
 }
 
 #[test]
+fn a_file_for_an_app_is_checked_as_that() {
+    let folder = folder("app");
+    for (file, line, code, words) in [
+        ("[[site]]\n", "check --run f.toml", 0, "f.toml: no mistakes"),
+        ("[[site]]\n", "check f.toml", 1, "larder check --run"),
+        ("[[site]]\norigin = \"http://a\"\n", "check --run f.toml", 1, "nobody would ask the app"),
+        ("[[site]]\norigin = \"http://a\"\n", "check f.toml", 0, "f.toml: no mistakes"),
+    ] {
+        std::fs::write(folder.join("f.toml"), file).expect("the folder can be written");
+        let output = larder(&folder, line);
+        assert_eq!(output.status.code(), Some(code), "{line}: {file}");
+        assert!(text(&output.stdout).contains(words), "{line}: {}", text(&output.stdout));
+    }
+}
+
+#[test]
 fn exit_codes_and_words_tell_wrong_usage_from_failure() {
     let folder = folder("usage");
     for (line, code, words) in [
@@ -95,6 +111,9 @@ fn exit_codes_and_words_tell_wrong_usage_from_failure() {
         ("serve --origin http://a --listen 9000", 2, "0.0.0.0:9000"),
         ("serve --orgin http://a", 2, "--origin"),
         ("bake", 2, "larder"),
+        ("run", 2, "<COMMAND>"),
+        ("run --origin http://a -- node", 2, "--origin"),
+        ("run --config none.toml -- node", 1, "cannot read none.toml"),
         ("serve --origin http://a --admin 0.0.0.0:9090", 1, "127.0.0.1:9090"),
         ("serve --config none.toml", 1, "cannot read none.toml"),
         ("check", 1, "cannot read larder.toml"),

@@ -1,0 +1,86 @@
+//! What `deploy/` tells containers and services to run is what the binary takes.
+
+use clap::Parser;
+use larder::cli::{Cli, Command};
+use larder::config::report::Severity;
+use larder::config::{File, Flags, understand};
+use std::path::Path;
+use std::time::Duration;
+
+fn read(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    std::fs::read_to_string(root.join(name)).expect("the file is part of the repository")
+}
+
+/// The last command of that kind in a Dockerfile, which stands as a JSON array at the end of its line.
+fn words(dockerfile: &str, instruction: &str) -> Vec<String> {
+    let mut lines = dockerfile.lines().rev();
+    let line = lines.find(|line| line.starts_with(instruction)).expect("it has one");
+    let array = line.find('[').expect("written as a list, for there may be no shell");
+    serde_json::from_str(&line[array..]).expect("a list of words")
+}
+
+fn parsed(words: &[String]) -> Command {
+    Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{words:?}: {error}")).command
+}
+
+#[test]
+fn containers_start_what_there_is_and_ask_it_how_it_is() {
+    for name in ["Dockerfile", "astro/Dockerfile"] {
+        let file = read(name);
+        let started = parsed(&[words(&file, "ENTRYPOINT"), words(&file, "CMD")].concat());
+        match started {
+            Command::Serve(serve) => assert!(serve.serving.config.is_some(), "{name}"),
+            Command::Run(run) => assert_eq!(run.command, ["node", "./dist/server/entry.mjs"]),
+            other => panic!("{name}: {other:?}"),
+        }
+        assert!(matches!(parsed(&words(&file, "HEALTHCHECK")), Command::Health(_)), "{name}");
+        let user = file.lines().rev().find_map(|line| line.strip_prefix("USER "));
+        let user = user.and_then(|user| user.split(':').next()?.parse().ok());
+        assert!(user.is_some_and(|user: u32| user > 0), "{name} runs as nobody in particular");
+    }
+    assert!(read("Dockerfile").contains("\nFROM scratch\n"));
+}
+
+#[test]
+fn the_service_starts_what_there_is() {
+    let unit = read("larder.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("it has one");
+    let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    assert!(matches!(parsed(&words), Command::Serve(_)));
+}
+
+#[test]
+fn their_configurations_hold_no_mistake() {
+    let app = Flags { app: "http://127.0.0.1:1".parse().ok(), ..Flags::default() };
+    for (name, flags) in [("astro/larder.toml", app), ("beside/larder.toml", Flags::default())] {
+        let text = read(name);
+        let (_, report) = understand(File { name, text: &text }, &flags, &|_| None);
+        assert_eq!(report.count(Severity::Error), 0, "{report}");
+        assert_eq!(report.count(Severity::Warning), 0, "{report}");
+    }
+}
+
+/// Whoever stops them has to wait as long as an orderly end may take.
+#[test]
+fn there_is_time_to_finish_what_runs() {
+    let (meant, _) = understand(
+        File { name: "none", text: "[[site]]\norigin = \"http://a\"" },
+        &Flags::default(),
+        &|_| None,
+    );
+    let drain = meant.expect("it is right").settings.client.drain_timeout;
+    let line = ["larder", "run", "--", "app"].map(str::to_owned);
+    let Command::Run(run) = parsed(&line) else { panic!("it is run") };
+    for (name, setting, least) in [
+        ("astro/compose.yaml", "stop_grace_period: ", drain + run.stop_timeout.0),
+        ("beside/compose.yaml", "stop_grace_period: ", drain),
+        ("larder.service", "TimeoutStopSec=", drain + run.stop_timeout.0),
+    ] {
+        let file = read(name);
+        let line = file.lines().find_map(|line| line.trim().strip_prefix(setting));
+        let seconds = line.and_then(|time| time.strip_suffix('s')?.parse().ok());
+        let time = Duration::from_secs(seconds.expect("so many seconds"));
+        assert!(time > least, "{name}: {time:?} for {least:?}");
+    }
+}
