@@ -144,14 +144,13 @@ fn sigterm_finishes_what_runs_before_the_app_is_told() {
     let address = address_of_app(&larder);
     let mut slow = larder.connect();
     slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
-    larder.wait_for_metric("larder_fills", &[], 1);
+    let waiting = || Client::connect(address).get("/waiting").text();
+    until("the app has the slow request", || (waiting() == "1").then_some(()));
     larder.terminate();
     larder.wait_for_error_line("SIGTERM: no new requests");
     // The app still answers who asks it itself.
-    until("the app has the slow request", || {
-        Client::connect(address).get("/open");
-        slow.try_read().filter(|answer| answer.text() == "at last")
-    });
+    assert_eq!(Client::connect(address).get("/open").text(), "opened");
+    assert_eq!(slow.read().text(), "at last");
     larder.wait_for_output_line("told to end, 0 waiting");
     assert_eq!(larder.wait().code(), Some(0));
     larder.wait_for_error_line("stopped; everything was finished");
@@ -167,6 +166,15 @@ fn who_does_not_end_when_told_is_killed_after_its_time() {
     larder.wait_for_error_line("the app did not end within 300ms (--stop-timeout): killed");
     assert_eq!(larder.wait().code(), Some(0));
     assert!(!runs(pid));
+}
+
+#[test]
+fn signals_that_are_for_apps_are_passed_on() {
+    let larder = answering(&[], &[]);
+    let pid = larder.pid().to_string();
+    assert!(Command::new("kill").args(["-USR2", &pid]).status().unwrap().success());
+    larder.wait_for_output_line("told by SIGUSR2");
+    assert_eq!(larder.get("/").status, 200);
 }
 
 #[test]
@@ -278,12 +286,13 @@ fn an_app_that_listens_elsewhere_is_told_of_with_what_to_do() {
 
 #[test]
 fn an_app_whose_port_is_taken_gets_another() {
-    let larder = answering(&[], &[]);
+    let larder = answering(&["--max-crashes", "0"], &[]);
     let before = address_of_app(&larder);
-    larder.get("/crash");
-    let taken = until("the port can be taken", || TcpListener::bind(before).ok());
+    let taken = until("the port can be taken", || {
+        larder.get("/crash");
+        TcpListener::bind(before).ok()
+    });
     larder.wait_for_error_line(&format!("another process took {before}: the app gets"));
-    larder.wait_for_metric("larder_app_restarts_total", &[], 1);
     larder.wait_for_metric("larder_app_up", &[], 1);
     assert_ne!(address_of_app(&larder), before);
     until("the app is asked where it is", || (larder.get("/x").text() == "GET /x").then_some(()));

@@ -25,6 +25,7 @@ const answers = {
 		return 'printed';
 	},
 	'/processes': () => `${begin(false)} ${begin(true)}`,
+	'/waiting': () => String(waiting.length),
 	'/open': () => {
 		waiting.splice(0).forEach((answer) => answer.end('at last'));
 		return 'opened';
@@ -47,6 +48,8 @@ process.on('SIGTERM', () => {
 	console.log(`told to end, ${waiting.length} waiting`);
 	if (!has('stubborn')) process.exit(0);
 });
+
+process.on('SIGUSR2', () => console.log('told by SIGUSR2'));
 
 const listen = () => {
 	if (has('when') && !existsSync(told('when'))) {

@@ -31,6 +31,10 @@ pub const COMMAND: &str = "app-guard";
 pub enum Told {
     /// To send SIGTERM to the app's process group, and leave it time.
     Stop = b'T',
+    /// To send SIGUSR1 to the app.
+    First = b'1',
+    /// To send SIGUSR2 to the app.
+    Second = b'2',
     /// To kill all there is.
     Kill = b'K',
 }
@@ -120,6 +124,8 @@ impl Guarded {
                     // It may have ended.
                     let _ = kill_process_group(self.app, Signal::TERM);
                 }
+                Ok(1) if byte[0] == Told::First as u8 => self.signal(Signal::USR1),
+                Ok(1) if byte[0] == Told::Second as u8 => self.signal(Signal::USR2),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 heard => {
                     self.is_over.store(true, Ordering::SeqCst);
@@ -130,6 +136,12 @@ impl Guarded {
                 }
             }
         }
+    }
+
+    /// Passes a signal on to the app alone, as it would have got it without Larder.
+    fn signal(&self, signal: Signal) {
+        // It may have ended.
+        let _ = kill_process(self.app, signal);
     }
 
     /// Waits for all to end, and tells how the app did.

@@ -75,14 +75,17 @@ impl Life {
     }
 
     /// All have ended: waits for the guard and for the last lines of output.
-    pub async fn bury(mut self) {
-        let is_well = self.guard.wait().is_ok_and(|status| status.success());
-        if let Some(group) = self.group.filter(|_| !is_well) {
+    pub async fn bury(self) {
+        let Life { mut guard, words, orders, relays, group } = self;
+        // If it has not ended yet, it does so when nobody is at the other end.
+        drop((words, orders));
+        let is_well = guard.wait().is_ok_and(|status| status.success());
+        if let Some(group) = group.filter(|_| !is_well) {
             // Somebody killed the guard, so what it would have done is ours. The app's processes
             // come to us where we are the first of all.
             let _ = kill_process_group(group, Signal::KILL);
             while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
         }
-        self.relays.finish().await;
+        relays.finish().await;
     }
 }

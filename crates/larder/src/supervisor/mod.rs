@@ -26,6 +26,7 @@ use anyhow::Context;
 use proxy::settings::Settings;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch as latest};
 
 /// What is wanted of the app.
@@ -73,8 +74,11 @@ impl App {
         let port = taken.choose().context("a port for the app")?;
         let state = Arc::new(AppState::new(launch.shown(), port));
         let (wanted, wish) = latest::channel(Wanted::Running);
-        let watch = watch::Watch { launch, state: state.clone(), taken, wish, news };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let within = runtime.enter();
+        let for_app = [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?];
+        drop(within);
+        let watch = watch::Watch { launch, state: state.clone(), taken, wish, news, for_app };
         let thread = std::thread::Builder::new().name("app".into());
         let watching = thread.spawn(move || {
             runtime.block_on(watch.run());

@@ -10,6 +10,7 @@ use super::state::AppState;
 use super::{News, Wanted, listening};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
@@ -32,6 +33,8 @@ pub struct Watch {
     pub wish: watch::Receiver<Wanted>,
     /// Where those hear who serve.
     pub news: mpsc::UnboundedSender<News>,
+    /// SIGUSR1 and SIGUSR2, which mean something to apps and nothing to Larder.
+    pub for_app: [Signal; 2],
 }
 
 impl Watch {
@@ -124,6 +127,7 @@ impl Watch {
                     Ok(()) => {}
                     Err(_) => return exit,
                 },
+                told = passed_on(&mut self.for_app) => life.tell(told),
                 () = sleep_until(kill_then), if kill_at.is_some() => {
                     kill_at = None;
                     let time = self.launch.stop_timeout;
@@ -159,6 +163,14 @@ impl Watch {
     }
 }
 
+/// Waits for a signal that is for the app.
+async fn passed_on([first, second]: &mut [Signal; 2]) -> Told {
+    tokio::select! {
+        _ = first.recv() => Told::First,
+        _ = second.recv() => Told::Second,
+    }
+}
+
 /// Waits until the app answers, and says what is wrong where that takes long.
 async fn answers(state: Arc<AppState>, guard: i32, variable: String) {
     let (begun, port) = (Instant::now(), state.port());
@@ -178,8 +190,8 @@ async fn answers(state: Arc<AppState>, guard: i32, variable: String) {
             }
             if is_late {
                 let what = probe::trouble(found, listening.as_deref(), port, &variable);
+                state.troubles(what.clone());
                 tracing::warn!("{what} ({:.0?} since it was started)", begun.elapsed());
-                state.troubles(what);
                 wonder_after *= 2;
             }
         }
