@@ -257,6 +257,34 @@ fn nothing_of_the_app_outlives_larder_that_was_killed() {
     wait_until_gone(&pids);
 }
 
+/// The processes that were told that port.
+fn told_port(port: u16) -> Vec<u32> {
+    let told = format!("PORT={port}").into_bytes();
+    let is_told = |pid: &u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|b| *b == 0).any(|variable| *variable == *told)
+    };
+    numbers_of_processes().filter(is_told).collect()
+}
+
+fn numbers_of_processes() -> impl Iterator<Item = u32> {
+    let folder = std::fs::read_dir("/proc").unwrap();
+    folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+#[test]
+fn nothing_of_the_app_outlives_larder_that_was_killed_while_it_was_started() {
+    for _ in 0..5 {
+        let mut larder = answering(&[], &[]);
+        let port = address_of_app(&larder).port();
+        assert_eq!(told_port(port).len(), 2, "the app and its guard");
+        larder.get("/crash");
+        larder.wait_for_metric("larder_app_restarts_total", &[], 1);
+        larder.kill();
+        until("all are gone", || told_port(port).is_empty().then_some(()));
+    }
+}
+
 #[test]
 fn an_app_whose_guard_was_killed_is_started_again() {
     let larder = answering(&[], &[]);
@@ -331,15 +359,13 @@ fn as_first_process() -> Option<Vec<&'static str>> {
 
 /// The processes whose parent is `pid`, with what they are called.
 fn children_of(pid: u32) -> Vec<(u32, String)> {
-    let numbers = std::fs::read_dir("/proc").unwrap();
-    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let name = |child: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
         let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
         let parent: u32 = rest.split(' ').nth(1)?.parse().ok()?;
         (parent == pid).then(|| (child, name.to_owned()))
     };
-    numbers.filter_map(name).collect()
+    numbers_of_processes().filter_map(name).collect()
 }
 
 #[test]

@@ -103,17 +103,27 @@ pub fn run(command: &[OsString]) -> io::Result<()> {
         Ok(child) => child,
         Err(error) => return say(&mut pipe, &not_started(&error)),
     };
-    let app = Pid::from_child(&child);
-    say(&mut pipe, &Word::Started(child.id()))?;
     let (is_told, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
-    let guarded = Arc::new(Guarded { app, is_told, is_over });
-    let (listener, listening) = (guarded.clone(), pipe.try_clone()?);
-    std::thread::Builder::new().name("told".into()).spawn(move || listener.listen(listening))?;
+    let guarded = Arc::new(Guarded { app: Pid::from_child(&child), is_told, is_over });
+    // Larder may have ended meanwhile: who listens hears of that, and nothing here may leave before.
+    let _ = say(&mut pipe, &Word::Started(child.id()));
+    let listens = guarded.clone().begin_to_listen(&pipe);
+    if listens.is_err() {
+        guarded.is_over.store(true, Ordering::SeqCst);
+        guarded.kill();
+    }
     guarded.hear_of_ends(&mut pipe);
-    Ok(())
+    listens
 }
 
 impl Guarded {
+    /// Does what it is told from a thread of its own.
+    fn begin_to_listen(self: Arc<Guarded>, pipe: &File) -> io::Result<()> {
+        let pipe = pipe.try_clone()?;
+        let thread = std::thread::Builder::new().name("told".into());
+        thread.spawn(move || self.listen(pipe)).map(|_| ())
+    }
+
     /// Does what it is told, until there is nobody to tell it.
     fn listen(&self, mut pipe: File) {
         let mut byte = [0];
