@@ -2,5 +2,6 @@
 
 mod kept;
 mod killed;
+mod scene;
 mod served;
 mod told;

@@ -32,6 +32,7 @@ fn an_upstream_that_is_dead_for_a_day_takes_nothing_away_nor_does_a_restart() {
     for image in images(&first) {
         assert_eq!(larder.get(&image).status, 200, "{image}");
     }
+    runs(&larder, 1);
     upstream.origin.come_back();
     upstream.has(&["b", "c"]);
     assert_eq!(refresh(&larder).0, 200);

@@ -1,7 +1,7 @@
 //! A process that is killed at any step of a refresh: the old edition is whole, and nothing of the new
 //! one is left after the next sweep.
 
-use crate::support::upstream::{NEWS, Upstream, document, edition, files, images};
+use crate::support::upstream::{NEWS, Upstream, document, edition, files, images, refresh, runs};
 use crate::support::{Gate, Larder, Origin, Reply, until};
 
 #[test]
@@ -63,7 +63,8 @@ fn killed_at_random_the_edition_is_one_or_the_other() {
         for image in images(&found) {
             assert_eq!(larder.get(&image).status, 200, "{image}");
         }
+        runs(&larder, 1);
         upstream.origin.come_back();
-        assert_eq!(crate::support::upstream::refresh(&larder).0, 200);
+        assert_eq!(refresh(&larder).0, 200);
     }
 }

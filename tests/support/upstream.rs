@@ -148,7 +148,8 @@ pub fn refresh(larder: &Larder) -> (u16, Value) {
 /// The files of the feed that are there.
 pub fn files(larder: &Larder) -> Vec<String> {
     let folder = larder.data().join("feeds/news/files");
-    let all: Vec<_> = std::fs::read_dir(folder).map(|all| all.flatten().collect()).unwrap_or_default();
+    let all: Vec<_> =
+        std::fs::read_dir(folder).map(|all| all.flatten().collect()).unwrap_or_default();
     let mut names: Vec<String> =
         all.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
