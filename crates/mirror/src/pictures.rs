@@ -19,10 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Bytes from which is told what a picture is.
 const SNIFFED_BYTES: usize = 256;
+/// How often a picture is asked for in one run.
+const TRIES: u32 = 3;
+/// The pause before the second time; each further one is so much longer.
+const PAUSE: Duration = Duration::from_millis(300);
 /// How long a picture is not asked for again where its server says nothing of that.
 const USUAL_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How long it is not asked for again at the least, so that "no-cache" does not mean each run.
@@ -109,22 +113,51 @@ fn next(left: &Left) -> Option<(usize, Box<str>, Option<Picture>)> {
     left.borrow_mut().pop_front()
 }
 
-/// A picture, or the one that was there where it cannot be had now.
+/// A picture, or the one that was there where it cannot be had now. What may pass is tried again.
 async fn one(
     fetching: &Fetching,
     number: usize,
     url: &str,
     old: Option<Picture>,
 ) -> Result<Picture, Missing> {
-    let asking = ask(fetching, number, url, old.as_ref());
-    let asked = timeout(fetching.feed.timeout, asking).await;
-    match (asked.unwrap_or_else(|_| Err("it took longer than `timeout`".to_owned())), old) {
-        (Ok(picture), _) => Ok(picture),
-        (Err(why), Some(old)) => {
-            tracing::debug!("the picture {url} stays as it was: {why}");
+    let mut tries = 0;
+    let lost = loop {
+        tries += 1;
+        let asking = ask(fetching, number, url, old.as_ref());
+        let asked = timeout(fetching.feed.timeout, asking).await;
+        match asked
+            .unwrap_or_else(|_| Err(Lost::Passing("it took longer than `timeout`".to_owned())))
+        {
+            Ok(picture) => return Ok(picture),
+            Err(Lost::Passing(_)) if tries < TRIES => sleep(PAUSE * tries).await,
+            Err(Lost::Passing(why) | Lost::ForNow(why)) => break why,
+        }
+    };
+    match old {
+        Some(old) => {
+            tracing::debug!("the picture {url} stays as it was: {lost}");
             Ok(old)
         }
-        (Err(why), None) => Err(Missing { url: url.into(), why: why.into() }),
+        None => Err(Missing { url: url.into(), why: lost.into() }),
+    }
+}
+
+/// Why a picture cannot be had.
+enum Lost {
+    /// What may be over in a moment.
+    Passing(String),
+    /// What is not: the next run may tell.
+    ForNow(String),
+}
+
+impl From<Error> for Lost {
+    fn from(error: Error) -> Lost {
+        match error {
+            Error::OutOfReach => Lost::ForNow(
+                "its address is private, or this server's own (`allow_private`)".to_owned(),
+            ),
+            other => Lost::Passing(other.explanation()),
+        }
     }
 }
 
@@ -133,16 +166,19 @@ async fn ask(
     number: usize,
     url: &str,
     old: Option<&Picture>,
-) -> Result<Picture, String> {
+) -> Result<Picture, Lost> {
     let Fetching { outward, feed, now, .. } = fetching;
     let fields = asking(old);
-    let got = outward.get(url, &fields, &[], &feed.picture_ways).await;
-    let got = got.map_err(|error| explained(&error))?;
+    let got = outward.get(url, &fields, &[], &feed.picture_ways).await?;
     let fresh_until = now.0.saturating_add(life(&got.fields));
     match (got.status, old) {
         (200, _) => {}
         (304, Some(old)) => return Ok(Picture { fresh_until, ..old.clone() }),
-        (status, _) => return Err(format!("its server answered {status}")),
+        (status, _) => {
+            let why = format!("its server answered {status}");
+            let passes = status >= 500 || matches!(status, 408 | 425 | 429);
+            return Err(if passes { Lost::Passing(why) } else { Lost::ForNow(why) });
+        }
     }
     let text = |name| got.fields.text(name).map(Box::from);
     let (etag, last_modified) = (text(Name::Etag), text(Name::LastModified));
@@ -166,15 +202,6 @@ fn asking(old: Option<&Picture>) -> Fields {
     fields
 }
 
-fn explained(error: &Error) -> String {
-    match error {
-        Error::OutOfReach => {
-            "its address is private, or this server's own (`allow_private`)".to_owned()
-        }
-        other => other.explanation(),
-    }
-}
-
 /// How long it is not asked for again, in milliseconds.
 fn life(fields: &Fields) -> u64 {
     let directives = ResponseDirectives::parse(fields.all(Name::CacheControl));
@@ -184,24 +211,24 @@ fn life(fields: &Fields) -> u64 {
 }
 
 /// Takes the bytes of a picture into a file, as far as they are one.
-async fn take(fetching: &Fetching, number: usize, got: Gotten) -> Result<File, String> {
+async fn take(fetching: &Fetching, number: usize, got: Gotten) -> Result<File, Lost> {
     let Fetching { feed, folder, .. } = fetching;
     let most = feed.limits.picture_bytes;
-    let too_long = || format!("it is longer than {most} bytes (`max_image_size`)");
+    let too_long = || Lost::ForNow(format!("it is longer than {most} bytes (`max_image_size`)"));
     if got.length.is_some_and(|length| length > most) {
         return Err(too_long());
     }
     let mut taking = Taking { folder, number, first: Vec::new(), begun: None };
     let (mut body, mut bytes) = (got.body, 0);
     loop {
-        match body.next().await.map_err(|error| error.explanation())? {
-            ResponsePiece::End(_) => return taking.finish(),
+        match body.next().await? {
+            ResponsePiece::End(_) => return taking.finish().map_err(Lost::ForNow),
             ResponsePiece::Data(piece) => {
                 bytes += piece.len() as u64;
                 if bytes > most {
                     return Err(too_long());
                 }
-                taking.push(&piece)?;
+                taking.push(&piece).map_err(Lost::ForNow)?;
             }
         }
     }
