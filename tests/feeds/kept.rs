@@ -3,7 +3,7 @@
 use crate::support::upstream::{
     NEWS, Upstream, document, edition, feed, files, images, refresh, runs,
 };
-use crate::support::{Larder, Origin, Reply, until};
+use crate::support::{Gate, Larder, Origin, Reply, until};
 
 fn app() -> Origin {
     Origin::answering(|_| Reply::ok("of the app"))
@@ -207,6 +207,122 @@ fn a_purge_has_it_fetched_anew_and_takes_nothing_away() {
     let last = upstream.origin.asked().into_iter().rfind(|asked| asked.target == NEWS).unwrap();
     assert_eq!(last.field("if-none-match"), None, "a purge wants it anew");
     assert_eq!(larder.get(&image).status, 200);
+}
+
+#[test]
+fn strangers_who_ask_after_a_purge_do_not_drive_the_upstream() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let larder = Larder::configured(&upstream.toml("retries = 0"), &app);
+    edition(&larder, 1);
+    upstream.says().instead.insert(NEWS.to_owned(), (503, Vec::new()));
+    upstream.says().field = Some(("Retry-After".to_owned(), "3600".to_owned()));
+    assert_eq!(larder.admin_post("/v1/purge", "{\"everything\": true}").status, 200);
+    larder.get("/api/news.json");
+    runs(&larder, 2);
+    for host in 0..10 {
+        let host = format!("h{host}.test");
+        assert_eq!(larder.get_with("/api/news.json", &[("Host", &host)]).status, 200);
+        larder.admin_post("/v1/purge", "{\"everything\": true}");
+    }
+    let before = upstream.count(NEWS);
+    assert_eq!(refresh(&larder).0, 502, "by hand it is asked");
+    assert_eq!((before, upstream.count(NEWS)), (2, 3));
+}
+
+#[test]
+fn what_the_upstream_wants_is_kept_to_over_a_restart() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    upstream.says().instead.insert(NEWS.to_owned(), (429, Vec::new()));
+    upstream.says().field = Some(("Retry-After".to_owned(), "1800".to_owned()));
+    let mut larder = Larder::configured(&upstream.toml(""), &app);
+    runs(&larder, 1);
+    larder.kill_and_restart();
+    larder.wait_for_metric("larder_feed_failed_in_a_row", &["news"], 0);
+    assert!(feed(&larder)["next_run"].is_string());
+    assert_eq!(upstream.count(NEWS), 1);
+    upstream.says().instead.clear();
+    // A little later than all others who were told the same.
+    larder.turn_clock(2000);
+    edition(&larder, 1);
+}
+
+#[test]
+fn each_turn_has_its_retries() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    upstream.says().instead.insert(NEWS.to_owned(), (500, Vec::new()));
+    let larder = Larder::configured(
+        &upstream.toml("retries = 2\nevery = \"1d\"").replace("every = \"1h\"\n", ""),
+        &app,
+    );
+    for day in 1..=3_u64 {
+        for run in 1..=3 {
+            runs(&larder, (day - 1) * 3 + run);
+            // A pause lasts a quarter of an hour at the most.
+            larder.turn_clock(if run < 3 { 901 } else { DAY });
+        }
+    }
+    assert_eq!(upstream.count(NEWS), 9);
+}
+
+#[test]
+fn an_edition_that_cannot_be_used_takes_no_file_away() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let mut larder = Larder::configured(&upstream.toml("retries = 0"), &app);
+    let first = edition(&larder, 1);
+    let before = files(&larder);
+    upstream.says().instead.insert(NEWS.to_owned(), (503, Vec::new()));
+    let name = before.iter().find(|name| name.ends_with(".doc")).expect("a document").clone();
+    let folder = larder.data().join("feeds/news");
+    std::fs::write(folder.join("files").join(name), "damaged").unwrap();
+    larder.kill_and_restart();
+    assert_eq!(document(&larder), first, "it is made anew of what the upstream sent");
+    assert_eq!(files(&larder), before);
+    let text = std::fs::read_to_string(folder.join("edition.json")).unwrap();
+    larder.stop();
+    std::fs::write(folder.join("edition.json"), text.replace("\"form\": 1", "\"form\": 2"))
+        .unwrap();
+    larder.start_again();
+    runs(&larder, 1);
+    assert_eq!(larder.get("/api/news.json").status, 503);
+    assert_eq!(files(&larder), before, "nothing is swept before there is another edition");
+    upstream.says().instead.clear();
+    assert_eq!(refresh(&larder).0, 200);
+    assert_eq!(files(&larder).len(), before.len());
+    assert_eq!(upstream.count("/p/a.png"), 2);
+}
+
+#[test]
+fn a_document_has_room_where_pictures_have_used_it_up() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b", "c"]));
+    for (name, seed) in [("a", 1), ("b", 2), ("c", 3)] {
+        let bytes: Vec<u8> =
+            (0..600_000_u32).map(|at| (at.wrapping_mul(seed) >> 3) as u8).collect();
+        let picture = [&b"\x89PNG\r\n\x1a\n"[..], &bytes].concat();
+        upstream.says().instead.insert(format!("/p/{name}.png"), (200, picture));
+    }
+    let toml = upstream.toml("") + "[feeds]\nsize = \"1MiB\"\n";
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let told = feed(&larder)["edition"].clone();
+    assert_eq!((told["pictures"].as_u64(), told["missing"].as_u64()), (Some(1), Some(2)), "{told}");
+    for _ in 0..3 {
+        assert_eq!(refresh(&larder).0, 200);
+    }
+    let bytes = larder.admin_json("/v1/feeds")["bytes"].as_u64();
+    assert!(bytes < Some(1 << 20), "{bytes:?}");
+}
+
+#[test]
+fn pictures_that_hang_do_not_hold_up_the_news() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b", "c"]));
+    let gate = Gate::shut();
+    upstream.says().gates.insert("/p/b.png".to_owned(), gate.clone());
+    let larder = Larder::configured(&upstream.toml("images_timeout = \"1s\""), &app);
+    let local = images(&edition(&larder, 1));
+    assert!(local[0].starts_with("/_larder/") && local[1].starts_with("http://"), "{local:?}");
+    gate.open();
+    larder.turn_clock(3600);
+    assert!(images(&edition(&larder, 2)).iter().all(|image| image.starts_with("/_larder/")));
 }
 
 #[test]

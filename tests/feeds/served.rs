@@ -61,9 +61,42 @@ fn a_document_has_validators_ranges_and_codings_like_any_response() {
     let head = larder.ask("HEAD", "/api/news.json", &[]);
     assert_eq!(head.field("content-length"), Some(&*whole.body.len().to_string()));
     let post = larder.ask("POST", "/api/news.json", &[("Content-Length", "0")]);
-    assert_eq!((post.status, post.field("allow")), (405, Some("GET, HEAD, OPTIONS")));
+    assert_eq!((post.status, post.field("allow")), (405, Some("GET, HEAD")));
     let cookie = larder.get_with("/api/news.json", &[("Cookie", "sid=1"), ("Authorization", "x")]);
     assert_eq!(cookie.body, whole.body, "it is the same for everybody");
+}
+
+#[test]
+fn a_long_document_has_them_too() {
+    let names: Vec<String> = (0..1500).map(|item| format!("n{item}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (app, upstream) = (app(), Upstream::of(&names));
+    let larder = Larder::configured(&upstream.toml("max_images = 0"), &app);
+    edition(&larder, 1);
+    let whole = larder.fill("/api/news.json");
+    assert!(whole.body.len() > 5 << 19, "{} bytes", whole.body.len());
+    let tag = whole.field("etag").expect("it has a validator");
+    assert_eq!(larder.get_with("/api/news.json", &[("If-None-Match", tag)]).status, 304);
+    let part = larder.get_with("/api/news.json", &[("Range", "bytes=0-7")]);
+    assert_eq!((part.status, part.body), (206, whole.body[..8].to_vec()));
+    let packed = larder.get_with("/api/news.json", &[("Accept-Encoding", "gzip")]);
+    assert_eq!(packed.field("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn the_rules_for_its_path_are_for_it() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let rules = "[[site.rule]]\nmatch = { path = \"/api/*\" }\ncors = { origins = [\"*\"] }\n\
+                 headers.set = { X-Of-The-Rule = \"yes\" }\n[[site.rule]]\n\
+                 match = { path = \"/*\" }\nbrowser_ttl = \"9s\"\n[[feed]]";
+    let larder = Larder::configured(&upstream.toml("").replace("[[feed]]", rules), &app);
+    edition(&larder, 1);
+    for _ in 0..2 {
+        let answer = larder.fill_with("/api/news.json", &[("Origin", "https://other.test")]);
+        assert_eq!(answer.field("cache-control"), Some("public, max-age=60"));
+        assert_eq!(answer.field("x-of-the-rule"), Some("yes"));
+        assert!(answer.field("access-control-allow-origin").is_some());
+    }
 }
 
 #[test]
@@ -108,7 +141,6 @@ fn what_no_feed_has_never_reaches_the_origin() {
         "/_larder/mirror/news/edition.json",
         "/_larder/mirror/other/a.png",
         "/_larder/mirror/",
-        "/_larder/feed/news/x.doc",
     ] {
         let received = larder.get(target);
         assert_eq!(received.status, 404, "{target}");

@@ -5,6 +5,7 @@ use crate::support::upstream::{
 };
 use crate::support::{Gate, Larder, Origin, Reply, until};
 use serde_json::{Value, json};
+use std::process::{Command, Stdio};
 
 fn app() -> Origin {
     Origin::answering(|_| Reply::ok("of the app"))
@@ -148,6 +149,51 @@ fn a_reload_changes_feeds_and_leaves_the_others_alone() {
     larder.reload(&format!("[[site]]\norigin = \"http://{}\"\n", app.address()));
     until("it is gone", || (larder.get("/api/other.json").text() == "of the app").then_some(()));
     assert_eq!(larder.admin_json("/v1/feeds")["feeds"], json!([]));
+}
+
+#[test]
+fn a_reload_that_fails_leaves_all_feeds_alone() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let toml = upstream.toml("");
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    std::fs::write(larder.data().join("feeds/second"), "no folder").unwrap();
+    let written = toml.replace("{origin}", &format!("http://{}", app.address()));
+    let second = written.split("[[feed]]").nth(1).unwrap();
+    let second = second.replace("\"news\"", "\"second\"").replace("news.json", "second.json");
+    larder.reload(&format!("{written}[[feed]]{second}"));
+    larder.wait_for_error_line("the feeds stay as they were");
+    assert_eq!(document(&larder)["data"][0]["id"], "a");
+    assert_eq!(refresh(&larder).0, 200);
+}
+
+#[test]
+fn a_reload_within_a_run_has_one_after_the_other() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let toml = upstream.toml("");
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    upstream.has(&["c", "d"]);
+    let gate = Gate::shut();
+    upstream.says().gates.insert("/p/d.png".to_owned(), gate.clone());
+    let mut asking = Command::new(env!("CARGO_BIN_EXE_larder"));
+    asking.args(["refresh", "news", "--data"]).arg(larder.data());
+    asking.env("LARDER_ADMIN", format!("http://{}", larder.admin)).stderr(Stdio::null());
+    let mut asking = asking.stdout(Stdio::null()).spawn().unwrap();
+    until("it runs", || (upstream.count("/p/d.png") > 0).then_some(()));
+    let written = toml.replace("{origin}", &format!("http://{}", app.address()));
+    larder.reload(&written.replace("every = \"1h\"", "every = \"2h\""));
+    larder.wait_for_error_line("the configuration was read again");
+    gate.open();
+    asking.wait().unwrap();
+    until("the other has run", || (document(&larder)["data"][0]["id"] == "c").then_some(()));
+    for image in images(&document(&larder)) {
+        assert_eq!(larder.get(&image).status, 200, "{image}");
+    }
+    assert_eq!(files(&larder).iter().filter(|name| name.ends_with(".part")).count(), 0);
+    let (code, _, said) = larder.command(&["feeds", "drop", "news"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(larder.admin_json("/v1/feeds")["bytes"], 0);
 }
 
 #[test]

@@ -15,6 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The edition's file.
 const EDITION: &str = "edition.json";
+/// The name of one that cannot be used.
+const ASIDE: &str = "edition.json.unusable";
+/// The file that says until when the upstream wants to be left alone.
+const REST: &str = "rest";
 /// The folder of all other files.
 const FILES: &str = "files";
 /// What the names of files end with that are not whole yet.
@@ -24,11 +28,11 @@ const HASH_CHARS: usize = 32;
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// The folder of one feed.
+/// The folder of one feed. There is one for each path, whoever has it.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    room: Arc<Room>,
+    share: Arc<Share>,
 }
 
 /// The bytes that files of all feeds may take.
@@ -38,6 +42,13 @@ pub struct Room {
     taken: AtomicU64,
 }
 
+/// What the files of one folder take of it.
+#[derive(Debug)]
+struct Share {
+    room: Arc<Room>,
+    own: AtomicU64,
+}
+
 /// What is being written.
 #[derive(Debug)]
 pub struct Unfinished {
@@ -45,8 +56,21 @@ pub struct Unfinished {
     path: PathBuf,
     hasher: Hasher,
     bytes: u64,
-    room: Arc<Room>,
+    /// Whether it needs room, or has it in any case.
+    needs_room: bool,
+    share: Arc<Share>,
     is_done: bool,
+}
+
+/// What was published last, as it is found at the start.
+#[derive(Debug, PartialEq)]
+pub enum Stored {
+    /// Nothing.
+    Nothing,
+    /// This.
+    Edition(Box<Edition>),
+    /// Something that cannot be used, which was said. Its files may be of use yet.
+    Unusable,
 }
 
 /// A file in a folder.
@@ -73,18 +97,38 @@ impl Room {
     pub fn set_most(&self, most: u64) {
         self.most.store(most, Ordering::Relaxed);
     }
+}
 
+impl Share {
     fn take(&self, bytes: u64) -> io::Result<()> {
-        let before = self.taken.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) <= self.most.load(Ordering::Relaxed) {
+        let room = &self.room;
+        let before = room.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.own.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= room.most.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.give_back(bytes);
         Err(io::Error::new(io::ErrorKind::StorageFull, "feeds.size is used up"))
     }
 
+    /// Takes it although there may be no room.
+    fn take_in_any_case(&self, bytes: u64) {
+        self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.own.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     fn give_back(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+        for count in [&self.own, &self.room.taken] {
+            let less = |taken: u64| Some(taken.saturating_sub(bytes));
+            // It never says no.
+            let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.give_back(self.own.load(Ordering::Relaxed));
     }
 }
 
@@ -97,45 +141,77 @@ impl Folder {
     pub fn open(path: PathBuf, room: Arc<Room>) -> io::Result<Folder> {
         let files = path.join(FILES);
         fs::create_dir_all(&files)?;
-        let folder = Folder { path, room };
+        // What is made here has to last as much as what will lie within.
+        for above in [path.parent(), Some(&*path)].into_iter().flatten() {
+            sync(above)?;
+        }
+        let share = Arc::new(Share { room, own: AtomicU64::new(0) });
+        let folder = Folder { path, share };
         for entry in fs::read_dir(&files)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
                 fs::remove_file(entry.path())?;
             }
         }
-        let there: u64 = folder.list()?.iter().map(|listed| listed.bytes).sum();
-        folder.room.taken.fetch_add(there, Ordering::Relaxed);
+        folder.recount()?;
         Ok(folder)
     }
 
-    /// The edition that was published last; nothing if there was none, or it cannot be used, which
-    /// is said.
-    pub fn edition(&self) -> Option<Edition> {
+    /// Counts what is there, whoever put it there or took it away. Not while anything is written.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn recount(&self) -> io::Result<()> {
+        let there: u64 = self.list()?.iter().map(|listed| listed.bytes).sum();
+        self.share.give_back(self.share.own.load(Ordering::Relaxed));
+        self.share.take_in_any_case(there);
+        Ok(())
+    }
+
+    /// The edition that was published last. One that cannot be used is set aside, with a word in the log:
+    /// the next that is published does not take its place unseen.
+    pub fn edition(&self) -> Stored {
         let path = self.path.join(EDITION);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                tracing::error!("{} cannot be read: {error}", path.display());
-                return None;
+        let read = match fs::read(&path) {
+            Ok(text) => Edition::read(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Stored::Nothing,
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(edition) => Stored::Edition(Box::new(edition)),
+            Err(what) => {
+                let aside = self.path.join(ASIDE);
+                tracing::error!(
+                    "{} is not used: {what}; it is {} now, and its files stay until there is another",
+                    path.display(),
+                    aside.display()
+                );
+                if let Err(error) = fs::rename(&path, &aside) {
+                    tracing::error!("{} cannot be set aside: {error}", path.display());
+                }
+                Stored::Unusable
             }
-        };
-        let edition = Edition::read(&text)
-            .map_err(|what| tracing::error!("{} is not used: {what}", path.display()))
-            .ok()?;
-        let is_short = |file: &&File| {
-            fs::metadata(self.at(&file.name)).map_or(true, |found| found.len() != file.bytes)
-        };
-        if is_short(&&edition.document) {
-            tracing::error!("{} is not used: its document is not whole", path.display());
-            return None;
         }
-        let lost = edition.pictures.iter().filter(|picture| is_short(&&picture.file)).count();
-        if lost > 0 {
-            tracing::error!("{lost} pictures that {} names are not whole", path.display());
+    }
+
+    /// Until when the upstream wants to be left alone, in milliseconds since 1970; 0: it does not.
+    pub fn rest_until(&self) -> u64 {
+        let text = fs::read_to_string(self.path.join(REST)).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
+    }
+
+    /// Notes until when, for the next start. That it is lost is no loss but of manners.
+    pub fn note_rest(&self, until: u64) {
+        let noted = match until {
+            0 => fs::remove_file(self.path.join(REST)).or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            }),
+            until => fs::write(self.path.join(REST), until.to_string()),
+        };
+        if let Err(error) = noted {
+            tracing::warn!("{} cannot be written: {error}", self.path.join(REST).display());
         }
-        Some(edition)
     }
 
     /// Publishes an edition, all of whose files are there: from then on it is the one.
@@ -159,16 +235,23 @@ impl Folder {
     pub fn begin(&self, number: usize) -> io::Result<Unfinished> {
         let path = self.path.join(FILES).join(format!("{number}{UNFINISHED}"));
         let file = fs::File::create(&path)?;
-        let room = self.room.clone();
-        Ok(Unfinished { file, path, hasher: Hasher::new(), bytes: 0, room, is_done: false })
+        let (share, needs_room) = (self.share.clone(), true);
+        let (hasher, bytes, is_done) = (Hasher::new(), 0, false);
+        Ok(Unfinished { file, path, hasher, bytes, needs_room, share, is_done })
     }
 
-    /// Writes a whole file, whose name ends so.
+    /// Writes a whole file, whose name ends so, unless it is there: one that has room in any case, since
+    /// its length has a bound of its own.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, number: usize, bytes: &[u8], ending: &str) -> io::Result<File> {
+        let name = format!("{}{ending}", &blake3::hash(bytes).to_hex()[..HASH_CHARS]);
+        if !self.is_damaged(&name) {
+            return Ok(File { name: name.into(), bytes: bytes.len() as u64 });
+        }
         let mut unfinished = self.begin(number)?;
+        unfinished.needs_room = false;
         unfinished.push(bytes)?;
         self.finish(unfinished, ending)
     }
@@ -183,11 +266,11 @@ impl Folder {
         unfinished.file.sync_all()?;
         let path = self.at(&name);
         // One of the same name has the same in it, and counts already.
-        let was_there = path.exists();
+        let before = fs::metadata(&path).map(|found| found.len());
         fs::rename(&unfinished.path, path)?;
         unfinished.is_done = true;
-        if was_there {
-            self.room.give_back(unfinished.bytes);
+        if let Ok(bytes) = before {
+            self.share.give_back(bytes);
         }
         Ok(File { name: name.into(), bytes: unfinished.bytes })
     }
@@ -255,7 +338,7 @@ impl Folder {
     /// When it cannot be removed.
     pub fn remove(&self, file: &Listed) -> io::Result<()> {
         fs::remove_file(self.at(&file.name))?;
-        self.room.give_back(file.bytes);
+        self.share.give_back(file.bytes);
         Ok(())
     }
 
@@ -275,20 +358,16 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let there: u64 = self.list().unwrap_or_default().iter().map(|listed| listed.bytes).sum();
-        self.room.give_back(there);
-    }
-}
-
 impl Unfinished {
     /// Takes the next bytes.
     ///
     /// # Errors
     /// When there is no room for them, or they cannot be written.
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.room.take(bytes.len() as u64)?;
+        match self.needs_room {
+            true => self.share.take(bytes.len() as u64)?,
+            false => self.share.take_in_any_case(bytes.len() as u64),
+        }
         self.bytes += bytes.len() as u64;
         self.hasher.update(bytes);
         self.file.write_all(bytes)
@@ -298,7 +377,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.is_done {
-            self.room.give_back(self.bytes);
+            self.share.give_back(self.bytes);
             // What stays is removed when the folder is opened again.
             let _ = fs::remove_file(&self.path);
         }
@@ -399,8 +478,17 @@ pub(crate) mod tests {
         assert_eq!((folder.read(&one).expect("it is whole"), room.taken()), (b"abc".to_vec(), 6));
         drop(folder.begin(4).expect("a file"));
         assert_eq!(folder.list().expect("a list").len(), 2, "what is not whole is nowhere");
-        assert!(folder.write(5, &[0; 95], ".jpg").is_err(), "there is no room");
+        let mut long = folder.begin(5).expect("a file");
+        assert!(long.push(&[0; 95]).is_err(), "there is no room");
+        drop(long);
         assert_eq!(room.taken(), 6);
+        let document = folder.write(6, &[0; 200], ".doc").expect("a document has room in any case");
+        assert_eq!(room.taken(), 206);
+        folder.forget(&document.name).expect("it is ours");
+        fs::remove_file(folder.at(&other.name)).expect("it is ours");
+        folder.recount().expect("it is there");
+        assert_eq!(room.taken(), 3, "what others took away counts no more");
+        folder.write(7, b"abd", ".jpg").expect("a file");
         fs::write(folder.at("9.part"), "left").expect("a file");
         drop(folder);
         assert_eq!(room.taken(), 0);
@@ -432,17 +520,27 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_edition_is_used_only_with_its_document() {
+    fn an_edition_that_cannot_be_used_is_set_aside() {
         let scratch = Scratch::new("edition");
         let folder = Folder::open(scratch.0.clone(), Room::new(100)).expect("a folder");
-        assert_eq!(folder.edition(), None);
-        let mut edition = edition(1, "none", &[]);
-        edition.document = folder.write(1, b"{}", ".doc").expect("a file");
+        assert_eq!(folder.edition(), Stored::Nothing);
+        let edition = edition(1, "none", &[]);
         folder.publish(&edition).expect("it is written");
-        assert_eq!(folder.edition(), Some(edition.clone()));
-        fs::write(folder.at(&edition.document.name), b"{").expect("it is ours");
-        assert_eq!(folder.edition(), None);
+        assert_eq!(folder.edition(), Stored::Edition(Box::new(edition)));
         fs::write(scratch.0.join(EDITION), b"{").expect("it is ours");
-        assert_eq!(folder.edition(), None);
+        assert_eq!(folder.edition(), Stored::Unusable);
+        assert_eq!(fs::read(scratch.0.join(ASIDE)).expect("it is kept"), b"{");
+        assert_eq!(folder.edition(), Stored::Nothing);
+    }
+
+    #[test]
+    fn what_the_upstream_wants_outlives_the_process() {
+        let scratch = Scratch::new("rest");
+        let folder = Folder::open(scratch.0.clone(), Room::new(100)).expect("a folder");
+        assert_eq!(folder.rest_until(), 0);
+        folder.note_rest(17);
+        assert_eq!(folder.rest_until(), 17);
+        folder.note_rest(0);
+        assert_eq!(folder.rest_until(), 0);
     }
 }

@@ -24,6 +24,8 @@ use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+/// By how much a clock may go back without having stepped, in milliseconds.
+const STEP_BACK_MILLIS: u64 = 60_000;
 /// How often the clock is looked at: a machine that slept wakes up to runs that are due.
 const LOOK: Duration =
     Duration::from_millis(if cfg!(feature = "turned-clock") { 20 } else { 1000 });
@@ -108,13 +110,19 @@ pub struct Keeper {
     pub attempt: u32,
     /// Whether the next run asks for the document whatever is there.
     pub anew: bool,
+    /// Whether what nothing names may go: not while an edition lies there that cannot be used.
+    pub sweeps: bool,
+    /// The upstream is let alone until then, but for who asks by hand.
+    pub not_before: Timestamp,
 }
 
 impl Keeper {
     /// Lives until `commands` ends.
     pub async fn keep(mut self, mut commands: mpsc::Receiver<Command>) {
+        self.look_again();
         self.sweep(false);
-        let mut due = self.clock.now();
+        self.not_before = Timestamp(self.folder.rest_until());
+        let mut due = self.clock.now().max(self.not_before);
         loop {
             self.lock().next_run = Some(due);
             let (clock, calls) = (self.clock.clone(), self.calls.clone());
@@ -129,7 +137,7 @@ impl Keeper {
                 },
                 heard = calls.next() => {
                     if self.hear(heard) {
-                        due = due.min(self.clock.now());
+                        due = due.min(self.clock.now().max(self.not_before));
                     }
                 }
                 () = until(&clock, due) => {
@@ -143,6 +151,16 @@ impl Keeper {
                     };
                 }
             }
+        }
+    }
+
+    /// Takes what the keeper before has published meanwhile.
+    fn look_again(&mut self) {
+        let (edition, sweeps) = refresh::standing(&self.feed, &self.folder);
+        if edition.is_some() {
+            self.published.show(&self.feed, &self.folder, edition.as_ref());
+            (self.edition, self.sweeps) = (edition, sweeps);
+            self.tell();
         }
     }
 
@@ -201,7 +219,22 @@ impl Keeper {
                 tracing::warn!("feed {}: {name} cannot be removed: {error}", self.feed.name);
             }
         }
+        if !lost.is_empty() {
+            self.show_what_is_left();
+        }
         heard.purged || !lost.is_empty()
+    }
+
+    /// Lets readers find no more what is lost, and the document again if it can be made anew.
+    fn show_what_is_left(&mut self) {
+        let Some(edition) = self.edition.take() else { return };
+        let mended = refresh::mended(&self.feed, &self.folder, edition.clone());
+        let edition = mended.unwrap_or_else(|what| {
+            tracing::error!("feed {}: its document cannot be made anew: {what}", self.feed.name);
+            edition
+        });
+        self.published.show(&self.feed, &self.folder, Some(&edition));
+        self.edition = Some(edition);
     }
 
     /// Runs once. Meanwhile no other run begins; what else is asked waits. Nothing when the process
@@ -277,46 +310,63 @@ impl Keeper {
             tracing::warn!("feed {}: {note}", self.feed.name);
         }
         self.lock().notes = notes;
-        (self.edition, self.anew) = (Some(edition), false);
+        (self.edition, self.anew, self.sweeps) = (Some(edition), false, true);
         (ended, rest)
     }
 
     /// When the next run is due. `retries`: whether one that failed is tried again before its turn.
     fn next(&mut self, outcome: &Outcome, retries: bool) -> Timestamp {
         let now = self.clock.now();
-        let feed = self.feed.clone();
-        let turn = self.turn(now);
+        let turn = self.turn(now).max(now);
         let (next, state) = match outcome {
             Ok((_, rest)) => {
                 self.attempt = 0;
-                (later(turn, now, *rest), State::Waiting)
+                self.let_alone(now, *rest, now);
+                (turn, State::Waiting)
             }
             Err(fault) => {
                 self.attempt = self.attempt.saturating_add(1);
-                tracing::warn!(
-                    "feed {}: {fault}; {}",
-                    feed.name,
-                    match &self.edition {
-                        Some(edition) => format!("edition {} stays", edition.number),
-                        None => "there is no edition yet".to_owned(),
+                self.say(fault, now);
+                // However long it fails, it is asked ever less often.
+                let failed = self.lock().failed_in_a_row;
+                let pause = retry::pause(failed, fault.rest(), self.seed);
+                self.let_alone(at(now, pause), fault.rest(), now);
+                match retries && self.attempt <= self.feed.retries && self.not_before < turn {
+                    true => (self.not_before, State::Retrying),
+                    false => {
+                        // The retries of the next turn are its own.
+                        self.attempt = 0;
+                        (turn, State::Waiting)
                     }
-                );
-                self.lock().note(fault.clone(), now);
-                let pause = retry::pause(self.attempt, fault.rest(), self.seed);
-                let again = at(now, pause);
-                match retries && self.attempt <= feed.retries && again < turn {
-                    true => (again, State::Retrying),
-                    false => (later(turn, now, fault.rest()), State::Waiting),
                 }
             }
         };
+        let mut told = self.lock();
         if outcome.is_ok() {
-            let mut told = self.lock();
             (told.failed_in_a_row, told.last_error) = (0, None);
         }
-        self.lock().state = state;
+        told.state = state;
+        drop(told);
         self.tell();
-        next
+        next.max(self.not_before)
+    }
+
+    /// Notes until when the upstream is let alone; what it told itself outlives the process.
+    fn let_alone(&mut self, until: Timestamp, told: Option<Duration>, now: Timestamp) {
+        self.not_before = until.max(at(now, told.unwrap_or_default()));
+        let until = told.map_or(0, |_| self.not_before.0);
+        if until != self.folder.rest_until() {
+            self.folder.note_rest(until);
+        }
+    }
+
+    fn say(&self, fault: &Fault, now: Timestamp) {
+        let stays = match &self.edition {
+            Some(edition) => format!("edition {} stays", edition.number),
+            None => "there is no edition yet".to_owned(),
+        };
+        tracing::warn!("feed {}: {fault}; {stays}", self.feed.name);
+        self.lock().note(fault.clone(), now);
     }
 
     /// When it is due by its schedule, after the run that began last: one that was missed while that
@@ -338,6 +388,12 @@ impl Keeper {
     }
 
     fn sweep(&self, dry_run: bool) -> Vec<Listed> {
+        if !self.sweeps {
+            return Vec::new();
+        }
+        if let Err(error) = self.folder.recount() {
+            tracing::warn!("feed {}: its folder cannot be read: {error}", self.feed.name);
+        }
         let (now, feed) = (self.clock.now(), &self.feed);
         let orphans = sweep::orphans(&self.folder, self.edition.as_ref(), now, feed.grace);
         match orphans {
@@ -363,18 +419,15 @@ impl Keeper {
 
 type Outcome = Result<(Ended, Option<Duration>), Fault>;
 
-/// A time, or when the upstream has had its rest.
-fn later(turn: Timestamp, now: Timestamp, rest: Option<Duration>) -> Timestamp {
-    turn.max(at(now, rest.unwrap_or_default()))
-}
-
-/// Waits until the clock says so.
+/// Waits until the clock says so; not where it steps back, for nobody knows then how far it was ahead.
 async fn until(clock: &Clock, due: Timestamp) {
+    let mut before = clock.now();
     loop {
         let now = clock.now();
-        if now >= due {
+        if now >= due || before.millis_since(now) > STEP_BACK_MILLIS {
             return;
         }
+        before = now;
         sleep(Duration::from_millis(due.millis_since(now)).min(LOOK)).await;
     }
 }

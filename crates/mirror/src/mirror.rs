@@ -5,19 +5,22 @@ use crate::folder::{Folder, Listed, Room};
 use crate::keeper::{Command, Ended, Keeper, NotRun};
 use crate::pictures::Progress;
 use crate::published::{Published, SiteShelf};
+use crate::refresh::standing;
 use crate::settings::{Feed, Settings};
 use crate::told::Told;
+use policy::time::Timestamp;
 use proxy::clock::Clock;
 use proxy::outward::Outward;
 use proxy::shelf::Shelf;
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use store::Store;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::interval;
 
@@ -49,6 +52,30 @@ struct Handle {
     published: Arc<Published>,
     told: Arc<Mutex<Told>>,
     commands: mpsc::Sender<Command>,
+    folder: Arc<Folder>,
+    /// Whether its keeper has ended.
+    ended: Arc<Ending>,
+}
+
+/// The end of a keeper, for the one that comes after it.
+#[derive(Debug, Default)]
+struct Ending {
+    is_there: AtomicBool,
+    notify: Notify,
+}
+
+impl Ending {
+    fn come(&self) {
+        self.is_there.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    async fn wait(&self) {
+        let notified = self.notify.notified();
+        if !self.is_there.load(Ordering::Acquire) {
+            notified.await;
+        }
+    }
 }
 
 /// A feed that is to begin to live on the thread.
@@ -56,6 +83,9 @@ struct Order {
     settings: Arc<Settings>,
     begins: Box<dyn FnOnce(Rc<Outward>) -> Keeper + Send>,
     commands: mpsc::Receiver<Command>,
+    /// Whose folder it has, until that has ended.
+    after: Option<Arc<Ending>>,
+    ends: Arc<Ending>,
 }
 
 impl Mirror {
@@ -81,21 +111,19 @@ impl Mirror {
         self.room.set_most(settings.size_bytes);
         let settings = Arc::new(settings);
         let mut inner = self.lock();
-        let old = std::mem::take(&mut inner.handles);
-        let mut handles = Vec::new();
-        let mut begun = Vec::new();
+        let (mut handles, mut begun) = (Vec::new(), Vec::new());
         for feed in &settings.feeds {
-            match old.iter().find(|handle| handle.feed == *feed) {
+            let before = inner.handles.iter().find(|handle| handle.feed.name == feed.name);
+            match before.filter(|handle| handle.feed == *feed) {
                 Some(handle) => handles.push(handle.clone()),
                 None => {
-                    let (handle, order) = self.begin(feed, &settings)?;
+                    let (handle, order) = self.begin(feed, &settings, before)?;
                     handles.push(handle);
                     begun.push(order);
                 }
             }
         }
-        // Who is not among them hears that nobody will ask any more, and ends.
-        drop(old);
+        // All could be begun. Who is not among them hears that nobody will ask any more, and ends.
         inner.handles = handles;
         if inner.thread.is_none() && !begun.is_empty() {
             let (orders, ordered) = mpsc::unbounded_channel();
@@ -113,12 +141,20 @@ impl Mirror {
         Ok(())
     }
 
-    fn begin(&self, feed: &Arc<Feed>, settings: &Arc<Settings>) -> io::Result<(Handle, Order)> {
-        let folder = Folder::open(settings.folder.join(&*feed.name), self.room.clone())?;
-        let folder = Arc::new(folder);
+    /// A feed, in the place of one of the same name, which has its folder until it has ended.
+    fn begin(
+        &self,
+        feed: &Arc<Feed>,
+        settings: &Arc<Settings>,
+        before: Option<&Handle>,
+    ) -> io::Result<(Handle, Order)> {
+        let folder = match before {
+            Some(before) => before.folder.clone(),
+            None => Arc::new(Folder::open(settings.folder.join(&*feed.name), self.room.clone())?),
+        };
         let (calls, progress) = (Arc::<Calls>::default(), Arc::<Progress>::default());
         let published = Published::new(feed.clone(), calls.call());
-        let edition = folder.edition();
+        let (edition, sweeps) = standing(feed, &folder);
         published.show(feed, &folder, edition.as_ref());
         let told = Arc::new(Mutex::new(Told::new(feed, progress.clone())));
         let (sender, commands) = mpsc::channel(MOST_COMMANDS);
@@ -127,11 +163,14 @@ impl Mirror {
             published: published.clone(),
             told: told.clone(),
             commands: sender,
+            folder: folder.clone(),
+            ended: Arc::default(),
         };
+        let ends = handle.ended.clone();
+        let after = before.map(|before| before.ended.clone());
         let (feed, clock, store) = (feed.clone(), self.clock.clone(), self.store.clone());
         let (concurrency, seed) = (settings.concurrency, clock.now().0 ^ hash(&feed.name));
         let begins = move |outward| {
-            let (attempt, anew) = (0, false);
             let keeper = Keeper {
                 feed,
                 folder,
@@ -145,13 +184,16 @@ impl Mirror {
                 store,
                 concurrency,
                 seed,
-                attempt,
-                anew,
+                sweeps,
+                attempt: 0,
+                anew: false,
+                not_before: Timestamp(0),
             };
             keeper.tell();
             keeper
         };
-        Ok((handle, Order { settings: settings.clone(), begins: Box::new(begins), commands }))
+        let (settings, begins) = (settings.clone(), Box::new(begins));
+        Ok((handle, Order { settings, begins, commands, after, ends }))
     }
 
     /// What a site has of the feeds that `is_of` it; nothing where it has none.
@@ -191,6 +233,8 @@ impl Mirror {
         let commands = self.commands(name).ok_or(NotRun::Unknown)?;
         let command = Command::Refresh { accept_shrink, reply };
         commands.try_send(command).map_err(|_| NotRun::Busy)?;
+        // Who holds one keeps the feed alive.
+        drop(commands);
         answer.await.unwrap_or(Err(NotRun::Ending))
     }
 
@@ -250,9 +294,17 @@ fn live(mut ordered: mpsc::UnboundedReceiver<Order>, clock: &Arc<Clock>) {
         loop {
             tokio::select! {
                 order = ordered.recv() => {
-                    let Some(Order { settings, begins, commands }) = order else { return };
+                    let Some(Order { settings, begins, commands, after, ends }) = order else {
+                        return;
+                    };
                     let outward = outward(&mut outwards, &settings, clock);
-                    spawn_local(begins(outward).keep(commands));
+                    spawn_local(async move {
+                        if let Some(after) = after {
+                            after.wait().await;
+                        }
+                        begins(outward).keep(commands).await;
+                        ends.come();
+                    });
                 }
                 _ = ticks.tick() => {
                     // What nobody but this list has is of settings that are gone.

@@ -23,6 +23,10 @@ use tokio::time::{sleep, timeout};
 
 /// Bytes from which is told what a picture is.
 const SNIFFED_BYTES: usize = 256;
+/// Pictures that one feed ever fetches at once.
+pub const MOST_AT_ONCE: usize = 64;
+/// Why a picture is not there that was not waited for.
+const NO_TIME: &str = "not all pictures came within `images_timeout`";
 /// How often a picture is asked for in one run.
 const TRIES: u32 = 3;
 /// The pause before the second time; each further one is so much longer.
@@ -85,7 +89,8 @@ pub async fn fetch_all(
     }
     let (left, found) = (Rc::new(RefCell::new(left)), Rc::new(RefCell::new(found)));
     let mut all = JoinSet::new();
-    for number in 0..fetching.concurrency.max(1) {
+    let most = fetching.concurrency.clamp(1, MOST_AT_ONCE).min(left.borrow().len());
+    for number in 0..most {
         let (fetching, left, found) = (fetching.clone(), left.clone(), found.clone());
         all.spawn_local(async move {
             while let Some((place, url, old)) = next(&left) {
@@ -95,14 +100,25 @@ pub async fn fetch_all(
             }
         });
     }
-    while all.join_next().await.is_some() {}
+    let work = async { while all.join_next().await.is_some() {} };
+    // The document waits for no picture for ever.
+    let is_whole = timeout(fetching.feed.limits.pictures_time, work).await.is_ok();
+    all.shutdown().await;
     let found = found.take();
     let (mut pictures, mut missing) = (Vec::new(), Vec::new());
-    for outcome in found.into_iter().flatten() {
-        match outcome {
-            Ok(picture) => pictures.push(picture),
-            Err(lost) => missing.push(lost),
+    for (outcome, url) in found.into_iter().zip(urls) {
+        match (outcome, known.get(&**url)) {
+            (Some(Ok(picture)), _) => pictures.push(picture),
+            (Some(Err(lost)), _) => missing.push(lost),
+            (None, Some(old)) if folder.has(&old.file) => pictures.push((*old).clone()),
+            (None, _) => missing.push(Missing { url: url.clone(), why: NO_TIME.into() }),
         }
+    }
+    if !is_whole {
+        tracing::warn!(
+            "feed {}: not all pictures came within `images_timeout`",
+            fetching.feed.name
+        );
     }
     (pictures, missing)
 }

@@ -3,7 +3,7 @@
 
 use crate::edition::{Edition, File};
 use crate::folder::{Folder, Reading};
-use crate::settings::{BeforeFirst, DOCUMENTS_ROOT, Feed, PICTURES_ROOT};
+use crate::settings::{BeforeFirst, Feed, PICTURES_ROOT};
 use bytes::Bytes;
 use policy::fields::Fields;
 use policy::purge::Born;
@@ -57,7 +57,6 @@ struct Found {
 
 /// A file that lies there.
 struct Lying {
-    path: Box<str>,
     file: File,
     at: PathBuf,
     fields: Fields,
@@ -67,7 +66,7 @@ struct Lying {
 
 impl Debug for Lying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lying").field(&self.path).finish()
+        f.debug_tuple("Lying").field(&self.file.name).finish()
     }
 }
 
@@ -93,25 +92,24 @@ impl Published {
     fn found(&self, feed: &Feed, folder: &Folder, edition: &Edition) -> Found {
         let retired = edition.retired.iter().map(|retired| &retired.file);
         let pictures = edition.pictures.iter().map(|picture| &picture.file).chain(retired);
-        let pictures = pictures.filter_map(|file| {
+        // One that is lost is nowhere, rather than an error for each who asks.
+        let pictures = pictures.filter(|file| folder.has(file)).filter_map(|file| {
             let media_type = media_type(&file.name)?;
-            let path = format!("{}{}", feed.pictures_path(), file.name).into();
             let fields = fields(file, media_type, OF_PICTURES);
-            let lying = self.lying(folder, path, file, fields);
+            let lying = self.lying(folder, file, fields);
             Some((file.name.clone(), Arc::new(lying)))
         });
         let mut fields = fields(&edition.document, &edition.media_type, &feed.cache_control);
         let changed = Timestamp(edition.published).to_http();
         fields.push(b"last-modified", changed.as_bytes());
-        let path = format!("{DOCUMENTS_ROOT}{}/{}", feed.name, edition.document.name).into();
-        let document = self.lying(folder, path, &edition.document, fields);
+        let document = self.lying(folder, &edition.document, fields);
         let document = Lying { born: Some(edition.born()), ..document };
         Found { document: Some(Arc::new(document)), pictures: pictures.collect() }
     }
 
-    fn lying(&self, folder: &Folder, path: Box<str>, file: &File, fields: Fields) -> Lying {
+    fn lying(&self, folder: &Folder, file: &File, fields: Fields) -> Lying {
         let (at, call) = (folder.at(&file.name), self.call.clone());
-        Lying { path, file: file.clone(), at, fields, born: None, call }
+        Lying { file: file.clone(), at, fields, born: None, call }
     }
 
     fn document(&self) -> Option<Standing> {
@@ -164,8 +162,8 @@ fn media_type(name: &str) -> Option<&'static str> {
 }
 
 impl Shelved for Lying {
-    fn path(&self) -> &str {
-        &self.path
+    fn name(&self) -> &str {
+        &self.file.name
     }
 
     fn fields(&self) -> Fields {
@@ -243,9 +241,6 @@ impl Shelf for SiteShelf {
             let feed = self.0.iter().find(|published| *published.feed().name == *name);
             let found = feed.and_then(|published| published.picture(file));
             return Some(found.unwrap_or(Standing::NotThere));
-        }
-        if path.starts_with(DOCUMENTS_ROOT) {
-            return Some(Standing::NotThere);
         }
         let is_for = |published: &&Arc<Published>| *published.feed().serve_at == *path;
         self.0.iter().find(is_for)?.document()

@@ -1,8 +1,9 @@
 //! One run of a feed: fetch, plan, mirror, publish. It fails whole or succeeds whole; what is
 //! published stays until the next edition takes its place.
 
-use crate::edition::{DOCUMENT_ENDING, Edition, FORM, File};
+use crate::edition::{DOCUMENT_ENDING, Edition, FORM, File, Picture};
 use crate::fetch::{self, Fault, Fetched};
+use crate::folder::{Folder, Stored};
 use crate::pictures::{Fetching, fetch_all};
 use crate::plan::{self, Document};
 use crate::settings::{Feed, Least};
@@ -74,8 +75,64 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
         made.published = if is_new { made.published } else { before.published };
     }
     made.retire(before, fetching.now, feed.grace);
+    // What is lost is not there to stay.
+    made.retired.retain(|retired| fetching.folder.has(&retired.file));
     fetching.folder.publish(&made).map_err(disk)?;
     Ok(Done { edition: made, is_new, rest, notes: document.notes().to_vec() })
+}
+
+/// The edition that stands in a folder, whole: where its document is lost or damaged, it is made anew of
+/// what the upstream sent and of the pictures that are there. Whether its files may be swept is the other:
+/// not where something there could not be used.
+pub fn standing(feed: &Feed, folder: &Folder) -> (Option<Edition>, bool) {
+    let edition = match folder.edition() {
+        Stored::Nothing => return (None, true),
+        Stored::Unusable => return (None, false),
+        Stored::Edition(edition) => *edition,
+    };
+    let lost = edition.pictures.iter().filter(|picture| !folder.has(&picture.file)).count();
+    if lost > 0 {
+        tracing::error!(
+            "feed {}: {lost} of its pictures are lost; they are fetched anew",
+            feed.name
+        );
+    }
+    match mended(feed, folder, edition) {
+        Ok(edition) => (Some(edition), true),
+        Err(what) => {
+            tracing::error!(
+                "feed {}: its document is lost, and cannot be made anew: {what}",
+                feed.name
+            );
+            (None, false)
+        }
+    }
+}
+
+/// The edition with its document, which is made anew where it is damaged.
+///
+/// # Errors
+/// Why it cannot be.
+pub fn mended(feed: &Feed, folder: &Folder, edition: Edition) -> Result<Edition, String> {
+    if !folder.is_damaged(&edition.document.name) {
+        return Ok(edition);
+    }
+    let bytes = folder.read(&edition.source).map_err(|error| error.to_string())?;
+    let (media_type, base) = (edition.source_type.as_deref(), &edition.base);
+    let document = plan::read(&bytes, media_type, base, &feed.recipe);
+    let document = document.map_err(|fault| fault.to_string())?;
+    let written = written(feed, &document, &edition.pictures);
+    let file = folder.write(0, &written, DOCUMENT_ENDING).map_err(|error| error.to_string())?;
+    let edition = Edition { document: file, ..edition };
+    folder.publish(&edition).map_err(|error| error.to_string())?;
+    tracing::warn!("feed {}: its document was lost, and is made anew", feed.name);
+    Ok(edition)
+}
+
+fn written(feed: &Feed, document: &Document, pictures: &[Picture]) -> Vec<u8> {
+    let local: HashMap<&str, &File> = pictures.iter().map(|it| (&*it.url, &it.file)).collect();
+    let root = format!("{}{}", feed.public_url, feed.pictures_path());
+    document.written(&|url| local.get(url).map(|file| format!("{root}{}", file.name)))
 }
 
 /// What the upstream said is the same.
@@ -112,10 +169,7 @@ async fn make(
     let Fetching { feed, folder, now, .. } = fetching;
     let known = before.map(|before| &before.pictures[..]).unwrap_or_default();
     let (pictures, missing) = fetch_all(fetching, document.pictures(), known).await;
-    let local: HashMap<&str, &File> = pictures.iter().map(|it| (&*it.url, &it.file)).collect();
-    let root = format!("{}{}", feed.public_url, feed.pictures_path());
-    let written =
-        document.written(&|url| local.get(url).map(|file| format!("{root}{}", file.name)));
+    let written = written(feed, document, &pictures);
     // The pictures' files are numbered below.
     let number = fetching.concurrency + 1;
     let source = folder.write(number, &fetched.bytes, SOURCE_ENDING).map_err(disk)?;

@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// What all paths of mirrored pictures begin with: then come the feed's name and the file's.
 pub const PICTURES_ROOT: &str = "/_larder/mirror/";
-/// What the names begin with under which documents are kept in the cache. Nobody can ask for them.
-pub const DOCUMENTS_ROOT: &str = "/_larder/feed/";
 
 /// What holds for all feeds.
 #[derive(Clone, Debug)]
@@ -96,6 +94,8 @@ pub struct Limits {
     pub picture_bytes: u64,
     /// Pictures of one edition; further ones keep their URLs. They are counted by the recipe too.
     pub pictures: usize,
+    /// How long all pictures of a run may take together. Those that come later keep their URLs.
+    pub pictures_time: Duration,
 }
 
 /// Thresholds: what falls short of them is held back.
@@ -109,7 +109,12 @@ pub struct Least {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { document_bytes: 8 << 20, picture_bytes: 10 << 20, pictures: 1000 }
+        Limits {
+            document_bytes: 8 << 20,
+            picture_bytes: 10 << 20,
+            pictures: 1000,
+            pictures_time: Duration::from_secs(120),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
 use crate::doors::DOOR;
 use crate::metrics::Verdict;
-use crate::shelf::{NOT_THERE, NOT_YET};
+use crate::shelf::{FEED, NOT_THERE, NOT_YET};
 use bytes::Bytes;
 use policy::cors::{self, Cors};
 use policy::fields::Fields;
@@ -13,7 +13,7 @@ use policy::request::{Method, Request, Scheme};
 use policy::rule::{Rule, Site};
 
 /// The words for it in `Cache-Status`, logs and metrics.
-pub const TOKENS: [&str; 6] = [HTTPS, PREFLIGHT, MAX_FORWARDS, DOOR, NOT_YET, NOT_THERE];
+pub const TOKENS: [&str; 7] = [HTTPS, PREFLIGHT, MAX_FORWARDS, DOOR, FEED, NOT_YET, NOT_THERE];
 const HTTPS: &str = "redirect-to-https";
 const PREFLIGHT: &str = "preflight";
 const MAX_FORWARDS: &str = "max-forwards";

@@ -70,7 +70,7 @@ impl<'s> Look<'s> {
         let site = &settings.sites[settings.site_number(&request.host)?];
         let now = shared.clock.now();
         let refused = refused(site, request, now).map(|error| Outcome::Here(error.token()));
-        let refused = refused.or_else(|| shelf::refused(site, request).map(Outcome::Here));
+        let refused = refused.or_else(|| shelf::told(site, request).map(Outcome::Here));
         let request = &*looked_up(site, request);
         let request = &*shelf::looked_up(site, request);
         let way = Way::of(&site.site, request);

@@ -3,8 +3,9 @@
 //!
 //! What lies there is for others to say: [`Shelf`] is the seam. It goes the way of every response: a
 //! miss is a fill whose answer comes from the shelf, so that validators, ranges, compression and
-//! collapsing are what they are elsewhere. It is kept in memory only, under a name that its content
-//! gives it, so that what is published next is found at once and nothing need be purged.
+//! collapsing are what they are elsewhere, and so are the rules for its path. It is kept in memory only,
+//! under a host that its content gives it, so that what is published next is found at once and nothing
+//! need be purged.
 
 use crate::answer::{Answer, Content};
 use crate::cache_status::CacheStatus;
@@ -28,10 +29,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// What is said of what lies there.
+pub const FEED: &str = "feed";
 /// The detail of what a feed has nothing for yet.
 pub const NOT_YET: &str = "feed-not-yet";
 /// The detail of what no feed has, and of what is asked for by another method than GET.
 pub const NOT_THERE: &str = "feed-not-there";
+
+/// What the host of requests begins with that are looked up: no client can write it, so no origin's
+/// answer ever stands there, and all hosts of a site share what is kept.
+const HOST: &str = "\u{1}";
 
 /// What of a request counts: the rest is for an origin, which is not asked.
 const KEPT: [Name; 5] =
@@ -56,8 +63,8 @@ pub enum Standing {
 
 /// Something that lies there. It never changes.
 pub trait Shelved: Debug + Send + Sync {
-    /// The path under which it is kept in the cache: no other content has it, and no origin.
-    fn path(&self) -> &str;
+    /// A name that no other content has. It is kept in the cache by that.
+    fn name(&self) -> &str;
 
     /// Its fields: what it is, its validators, how long clients may keep it.
     fn fields(&self) -> Fields;
@@ -99,15 +106,15 @@ pub struct Taken {
 pub fn find(site: &SiteSettings, request: &Request) -> Option<Found> {
     let standing = standing(site, request)?;
     if !matches!(request.method, Method::Get | Method::Head) {
-        let fields = [("Allow", "GET, HEAD, OPTIONS")].into_iter().collect();
+        let fields = [("Allow", "GET, HEAD")].into_iter().collect();
         let text = "This is of a feed: it can be read, and nothing else.\n";
         return Some(Found::Answer(Box::new(plain(405, fields, text, NOT_THERE))));
     }
     Some(match standing {
         Standing::There(shelved) => {
-            let looked_up = looked_up_as(request, &*shelved);
-            let target = split_target(&request.target).0.to_owned();
-            let asked = Rc::new(Request { target, fields: Fields::new(), ..looked_up.clone() });
+            let looked_up = looked_up_as(site, request, &*shelved);
+            let host = request.host.clone();
+            let asked = Rc::new(Request { host, fields: Fields::new(), ..looked_up.clone() });
             Found::Shelved(looked_up, Taken { shelved, asked })
         }
         Standing::NotYet(seconds) => {
@@ -125,16 +132,16 @@ pub fn find(site: &SiteSettings, request: &Request) -> Option<Found> {
 /// The request that is looked up for one that finds something there.
 pub fn looked_up<'r>(site: &SiteSettings, request: &'r Request) -> Cow<'r, Request> {
     match standing(site, request) {
-        Some(Standing::There(shelved)) => Cow::Owned(looked_up_as(request, &*shelved)),
+        Some(Standing::There(shelved)) => Cow::Owned(looked_up_as(site, request, &*shelved)),
         Some(Standing::NotYet(_) | Standing::NotThere) | None => Cow::Borrowed(request),
     }
 }
 
-/// Why a request is answered without anything being looked up, if it is.
-pub fn refused(site: &SiteSettings, request: &Request) -> Option<&'static str> {
+/// The word for how a request is answered from there, if it is.
+pub fn told(site: &SiteSettings, request: &Request) -> Option<&'static str> {
     match find(site, request)? {
         Found::Answer(answer) => answer.cache.detail,
-        Found::Shelved(..) => None,
+        Found::Shelved(..) => Some(FEED),
     }
 }
 
@@ -143,7 +150,7 @@ fn standing(site: &SiteSettings, request: &Request) -> Option<Standing> {
     site.shelves.iter().find_map(|shelf| shelf.find(path))
 }
 
-fn looked_up_as(request: &Request, shelved: &dyn Shelved) -> Request {
+fn looked_up_as(site: &SiteSettings, request: &Request, shelved: &dyn Shelved) -> Request {
     let mut fields = Fields::new();
     for name in KEPT {
         for value in request.fields.all(name) {
@@ -154,8 +161,9 @@ fn looked_up_as(request: &Request, shelved: &dyn Shelved) -> Request {
         method: request.method.clone(),
         version: request.version,
         scheme: request.scheme,
-        host: request.host.clone(),
-        target: shelved.path().to_owned(),
+        host: format!("{HOST}{}.{}", site.site.id.0, shelved.name()),
+        // The rules for its path are for it, whoever asks.
+        target: split_target(&request.target).0.to_owned(),
         fields,
         ..Request::default()
     }
@@ -183,13 +191,15 @@ pub async fn exchange(errand: &Errand, taken: &Taken) -> Result<Response, Error>
         shelved.note_purge();
     }
     let opened = shelved.open().await.map_err(|error| {
-        tracing::error!("{} cannot be read: {error}", shelved.path());
+        tracing::error!("{} cannot be read: {error}", shelved.name());
         Error::ShelfUnreadable
     })?;
     let now = errand.core.shared.clock.now();
+    let mut fields = shelved.fields();
+    fields.add(Name::Date, now.to_http());
     Ok(Response {
         status: 200,
-        fields: shelved.fields(),
+        fields,
         length: Some(shelved.bytes()),
         exchange: Exchange { asked: now, answered: now },
         // Who purges what was asked for has it looked at again.

@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering;
 
 /// What a further piece costs beside its bytes: its place in the list and its own allocation.
 const CHUNK_BYTES: usize = 96;
+/// What is kept in memory only may take one part of so many of it.
+const SHARE_OF_ONE: usize = 8;
 /// What a body that goes to a file holds in memory: a slice that fills, one that is written, and the
 /// window of those who read along.
 const FILE_BYTES: u64 = 384 << 10;
@@ -32,6 +34,8 @@ pub struct Writer {
     length: u64,
     /// It is announced to be too long for memory.
     goes_to_file: bool,
+    /// The longest body that is kept in memory, in bytes.
+    most_in_memory: u64,
     /// The number of the body.
     id: u64,
 }
@@ -48,7 +52,7 @@ impl Store {
     /// # Errors
     /// Why there is no room for it.
     pub fn begin(self: &Arc<Store>, key: &Key, announced: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), Some(key), announced)
+        Writer::new(self.clone(), Some(key), announced, self.limits.max_in_memory_bytes)
     }
 
     /// Begins to take a body that is kept in memory only, since it is at hand elsewhere.
@@ -56,7 +60,10 @@ impl Store {
     /// # Errors
     /// Why there is no room for it.
     pub fn begin_in_memory(self: &Arc<Store>, announced: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), None, announced)
+        // No file will take what is longer.
+        let most = (self.limits.memory_bytes / SHARE_OF_ONE) as u64;
+        let most = most.max(self.limits.max_in_memory_bytes);
+        Writer::new(self.clone(), None, announced, most)
     }
 
     /// Begins to take a form of something stored, which is kept in memory only. `length` is that of
@@ -66,12 +73,13 @@ impl Store {
     /// # Errors
     /// Why there is no room for it.
     pub fn begin_form(self: &Arc<Store>, length: Option<u64>) -> Result<Writer, WhySkip> {
-        Writer::new(self.clone(), None, length)
+        Writer::new(self.clone(), None, length, self.limits.max_in_memory_bytes)
     }
 }
 
 impl Writer {
-    /// `announced` is the length that the response claims, if it does.
+    /// `announced` is the length that the response claims, if it does; what is longer than
+    /// `most_in_memory` bytes goes to a file.
     ///
     /// # Errors
     /// Why there is no room for it.
@@ -79,20 +87,22 @@ impl Writer {
         store: Arc<Store>,
         key: Option<&Key>,
         announced: Option<u64>,
+        most_in_memory: u64,
     ) -> Result<Writer, WhySkip> {
         let id = store.bodies.fetch_add(1, Ordering::Relaxed);
         let taken = Taken::InMemory(Vec::new());
         let reserved = Reservation::new(store);
         let (key, goes_to_file) = (key.cloned(), false);
-        let mut writer = Writer { reserved, key, taken, length: 0, goes_to_file, id };
+        let mut writer =
+            Writer { reserved, key, taken, length: 0, goes_to_file, most_in_memory, id };
         let announced = announced.unwrap_or(0);
         if announced > writer.store().limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
-        if announced > writer.store().limits.max_in_memory_bytes && !writer.may_go_to_file() {
+        if announced > most_in_memory && !writer.may_go_to_file() {
             return Err(WhySkip::TooLarge);
         }
-        match announced > writer.store().limits.max_in_memory_bytes {
+        match announced > most_in_memory {
             // One body is not worth half of all that is stored.
             true if writer.store().disk().is_some_and(|disk| announced > disk.max_body_bytes()) => {
                 return Err(WhySkip::TooLarge);
@@ -117,7 +127,7 @@ impl Writer {
         if self.length > limits.max_object_bytes {
             return Err(WhySkip::TooLarge);
         }
-        let is_long = self.goes_to_file || self.length > limits.max_in_memory_bytes;
+        let is_long = self.goes_to_file || self.length > self.most_in_memory;
         if matches!(self.taken, Taken::InMemory(_)) && is_long {
             for chunk in self.go_to_file().await? {
                 self.write(chunk).await?;

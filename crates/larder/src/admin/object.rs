@@ -80,7 +80,7 @@ fn stored(shared: &Shared, site: Option<&SiteSettings>, request: &Request) -> Ve
         );
         // What lies on this machine is kept under the name of its content.
         let shelved = shelf::looked_up(site, request);
-        scopes.push(url_scope(request.hostname(), &shelved.target, site.site.rule_for(&shelved)));
+        scopes.push(url_scope(shelved.hostname(), &shelved.target, site.site.rule_for(&shelved)));
         // With its fields, of which some make parts of the query count no more.
         let rule = site.site.rule_for(request);
         scopes.push(KeyRef::build(request, rule, &mut Vec::new()).url().to_vec());

@@ -7,7 +7,7 @@ use crate::config::written::{self, FeedFormat, Written};
 use crate::purging::site_called;
 use mirror::plan::{Format, JsonPath, Recipe, Shape, Sort};
 use mirror::schedule::Schedule;
-use mirror::settings::{BeforeFirst, DOCUMENTS_ROOT, Feed, Least, Limits, PICTURES_ROOT, Settings};
+use mirror::settings::{BeforeFirst, Feed, Least, Limits, PICTURES_ROOT, Settings};
 use policy::fields::Fields;
 use policy::rule::SiteId;
 use proxy::outward::Ways;
@@ -21,7 +21,7 @@ const MAX_FEEDS: usize = 64;
 /// How often a feed is fetched that does not say.
 const USUAL_PERIOD: Duration = Duration::from_secs(3600);
 /// Paths that Larder answers itself, whatever a feed says.
-const RESERVED: [&str; 2] = [PICTURES_ROOT, DOCUMENTS_ROOT];
+const RESERVED: [&str; 1] = [PICTURES_ROOT];
 
 /// Works out the feeds, and whom to believe of their servers; those with a mistake are left out, which
 /// is noted.
@@ -139,6 +139,7 @@ fn one(
             document_bytes: written.max_size.0,
             picture_bytes: written.max_image_size.0,
             pictures: written.max_images.0,
+            pictures_time: written.images_timeout.0,
         },
         least: Least {
             items: written.min_items.0,

@@ -69,6 +69,9 @@ pub struct Feed {
     pub headers: BTreeMap<FieldName, FieldValue>,
     /// How long fetching the document may take, and each picture.
     pub timeout: Length<100>,
+    /// How long all pictures of a run may take together; those that come later keep their URLs until the
+    /// next.
+    pub images_timeout: Length<100>,
     /// How often a run that failed is tried again before the next one, with growing pauses; what the
     /// server says of when (`Retry-After`, rate limits) is kept to.
     pub retries: Count<0>,
@@ -171,6 +174,7 @@ impl Default for Feed {
             jitter: Length(Duration::ZERO),
             headers: BTreeMap::new(),
             timeout: Length(Duration::from_secs(30)),
+            images_timeout: Length(limits.pictures_time),
             retries: Count(5),
             format: None,
             items: None,
