@@ -22,6 +22,8 @@ pub enum Fault {
         /// How much there may be.
         limit: u64,
     },
+    /// It is not the source: this is so of the watermark.
+    OfWatermark(Box<Fault>),
 }
 
 /// What is measured before anything is decoded.
@@ -106,18 +108,24 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::NoPicture => f.write_str(
-                "the source is no picture: serve a JPEG, PNG, WebP, AVIF or GIF at its address",
-            ),
-            Fault::Unsupported(kind) => {
-                write!(f, "the source is {kind}, which is not read: save it as JPEG, PNG or WebP")
+        let (of, fault) = match self {
+            Fault::OfWatermark(fault) => ("the watermark", &**fault),
+            fault => ("the source", fault),
+        };
+        match fault {
+            Fault::NoPicture => {
+                write!(f, "{of} is no picture: serve a JPEG, PNG, WebP, AVIF or GIF at its address",)
             }
-            Fault::Broken(place) => write!(f, "the source is damaged ({place}): save it anew"),
+            Fault::Unsupported(kind) => {
+                write!(f, "{of} is {kind}, which is not read: save it as JPEG, PNG or WebP")
+            }
+            Fault::Broken(place) => write!(f, "{of} is damaged ({place}): save it anew"),
             Fault::TooLarge { what, is, limit } => {
                 let (unit, remedy) = what.words();
-                write!(f, "the source has {is} {unit}, of which {limit} are allowed: {remedy}")
+                write!(f, "{of} has {is} {unit}, of which {limit} are allowed: {remedy}")
             }
+            // A watermark has none.
+            Fault::OfWatermark(_) => write!(f, "{of} cannot be read"),
         }
     }
 }

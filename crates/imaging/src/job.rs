@@ -263,6 +263,10 @@ impl Writer {
                 self.number(*is);
                 self.number(*limit);
             }
+            Fault::OfWatermark(fault) => {
+                self.byte(4);
+                self.fault(fault);
+            }
         }
     }
 }
@@ -339,7 +343,17 @@ impl<'a> Reader<'a> {
     }
 
     fn fault(&mut self) -> Option<Fault> {
-        Some(match self.byte()? {
+        match self.byte()? {
+            4 => {
+                let kind = self.byte()?;
+                Some(Fault::OfWatermark(Box::new(self.plain_fault(kind)?)))
+            }
+            kind => self.plain_fault(kind),
+        }
+    }
+
+    fn plain_fault(&mut self, kind: u8) -> Option<Fault> {
+        Some(match kind {
             0 => Fault::NoPicture,
             1 => Fault::Unsupported(self.text()?),
             2 => Fault::Broken(self.text()?),
@@ -411,6 +425,7 @@ mod tests {
             Outcome::Fault(Fault::NoPicture),
             Outcome::Fault(Fault::unsupported("an SVG")),
             Outcome::Fault(Fault::broken("PNG: header")),
+            Outcome::Fault(Fault::OfWatermark(Box::new(large.clone()))),
             Outcome::Fault(large),
         ] {
             let bytes = outcome.encode();
@@ -419,6 +434,9 @@ mod tests {
                 assert_eq!(Outcome::decode(&bytes[..end]), None);
             }
         }
+        // One within another there is none.
+        let nested = Fault::OfWatermark(Box::new(Fault::OfWatermark(Box::new(Fault::NoPicture))));
+        assert_eq!(Outcome::decode(&Outcome::Fault(nested).encode()), None);
         let bytes = Outcome::Fault(long).encode();
         assert!(bytes.len() <= MAX_BYTES && Outcome::decode(&bytes).is_some());
     }

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::intake::{Intake, Linear, Rows, Taken, Wish, shrink};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
-use crate::plan::{Anchor, Fit, Format, Gravity, Output, Plan};
+use crate::plan::{Anchor, Fit, Format, Gravity, Output, Plan, Watermark};
 use crate::raster::Raster;
 use crate::resize::resize;
 use crate::run::{Effort, Made, Media, Recipe};
@@ -222,6 +222,11 @@ impl<'a> Work<'a> {
     /// The watermark in the size that it has on a picture, with alpha; if there is one.
     fn mark(&self, source: Option<&[u8]>, picture: Size) -> Result<Option<Raster>, Fault> {
         let (Some(told), Some(source)) = (&self.plan().watermark, source) else { return Ok(None) };
+        let mark = self.mark_of(told, source, picture);
+        mark.map(Some).map_err(|fault| Fault::OfWatermark(Box::new(fault)))
+    }
+
+    fn mark_of(&self, told: &Watermark, source: &[u8], picture: Size) -> Result<Raster, Fault> {
         let own = header(source, self.limits)?.upright();
         let size = watermark::size_on(own, picture, told);
         let (width, height) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height));
@@ -229,7 +234,7 @@ impl<'a> Work<'a> {
         let (effort, profile) = (Effort::Quick, Profile::ConvertToSrgb);
         let recipe = Recipe { plan, effort, keep_copyright: false, profile };
         let (raster, ..) = Work::begin(source, &recipe, self.limits)?.shaped()?;
-        Ok(Some(raster.with_alpha()))
+        Ok(raster.with_alpha())
     }
 
     /// A picture with the watermark.

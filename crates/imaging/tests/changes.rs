@@ -125,8 +125,24 @@ fn a_watermark_lies_on_top() {
     assert_eq!(seen_at("wm=1:tile:0:0", 26, 36), 255);
     // Beside it the plan changes nothing, but the original must not go out.
     assert!(!draw("wm=1", &mark).original);
-    let broken = marked(&source, Some(b"no picture"), &of(plan("wm=1")), &Limits::default());
-    assert!(broken.is_err());
+}
+
+#[test]
+fn what_is_wrong_with_a_watermark_is_not_said_of_the_source() {
+    let (photo, mark) = (png(&Pixels::photo(40, 40)), png(&Pixels::fields(20, 20)));
+    let moving = support::moving_gif(&Pixels::photo(40, 40));
+    let limits = Limits { side: 30, ..Limits::default() };
+    for (source, mark, limits, words) in [
+        (&photo, &b"no picture"[..], Limits::default(), "the watermark is no picture"),
+        (&photo, &mark[..mark.len() / 2], Limits::default(), "the watermark is damaged"),
+        (&photo, b"<svg xmlns='http://www.w3.org/2000/svg'/>", Limits::default(), "the watermark"),
+        (&moving, b"no picture", Limits::default(), "the watermark is no picture"),
+        (&photo, &mark, limits, "the source has 40 pixels on a side"),
+    ] {
+        let made = marked(source, Some(mark), &of(plan("wm=1,f=auto-webp,w=32")), &limits);
+        let fault = made.expect_err(words).to_string();
+        assert!(fault.starts_with(words), "{fault}");
+    }
 }
 
 #[test]

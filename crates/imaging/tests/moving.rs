@@ -296,6 +296,50 @@ fn the_quality_that_is_sought_is_that_of_the_first_frame() {
 }
 
 #[test]
+fn the_bytes_of_what_moves_are_brought_below_what_is_told() {
+    let source = gif((64, 48), Some(Repeat::Infinite), scene(8));
+    let of_options = |options: &str| make(&source, &of(plan(&format!("f=webp,{options}"))));
+    let usual = of_options("q=90").bytes.len();
+    for part in [2, 4] {
+        let made = of_options(&format!("q=90,max={}", usual / part * 3 / 2));
+        assert!(made.bytes.len() <= usual / part * 3 / 2, "{} of {usual}", made.bytes.len());
+        assert!(made.bytes.len() > usual / part / 3, "{} of {usual}", made.bytes.len());
+        assert_eq!(read(&made.bytes).frames.len(), 8);
+    }
+    assert_eq!(of_options(&format!("q=90,max={usual}")).bytes.len(), usual);
+    // As far as giving quality up goes.
+    assert_eq!(of_options("q=90,max=10").bytes, of_options("q=1").bytes);
+}
+
+#[test]
+fn a_png_that_moves_goes_out_as_it_came_or_is_its_first_frame() {
+    let frames = [field(32, 24, [200, 30, 30]), field(32, 24, [30, 30, 200])];
+    let mut source = Vec::new();
+    let mut encoder = png::Encoder::new(&mut source, 32, 24);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(2, 0).expect("frames");
+    let mut writer = encoder.write_header().expect("a header");
+    frames.iter().for_each(|frame| writer.write_image_data(&frame.rgba).expect("a frame"));
+    writer.finish().expect("an end");
+    assert_eq!(info(&source, &Limits::default()).expect("a PNG").pages, 2);
+    for options in ["w=16", "w=16,f=auto-webp", "w=16,f=auto-avif", "f=same", "max=10"] {
+        let made = make(&source, &of(plan(options)));
+        assert_eq!((made.media, made.bytes == source), (Media::Png, true), "{options}");
+    }
+    for (options, media) in [
+        ("w=16,f=png,q=100", Media::Png),
+        ("w=16,f=webp,q=100", Media::WebP),
+        ("w=16,f=auto-webp,still=1", Media::WebP),
+        ("w=16,f=auto-webp,page=1", Media::WebP),
+    ] {
+        let made = make(&source, &of(plan(options)));
+        assert_eq!((made.media, made.size.width, made.original), (media, 16, false), "{options}");
+        assert!(apart(&seen(&made), &field(16, 12, [200, 30, 30])) < 2.0, "{options}");
+        assert_eq!(info(&made.bytes, &Limits::default()).expect("a picture").pages, 1);
+    }
+}
+
+#[test]
 fn a_thousand_frames_need_no_more_memory_than_a_few() {
     let frame = |at: u32| {
         Part::new(Pixels::new(200, 150, |x, y| match (x.abs_diff(at % 200), y) {

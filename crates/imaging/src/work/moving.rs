@@ -22,6 +22,10 @@ const FRAME_MS: u32 = 1 << 24;
 /// For so many pixels that come out there is one byte of file, held twice, at the most: four times what
 /// photographs take that fill every frame.
 const PIXELS_A_BYTE: u64 = 2;
+/// How often an animation is made anew for the sake of its bytes: each takes as long as the first.
+const TRIES_FOR_BYTES: u32 = 3;
+/// Bytes grow with the quality to the power of one by this, about.
+const QUALITY_BY_BYTES: f64 = 1.3;
 
 impl Work<'_> {
     /// Whether an animation is made.
@@ -63,8 +67,27 @@ impl Work<'_> {
         }
     }
 
-    /// The animation, with the watermark on each of its frames.
+    /// The animation, with the watermark on each of its frames; of as many bytes as may be, as far as
+    /// giving quality up for it goes.
     pub(super) fn moving(&self, mark: Option<&[u8]>) -> Result<Made, Fault> {
+        let (mut made, mut quality) = self.moving_of(mark, None)?;
+        let Some(most) = self.plan().max_bytes else { return Ok(made) };
+        for left in (0..TRIES_FOR_BYTES).rev() {
+            let part = f64::from(most.get()) / made.bytes.len() as f64;
+            if part >= 1.0 || quality == 1 {
+                break;
+            }
+            // Before the next is made, so that both are never in memory.
+            drop(made);
+            let less = (f64::from(quality) * part.powf(QUALITY_BY_BYTES)) as u8;
+            let less = if left == 0 { 1 } else { less.clamp(1, quality - 1) };
+            (made, quality) = self.moving_of(mark, Some(less))?;
+        }
+        Ok(made)
+    }
+
+    /// The animation of that quality, else of the one that is told; and of which it is.
+    fn moving_of(&self, mark: Option<&[u8]>, told: Option<u8>) -> Result<(Made, u8), Fault> {
         self.limits.animation(self.moving_pixels())?;
         let fault = || Fault::broken("it cannot be written as an animation");
         let wish = self.wish(self.target());
@@ -83,13 +106,13 @@ impl Work<'_> {
             let raster = self.shape(taken, &mut shape)?;
             let writing = match &mut writing {
                 Some(writing) => writing,
-                None => writing.insert(self.writing(&raster, mark, icc, plays)?),
+                None => writing.insert(self.writing(&raster, mark, (icc, plays, told))?),
             };
             let density = shape.as_ref().map_or(1.0, |shape: &Shape| shape.density);
             let raster = self.marked(raster, writing.mark.as_ref(), density);
             writing.encoder.add(&raster, begins_ms).ok_or_else(fault)?;
         }
-        let Writing { encoder, icc, .. } = writing.ok_or(Fault::broken("no frame"))?;
+        let Writing { encoder, icc, quality, .. } = writing.ok_or(Fault::broken("no frame"))?;
         let size = encoder.size;
         let mut bytes = encoder.finish(ends_ms).ok_or_else(fault)?;
         let exif = self.exif();
@@ -99,7 +122,7 @@ impl Work<'_> {
         }
         let made = Made { bytes, media: Media::WebP, size, original: false };
         let original = self.original(&made, exif.as_deref());
-        Ok(original.unwrap_or(made))
+        Ok((original.unwrap_or(made), quality))
     }
 
     /// What all frames are written with, by the first.
@@ -107,13 +130,15 @@ impl Work<'_> {
         &self,
         first: &Raster,
         mark: Option<&[u8]>,
-        icc: Option<Vec<u8>>,
-        plays: u16,
+        (icc, plays, told): (Option<Vec<u8>>, u16, Option<u8>),
     ) -> Result<Writing, Fault> {
         check_sides(first.size, Format::WebP)?;
         let (is_drawn, effort) = (is_drawn(first), self.recipe.effort);
         let manner = Manner { quality: 0, effort, icc: None, exif: None, is_drawn };
-        let quality = quality(first, self.plan(), Format::WebP, &manner)?;
+        let quality = match told {
+            Some(told) => told,
+            None => quality(first, self.plan(), Format::WebP, &manner)?,
+        };
         let method = match effort {
             Effort::Quick => 2,
             Effort::Thorough => 4,
@@ -121,7 +146,7 @@ impl Work<'_> {
         let settings = Settings { lossless: false, quality: quality.into(), method, sharp: false };
         let encoder = Encoder::new(first.size, plays, settings, is_drawn);
         let encoder = encoder.ok_or(Fault::broken("it cannot be written as an animation"))?;
-        Ok(Writing { encoder, mark: self.mark(mark, first.size)?, icc })
+        Ok(Writing { encoder, mark: self.mark(mark, first.size)?, icc, quality })
     }
 }
 
@@ -132,4 +157,5 @@ struct Writing {
     mark: Option<Raster>,
     /// The profile that goes along.
     icc: Option<Vec<u8>>,
+    quality: u8,
 }
