@@ -126,6 +126,25 @@ impl Dialects {
     }
 }
 
+/// What begins paths that are of no dialect but Larder's own, wherever those begin.
+pub const RESERVED: &str = "/_larder/";
+
+/// Whether a target is of a dialect that begins at a path of the site's choice.
+pub(super) fn has(path: &str, target: &str) -> bool {
+    target.starts_with(path) && !target.starts_with(RESERVED)
+}
+
+/// What stands behind that path, without a query, which counts nothing there.
+pub(super) fn behind<'t>(path: &str, target: &'t str) -> Option<&'t str> {
+    target.split('?').next().unwrap_or_default().strip_prefix(path)
+}
+
+/// A signature and all behind it, where both are there.
+pub(super) fn behind_signature(text: &str) -> Option<(&str, &str)> {
+    let (signature, rest) = text.split_once('/')?;
+    (!signature.is_empty() && !rest.is_empty()).then_some((signature, rest))
+}
+
 impl Dialect {
     /// What a target of this dialect asks for, of one whose paths are the same on every site.
     ///

@@ -20,7 +20,7 @@ mod source;
 mod thumbor;
 
 pub use changes::{Crop, Delivery, Keep, Kinds, Laid, Padding, Qualities, Score, Trim, Watermark};
-pub use dialect::{Dialect, Dialects, Read, Signature};
+pub use dialect::{Dialect, Dialects, RESERVED, Read, Signature};
 pub use imgproxy::Imgproxy;
 pub use numbers::Milli;
 pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};

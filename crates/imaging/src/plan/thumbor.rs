@@ -5,12 +5,10 @@ use super::own::{number, quality, sigma, source_of, zoom};
 use super::query::decoded_path;
 use super::{
     Anchor, Asked, Background, Crop, Fit, Format, Gravity, MAX_SIDE, Milli, NoPlan, Output, Plan,
-    Signature, Trim, Turn, Wanted,
+    Signature, Trim, Turn, Wanted, dialect,
 };
 use std::num::NonZeroU32;
 
-/// What is never of this dialect, wherever that begins.
-const NOT_HERE: &str = "/_larder/";
 /// What begins the part that names filters.
 const FILTERS: &str = "filters:";
 
@@ -32,19 +30,30 @@ impl Default for Thumbor {
 impl Thumbor {
     /// Whether a target is below the path.
     pub fn has(&self, target: &str) -> bool {
-        target.starts_with(&*self.path) && !target.starts_with(NOT_HERE)
+        dialect::has(&self.path, target)
     }
 
     /// What a target is signed with, and what of it is.
     pub fn signature<'t>(&self, target: &'t str) -> Option<Signature<'t>> {
         let (text, signed) = self.split(target)?;
-        Some(Signature { text, signed: [signed.to_owned(), signed.to_owned()] })
+        Some(Signature { text, signed: [signed.to_owned(), mended(signed)] })
     }
 
     fn split<'t>(&self, target: &'t str) -> Option<(&'t str, &'t str)> {
-        let target = target.split('?').next().unwrap_or_default();
-        let (signature, rest) = target.strip_prefix(&*self.path)?.split_once('/')?;
-        (!signature.is_empty() && !rest.is_empty()).then_some((signature, rest))
+        dialect::behind_signature(dialect::behind(&self.path, target)?)
+    }
+}
+
+/// The path as it was before somebody on the way made one slash of the two of a URL.
+fn mended(path: &str) -> String {
+    let squeezed = ["http:/", "https:/"].into_iter().find_map(|scheme| {
+        let end = path.find(scheme)? + scheme.len();
+        let is_first = end == scheme.len() || path[..end - scheme.len()].ends_with('/');
+        (is_first && !path[end..].starts_with('/')).then_some(end)
+    });
+    match squeezed {
+        Some(end) => format!("{}/{}", &path[..end], &path[end..]),
+        None => path.to_owned(),
     }
 }
 
@@ -59,6 +68,9 @@ pub fn read(settings: &Thumbor, target: &str) -> Result<Asked, NoPlan> {
     };
     let mut reading = Reading::default();
     let mut is_info = false;
+    if rest.starts_with("debug/") {
+        return Err(NoPlan::new("debug", "is not made here: leave it out"));
+    }
     // Each part is there once at most, in this order; what is none of them begins the source.
     for part in Part::ALL {
         let Some((text, behind)) = rest.split_once('/') else { break };
@@ -404,6 +416,7 @@ mod tests {
         for (path, at, why) in [
             ("adaptive-fit-in/9x9/", "adaptive-fit-in", "not made"),
             ("origx9/", "origx9", "orig"),
+            ("debug/9x9/", "debug", "not made"),
             ("99999x9/", "99999x9", "16384"),
             ("trim:bottom-right/", "trim", "upper left"),
             ("trim:300/", "trim", "255"),
@@ -428,5 +441,16 @@ mod tests {
     fn what_is_signed_is_all_behind_the_signature() {
         let signature = Thumbor::default().signature("/thumbor/abc/9x9/a%20b?c").expect("one");
         assert_eq!((signature.text, &*signature.signed[0]), ("abc", "9x9/a%20b"));
+        for (arrived, signed) in [
+            ("9x9/https:/a.b/c", "9x9/https://a.b/c"),
+            ("http:/a.b/c", "http://a.b/c"),
+            ("9x9/https://a.b/c", "9x9/https://a.b/c"),
+            ("9x9/xhttp:/a", "9x9/xhttp:/a"),
+            ("9x9/http:/a.b/https:/c", "9x9/http://a.b/https:/c"),
+        ] {
+            let target = format!("/thumbor/abc/{arrived}");
+            let signature = Thumbor::default().signature(&target).expect("one");
+            assert!(signature.signed.iter().any(|it| it == signed), "{arrived}");
+        }
     }
 }

@@ -7,7 +7,7 @@ mod source;
 mod unmade;
 mod word;
 
-use super::{Asked, NoPlan, Read, Signature, Wanted};
+use super::{Asked, NoPlan, Read, Signature, Wanted, dialect};
 use option::Reading;
 use std::borrow::Cow;
 
@@ -17,8 +17,8 @@ const INFO: &str = "info/";
 const PLAIN: &str = "plain/";
 /// The preset that all URLs begin with.
 const USUAL_PRESET: &str = "default";
-/// What is never of this dialect, wherever that begins.
-const NOT_HERE: &str = "/_larder/";
+/// What begins a source that is encrypted.
+const ENCRYPTED: &str = "enc/";
 
 /// What a site says of the dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Default for Imgproxy {
 impl Imgproxy {
     /// Whether a target is below the path.
     pub fn has(&self, target: &str) -> bool {
-        target.starts_with(&*self.path) && !target.starts_with(NOT_HERE)
+        dialect::has(&self.path, target)
     }
 
     /// The options of a preset.
@@ -58,12 +58,14 @@ impl Imgproxy {
         self.presets.iter().find(|(known, _)| **known == *name).map(|(_, options)| &**options)
     }
 
-    /// Whether a preset can be used.
+    /// Whether a preset can be used, and if so whether it has the site's own watermark drawn.
     ///
     /// # Errors
     /// The first option of it that is wrong.
-    pub fn check_preset(&self, name: &str) -> Result<(), NoPlan> {
-        Reading::new(self, true).preset(name, &mut Vec::new())
+    pub fn check_preset(&self, name: &str) -> Result<bool, NoPlan> {
+        let mut reading = Reading::new(self, true);
+        reading.preset(name, &mut Vec::new())?;
+        Ok(reading.has_own_watermark())
     }
 
     /// What a target is signed with, and what of it is.
@@ -75,14 +77,13 @@ impl Imgproxy {
 
     /// Whether a target asks what is known of a source, its signature, and all behind that.
     fn split<'t>(&self, target: &'t str) -> Option<(bool, &'t str, &'t str)> {
-        let target = target.split('?').next().unwrap_or_default();
-        let below = target.strip_prefix(&*self.path)?;
+        let below = dialect::behind(&self.path, target)?;
         let (is_info, below) = match below.strip_prefix(INFO) {
             Some(below) => (true, below),
             None => (false, below),
         };
-        let (signature, rest) = below.split_once('/')?;
-        (!signature.is_empty() && !rest.is_empty()).then_some((is_info, signature, rest))
+        let (signature, rest) = dialect::behind_signature(below)?;
+        Some((is_info, signature, rest))
     }
 }
 
@@ -100,7 +101,8 @@ pub fn read(settings: &Imgproxy, target: &str, is_signed: bool) -> Result<Read, 
         true => path.split_once('/').unwrap_or((&path, "")),
         false => split_options(&path),
     };
-    let (source, extension) = source::read(settings, rest)?;
+    let (source, extension) =
+        source::read(settings, rest).map_err(|wrong| without_colon(rest).unwrap_or(wrong))?;
     if is_info {
         let expires = info::read(options)?;
         return Ok(Read { asked: Asked::of(source, Wanted::Info), expires });
@@ -127,6 +129,14 @@ fn split_options(path: &str) -> (&str, &str) {
         end += part.len() + 1;
     }
     (path, "")
+}
+
+/// That it is an option without a colon which was taken for the beginning of a source.
+fn without_colon(rest: &str) -> Option<NoPlan> {
+    let (first, behind) = rest.split_once('/')?;
+    let is_option = behind.starts_with(PLAIN) || behind.contains("/plain/");
+    let is_option = is_option && !rest.starts_with(ENCRYPTED);
+    is_option.then(|| NoPlan::new(first, "has no colon, as options have: write width:640"))
 }
 
 /// The path as it was before somebody on the way encoded its colons, or made one slash of two.

@@ -39,6 +39,15 @@ pub struct Reading<'s> {
     watermark: Option<Source>,
     delivery: Delivery,
     expires: Option<u64>,
+    extend: Extended,
+    extend_shape: Extended,
+}
+
+/// A canvas that may be off for now: where the picture lies on it stays as it was told.
+#[derive(Clone, Copy, Default)]
+struct Extended {
+    is_on: bool,
+    at: Anchor,
 }
 
 impl<'s> Reading<'s> {
@@ -53,6 +62,8 @@ impl<'s> Reading<'s> {
             watermark: None,
             delivery: Delivery::default(),
             expires: None,
+            extend: Extended::default(),
+            extend_shape: Extended::default(),
         }
     }
 
@@ -85,6 +96,9 @@ impl<'s> Reading<'s> {
     /// # Errors
     /// There is none of that name, or an option of it is wrong.
     pub fn preset(&mut self, name: &str, used: &mut Vec<&'s str>) -> Result<(), NoPlan> {
+        if name.is_empty() {
+            return Err(NoPlan::new("preset", "lacks a name: write preset:small"));
+        }
         let known = self.settings.presets.iter().find(|(known, _)| **known == *name);
         let Some((name, options)) = known else {
             return Err(NoPlan::new(name, "is no preset of the site"));
@@ -96,6 +110,11 @@ impl<'s> Reading<'s> {
         self.options(options, used)?;
         used.pop();
         Ok(())
+    }
+
+    /// Whether a watermark is drawn that no option names.
+    pub fn has_own_watermark(&self) -> bool {
+        self.plan.watermark.is_some() && self.watermark.is_none()
     }
 
     /// What is asked for of a source. `extension`: the format that stands behind it.
@@ -110,6 +129,8 @@ impl<'s> Reading<'s> {
             // There it goes before those of formats.
             self.plan.qualities = Qualities::default();
         }
+        self.plan.extend = self.extend.is_on.then_some(self.extend.at);
+        self.plan.extend_shape = self.extend_shape.is_on.then_some(self.extend_shape.at);
         let usual = if self.settings.auto_format { Output::Auto } else { Output::Same };
         (self.plan.output, self.plan.smallest) = self.format.unwrap_or((usual, false));
         let watermark = self.watermark.filter(|_| self.plan.watermark.is_some() && !self.is_raw);
@@ -169,7 +190,7 @@ impl<'s> Reading<'s> {
             self.plan.enlarge = is_true(enlarge);
         }
         if word.given(from + 3).is_some() {
-            self.plan.extend = extend(word, from + 3, self.plan.extend)?;
+            self.extend.read(word, from + 3)?;
         }
         Ok(())
     }
@@ -179,11 +200,11 @@ impl<'s> Reading<'s> {
         match word.name {
             "extend" | "ex" => {
                 word.most(4)?;
-                self.plan.extend = extend(word, 0, self.plan.extend)?;
+                self.extend.read(word, 0)?;
             }
             "extend_aspect_ratio" | "extend_ar" | "exar" => {
                 word.most(4)?;
-                self.plan.extend_shape = extend(word, 0, self.plan.extend_shape)?;
+                self.extend_shape.read(word, 0)?;
             }
             "gravity" | "g" => self.plan.at = word.anchor(0, true, self.plan.at)?,
             "crop" | "c" => {
@@ -394,14 +415,15 @@ fn fit(word: &Word<'_>, name: &str) -> Result<Fit, NoPlan> {
     word.must(fit, "is one of fit, fill, fill-down, force and auto")
 }
 
-/// Whether a canvas is as large as the box, and where on it the picture lies.
-fn extend(word: &Word<'_>, from: usize, before: Option<Anchor>) -> Result<Option<Anchor>, NoPlan> {
-    let before = before.unwrap_or_default();
-    let at = match word.args.len() > from + 1 {
-        true => word.anchor(from + 1, false, before)?,
-        false => before,
-    };
-    Ok(is_true(word.args[from]).then_some(at))
+impl Extended {
+    /// Reads whether there is a canvas, and where on it the picture lies.
+    fn read(&mut self, word: &Word<'_>, from: usize) -> Result<(), NoPlan> {
+        if word.args.len() > from + 1 {
+            self.at = word.anchor(from + 1, false, self.at)?;
+        }
+        self.is_on = is_true(word.args[from]);
+        Ok(())
+    }
 }
 
 fn trim(word: &Word<'_>, before: Option<Trim>) -> Result<Option<Trim>, NoPlan> {

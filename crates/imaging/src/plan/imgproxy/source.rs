@@ -2,7 +2,7 @@
 
 use super::super::query::decoded_path;
 use super::super::{NoPlan, Source};
-use super::{Imgproxy, PLAIN};
+use super::{ENCRYPTED, Imgproxy, PLAIN};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -17,6 +17,9 @@ const LOCAL: &str = "local://";
 /// It is none that may be asked for.
 pub fn read<'u>(settings: &Imgproxy, text: &'u str) -> Result<(Source, Option<&'u str>), NoPlan> {
     let wrong = |why| NoPlan::new(AT, why);
+    if text.starts_with(ENCRYPTED) {
+        return Err(NoPlan::new("enc", "stands for an encrypted source, which is not read here"));
+    }
     let (text, extension) = match text.strip_prefix(PLAIN) {
         Some(plain) => {
             let (text, extension) = parted(plain, '@')?;

@@ -56,6 +56,9 @@ fn sizes_are_read_as_they_are_documented() {
         ("rs%3Afill%3a9:8", "w=9,h=8,fit=cover"),
         // What a later option does not say stays as an earlier one had it.
         ("rs:fill:9:9:0:1:no:0:5/ex:1", "w=9,h=9,fit=cover,extend=north:0:5"),
+        ("s:9:9/ex:0:so/ex:1", "w=9,h=9,extend=south"),
+        ("s:9:9/ex:1:so/ex:0/ex:1", "w=9,h=9,extend=south"),
+        ("s:9:9/exar:0:no/exar:1", "w=9,h=9,reshape=north"),
         ("c:100:200:no/c:50", "crop=50:200:north"),
         ("rs:fill:9:9/g:no:10:20/g:so", "w=9,h=9,fit=cover,g=south:10:20"),
         ("t:10:ff0000:1:1/t:20", "trim=20::1:1"),
@@ -186,6 +189,11 @@ fn what_is_wrong_or_not_made_is_named() {
         ("skp:jpg:png:bad_format", "skp", "formats"),
         ("exp:soon", "exp", "time"),
         ("pr:none", "none", "preset"),
+        ("pr:", "preset", "name"),
+        ("pr:sharp:", "preset", "name"),
+        ("resize", "resize", "no colon"),
+        ("w:9/fill/h:9", "fill", "no colon"),
+        ("w:9/enc/abc", "enc", "encrypted"),
         ("ph:1", "ph", "8 bits"),
         ("enforce_thumbnail:1", "enforce_thumbnail", "cannot"),
         ("msr:100", "msr", "limits"),
@@ -274,7 +282,7 @@ fn presets_take_the_place_of_options_where_only_they_count() {
     assert_eq!(options(&only, "q:60").as_deref(), Ok("q=60,f=same"));
     only.presets.push(("bad".into(), "w:-1".into()));
     assert_eq!(only.check_preset("bad").map_err(|error| error.at), Err("w".into()));
-    assert_eq!(only.check_preset("small"), Ok(()));
+    assert_eq!(only.check_preset("small"), Ok(false));
 }
 
 #[test]
