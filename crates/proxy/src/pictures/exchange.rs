@@ -142,7 +142,7 @@ async fn of_source(
             return lost_source(lost, "source", most, lineage);
         }
     };
-    let tag = Tag::of(&source.bytes, &mark, making);
+    let tag = Tag::of(&source, &mark, making);
     let manner = match (is_quick, making.takes_its_time) {
         (true, _) => Manner::Provisional,
         (false, true) => Manner::Thorough,
@@ -165,10 +165,10 @@ async fn of_source(
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
     let (done, manner) = match making.asked.wanted {
-        _ if is_svg => (Ok(Done { media_type: SVG, bytes: source.bytes.clone() }), manner),
-        Wanted::Raw => (as_it_is(&source.bytes), manner),
+        _ if is_svg => (Ok(Done { media_type: SVG, bytes: source.clone() }), manner),
+        Wanted::Raw => (as_it_is(&source), manner),
         Wanted::Picture(_) | Wanted::Info | Wanted::Placeholder(_) => {
-            let material = Material { source: source.bytes.clone(), mark };
+            let material = Material { source: source.clone(), mark };
             make(errand, making, place, material, manner).await?
         }
     };
@@ -182,7 +182,7 @@ async fn of_source(
             status: refused.status(),
             why: refused.to_string(),
             lineage: Some(outcome.lineage),
-            source: Some((source.bytes, life)),
+            source: Some((source, life)),
         }),
     })
 }
@@ -212,8 +212,8 @@ async fn make(
 }
 
 /// Whether it is a drawing that goes out as it is, and is never drawn here.
-fn passes_as_svg(making: &Making, source: &Read) -> bool {
-    making.settings.svg && kind(&source.bytes).is_err() && is_svg(&source.bytes)
+fn passes_as_svg(making: &Making, source: &Bytes) -> bool {
+    making.settings.svg && kind(source).is_err() && is_svg(source)
 }
 
 /// A source as it is. What is no picture might act in the name of the site.
@@ -251,10 +251,17 @@ fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Failed {
     Failed { status, why, lineage, source: None }
 }
 
-/// A source in memory, which counts as long as it is there.
-struct Read {
+/// A source in memory that counts as long as it is there: until the picture is made of it, or, where it
+/// goes out as it is, until the last who reads it slowly has all of it.
+struct Counted {
     bytes: Bytes,
-    _counted: Option<OwnedSemaphorePermit>,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Reads a source, as soon as there is memory for it.
@@ -263,12 +270,12 @@ async fn read(
     making: &Making,
     body: Coming,
     now: Timestamp,
-) -> Result<Read, Lost> {
+) -> Result<Bytes, Lost> {
     let most = making.settings.limits.source_bytes;
     if let Some(bytes) = body.shared() {
         return match bytes.len() as u64 > most {
             true => Err(Lost::TooLong),
-            false => Ok(Read { bytes, _counted: None }),
+            false => Ok(bytes),
         };
     }
     let length = body.length().unwrap_or(most);
@@ -277,8 +284,12 @@ async fn read(
     }
     let workshop = &errand.core.shared.workshop;
     let reading = async {
-        let _counted = workshop.memory_for(length).await;
-        Ok(Read { bytes: body.gather(most, now).await?, _counted })
+        let memory = workshop.memory_for(length).await;
+        let bytes = body.gather(most, now).await?;
+        Ok(match memory {
+            Some(_memory) => Bytes::from_owner(Counted { bytes, _memory }),
+            None => bytes,
+        })
     };
     // Whoever sends drop by drop, or never ends, must not hold a place that others wait for.
     timeout(workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
@@ -330,21 +341,19 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     let Failed { status, why, lineage, source } = failed;
     let exchange = |answered| Exchange { asked, answered };
     let clock = &errand.core.shared.clock;
+    // Where it does not go out, its memory is for what does.
+    let source = source.filter(|_| making.settings.on_error == OnError::Original);
     let original =
         source.and_then(|(source, life)| Some((Media::from(kind(&source).ok()?), source, life)));
     if status >= 500 && errand.has_stand_in(Failure::Status(status)) {
         return failure(status, &why, lineage, exchange(clock.now()));
     }
-    match (&making.settings.on_error, original) {
-        (OnError::Original, Some((media, source, life))) => {
-            let original = (media.media_type(), source);
-            return told::stand_in(original, life, lineage, exchange(clock.now()));
-        }
-        _ => {
-            if let Some(response) = other(errand, making, asked).await {
-                return told::shortened(response, lineage);
-            }
-        }
+    if let Some((media, source, life)) = original {
+        let original = (media.media_type(), source);
+        return told::stand_in(original, life, lineage, exchange(clock.now()));
+    }
+    if let Some(response) = other(errand, making, asked).await {
+        return told::shortened(response, lineage);
     }
     failure(status, &why, lineage, exchange(clock.now()))
 }

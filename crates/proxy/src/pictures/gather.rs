@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use policy::reply::Reply;
 use policy::time::Timestamp;
 use std::task::{Context, Poll};
+use store::Body;
 
 /// Why there is no body.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,8 +33,20 @@ pub fn length(answer: &Answer) -> Option<u64> {
 /// What lies in memory already, whole, and is shared.
 pub fn shared(answer: &Answer) -> Option<Bytes> {
     match &answer.content {
-        Content::Stored { entry, reply: Reply::Full, .. } => entry.body.in_memory().cloned(),
+        Content::Stored { entry, reply: Reply::Full, .. } => {
+            entry.body.in_memory()?;
+            Some(Bytes::from_owner(Kept(entry.body.clone())))
+        }
         _ => None,
+    }
+}
+
+/// A stored body in memory, which counts there as long as it is used here.
+struct Kept(Body);
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        self.0.in_memory().map_or(&[], |bytes| bytes)
     }
 }
 
