@@ -8,6 +8,7 @@ mod inherited;
 mod moving;
 mod purged;
 mod running;
+mod strangers;
 mod trouble;
 
 use crate::support::pictures::{half_clear, jpeg, known, moving, png, size};

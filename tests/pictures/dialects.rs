@@ -8,11 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const KEYS: &str = "keys = [{ key = \"30303030303030303030303030303030\", salt = \"6f6c64\" }, \
+pub const KEYS: &str = "keys = [{ key = \"30303030303030303030303030303030\", salt = \"6f6c64\" }, \
                     { key = \"31313131313131313131313131313131\", salt = \"68656C6C6F\" }]\n";
 
 /// A path of imgproxy, signed with the second of the keys.
-fn signed(path: &str) -> String {
+pub fn signed(path: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"1111111111111111");
     let tag = hmac::sign(&key, format!("hello{path}").as_bytes());
     format!("/imgproxy/{}{path}", URL_SAFE_NO_PAD.encode(tag))
@@ -232,7 +232,8 @@ fn what_an_origin_has_never_stands_among_pictures() {
 #[test]
 fn who_may_purge_and_explain_needs_no_signature() {
     let origin = origin();
-    let larder = larder(&format!("[site.images.imgproxy]\n{KEYS}"), &origin);
+    let images = format!("dialects = [\"larder\"]\n[site.images.imgproxy]\n{KEYS}");
+    let larder = larder(&images, &origin);
     let path = "/rs:fit:190/plain/local:///photo.jpg";
     is_webp(&larder, &signed(path), (190, 143));
     // Signed by a key that is not one any more: it is still the URL of that picture.
@@ -240,6 +241,10 @@ fn who_may_purge_and_explain_needs_no_signature() {
         format!("{{\"urls\": [\"/imgproxy/AfrOrF3gWeDA6VOlDG4TzxMv39O7MXnF4CXpKUwGqRM{path}\"]}}");
     larder.admin_post("/v1/purge", &body);
     assert!(!larder.fill_with(&signed(path), &SAFARI_OF_OLD).is_hit());
+    // What a list of what is stored names is told as it is kept, in its own size.
+    let kept = "http://site.test/_larder/image/w=190,q=75,f=auto-webp/photo.jpg";
+    let (_, text, _) = larder.command(&["explain", kept]);
+    assert!(text.contains("hit") && !text.contains("picture-asked"), "{text}");
     for (target, reason) in [
         (format!("/imgproxy/insecure{path}"), "picture-signature"),
         (signed("/exp:1/plain/local:///photo.jpg"), "picture-expired"),

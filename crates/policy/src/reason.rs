@@ -77,6 +77,8 @@ reasons! {
         Deceptive = "deceptive-suffix",
         /// It has more tags than are kept of one response, or a longer one: a purge would miss it.
         TooManyTags = "too-many-tags",
+        /// As many pictures of its source are kept as may be of those that anybody can ask for.
+        TooManyVariants = "too-many-variants",
         /// The answer to a HEAD has no body to store.
         Head = "head",
         /// The body is longer than `max_object`.
@@ -130,6 +132,7 @@ impl WhySkip {
                 | WhySkip::NotModified
                 | WhySkip::OlderKept
                 | WhySkip::Partial
+                | WhySkip::TooManyVariants
         )
     }
 }

@@ -11,7 +11,7 @@ use crate::metrics::{CoreCounters, SiteCounters};
 use crate::pace::Pace;
 use crate::pauses::Pauses;
 use crate::pictures::workshop::Workshop;
-use crate::pictures::{Hosts, HostsOnCore};
+use crate::pictures::{Hosts, HostsOnCore, Variants};
 use crate::settings::{OriginLimits, Settings, SiteSettings};
 use crate::upstream::{self, LongStreams, Upstream, UpstreamShared};
 use policy::rule::SiteId;
@@ -61,6 +61,8 @@ pub struct Shared {
     pub diagnosis: Arc<Diagnosis>,
     /// Where pictures are made.
     pub workshop: Arc<Workshop>,
+    /// How many pictures are kept of which sources.
+    pub variants: Arc<Variants>,
     /// How TLS is spoken with clients, where any listener speaks it.
     pub tls: Option<Arc<ServerConfig>>,
     /// Each core's counters, and behind them those of what operators ask for.
@@ -196,6 +198,7 @@ impl Shared {
             access_log: access_log.map(Arc::new),
             tls,
             diagnosis: Arc::default(),
+            variants: Arc::default(),
             settings,
         })
     }
@@ -235,6 +238,7 @@ impl Shared {
             access_log: self.access_log.clone(),
             tls: self.tls.clone(),
             diagnosis: self.diagnosis.clone(),
+            variants: self.variants.clone(),
             settings,
         })
     }

@@ -7,7 +7,7 @@ use crate::doors::DOOR;
 use crate::edge;
 use crate::error::Error;
 use crate::fill::Errand;
-use crate::pictures::{asked, looked_up, refused};
+use crate::pictures::{as_kept, asked, looked_up, refused};
 use crate::serve::is_kept;
 use crate::settings::SiteSettings;
 use crate::shelf;
@@ -25,6 +25,7 @@ use policy::request::{Method, Request};
 use policy::reuse::Found;
 use policy::time::Timestamp;
 use policy::vary::Variant;
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -69,9 +70,11 @@ impl<'s> Look<'s> {
         let settings = &shared.settings;
         let site = &settings.sites[settings.site_number(&request.host)?];
         let now = shared.clock.now();
+        let kept = as_kept(site, request).filter(|kept| is_kept_so(shared, site, kept));
         let refused = refused(site, request, now).map(|error| Outcome::Here(error.token()));
+        let refused = refused.filter(|_| kept.is_none());
         let refused = refused.or_else(|| shelf::told(site, request).map(Outcome::Here));
-        let request = &*looked_up(site, request);
+        let request = &*kept.map_or_else(|| looked_up(site, request), Cow::Owned);
         let request = &*shelf::looked_up(site, request);
         let way = Way::of(&site.site, request);
         let Ok(KeyTold { key, .. }) = &way.key else {
@@ -106,6 +109,14 @@ impl<'s> Look<'s> {
         let (is_paused, is_coming) = (false, false);
         Look { now, site, way, stored, marked_seconds, is_paused, is_coming, outcome }
     }
+}
+
+/// Whether something is stored that is asked for so to the letter: the URL is from a list of what is.
+fn is_kept_so(shared: &Shared, site: &SiteSettings, request: &Request) -> bool {
+    let way = Way::of(&site.site, request);
+    way.key.is_ok_and(|KeyTold { key, .. }| {
+        shared.store.examine(&key, &request.fields, site.site.id).picked.is_some()
+    })
 }
 
 /// Whether bytes of a body with gaps go out. Which of a range are there is not looked at.
@@ -233,6 +244,9 @@ async fn ask(errand: &Errand, older: Option<&Meta>) -> Result<Fetched, NotFetche
     let mut verdict = match verdict {
         _ if older.is_some_and(keeps) => Err(WhySkip::OlderKept),
         // Whether there is room for it, and how long it may be, the store knows.
+        Admission::Store(_) if older.is_none() && !errand.would_admit_variant() => {
+            Err(WhySkip::TooManyVariants)
+        }
         Admission::Store(meta) => {
             let begun = errand.core.shared.store.begin(&errand.key, response.length);
             begun.map(|_| meta)

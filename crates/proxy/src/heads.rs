@@ -72,6 +72,34 @@ pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Fields that an answer has once: those for who asks take the place of those that are stored.
+const OWN: [&str; 2] = ["cache-control", "content-disposition"];
+
+/// Appends the fields that an answer bears for who asks to its head, which begins at `from`.
+pub fn write_beside(out: &mut Vec<u8>, from: usize, beside: &Fields) {
+    for name in OWN.into_iter().filter(|name| beside.iter().any(|field| field.name == *name)) {
+        remove_field(out, from, name);
+    }
+    write_fields(out, beside, |_| true);
+}
+
+fn remove_field(out: &mut Vec<u8>, from: usize, name: &str) {
+    let head = out.split_off(from);
+    let lines = head.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| value_in(line, name).is_none()).for_each(|line| out.extend(line));
+}
+
+/// The value of a field in a head that was written, the first if there are several.
+pub fn field_of(head: &[u8], name: Name) -> Option<String> {
+    let value = head.split(|byte| *byte == b'\n').find_map(|line| value_in(line, name.as_str()))?;
+    String::from_utf8(value.trim_ascii().to_vec()).ok()
+}
+
+fn value_in<'l>(line: &'l [u8], name: &str) -> Option<&'l [u8]> {
+    let (before, value) = line.split_at_checked(name.len())?;
+    before.eq_ignore_ascii_case(name.as_bytes()).then_some(value)?.strip_prefix(b":")
+}
+
 /// Appends `Content-Length`.
 pub fn write_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
@@ -92,5 +120,18 @@ mod tests {
             [("x-a-b", "Q"), ("etag", "\"x\""), ("X-A-B", "r")].into_iter().collect();
         write_fields(&mut out, &fields, |id| id != Name::Etag);
         assert_eq!(out, b"X-A-B: Q\r\nX-A-B: r\r\n");
+    }
+
+    #[test]
+    fn what_is_for_who_asks_takes_the_place_of_what_is_stored() {
+        let head = b"before\r\nHTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\nVary: a\r\n";
+        assert_eq!(field_of(head, Name::CacheControl).as_deref(), Some("max-age=9"));
+        assert_eq!(field_of(head, Name::Age), None);
+        let beside = [("cache-control", "max-age=1"), ("vary", "b")];
+        let mut out = head.to_vec();
+        write_beside(&mut out, 8, &beside.into_iter().collect());
+        let wanted =
+            b"before\r\nHTTP/1.1 200 OK\r\nVary: a\r\nCache-Control: max-age=1\r\nVary: b\r\n";
+        assert_eq!(out, wanted);
     }
 }

@@ -146,17 +146,19 @@ async fn picture(
     now: Timestamp,
 ) -> Answer {
     let policy = &site.settings.site;
+    let mut beside = edge::beside(policy, policy.rule_for(request), request);
     let answer = match asked {
         Err(error) => Answer::own(error),
         Ok((_, making)) if making.is_over(now) => Answer::own(Error::PictureExpired),
         Ok((wanted, making)) => {
-            let wanted = Rc::new(wanted);
+            let (wanted, making) = (Rc::new(wanted), Rc::new(making));
             let key = KeyRef::build(&wanted, policy.rule_for(&wanted), key);
-            let maker = Maker { making: Some(Rc::new(making)), ..Maker::default() };
-            by_cache(core, site, caller, &wanted, maker, key, now).await
+            let maker = Maker { making: Some(making.clone()), ..Maker::default() };
+            let answer = by_cache(core, site, caller, &wanted, maker, key, now).await;
+            beside = pictures::beside(&making, &answer, beside, now);
+            answer
         }
     };
-    let beside = edge::beside(policy, policy.rule_for(request), request);
     Answer { beside: answer.told_plainly(policy, beside), ..answer }
 }
 

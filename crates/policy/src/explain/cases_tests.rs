@@ -105,7 +105,7 @@ struct Refused {
 }
 
 /// How a response comes not to be stored for this reason; nothing where the store says so, for want
-/// of room, and not a rule.
+/// of room, or who makes pictures, and not a rule.
 fn refused(why: WhySkip) -> Option<Refused> {
     let of = |request: Request, status, fields: &[(&'static str, &str)]| {
         let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
@@ -144,6 +144,7 @@ fn refused(why: WhySkip) -> Option<Refused> {
         WhySkip::TooManyTags => of(plain(), 200, &[fresh, ("Cache-Tag", &"t".repeat(1025))]),
         WhySkip::Head => of(Request { method: Method::Head, ..plain() }, 200, &[fresh]),
         WhySkip::TooLarge | WhySkip::InFlight | WhySkip::Disk | WhySkip::Incomplete => None,
+        WhySkip::TooManyVariants => None,
     }
 }
 
@@ -203,7 +204,8 @@ fn tell_fetch(why: WhyFetch, out: &mut String) {
 fn tell_skip(why: WhySkip, out: &mut String) {
     head("is not stored", why.token(), out);
     let Some(Refused { request, status, fields, has_older }) = refused(why) else {
-        return line(out, "by", "the store");
+        let by = if why == WhySkip::TooManyVariants { "the pictures" } else { "the store" };
+        return line(out, "by", by);
     };
     let (site, fields) = (site(), fields.iter().map(|(n, v)| (*n, v.as_str())).collect::<Fields>());
     let way = Way::of(&site, &request);

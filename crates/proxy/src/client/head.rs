@@ -6,7 +6,7 @@ use crate::answer::{Answer, Content};
 use crate::cache_status::number;
 use crate::compress::{Form, OnTheWay};
 use crate::error::Error;
-use crate::heads::{status_line, write_field, write_fields, write_length};
+use crate::heads::{status_line, write_beside, write_field, write_fields, write_length};
 use crate::http1::status::{is_bodiless, reason};
 use policy::coding;
 use policy::fields::Fields;
@@ -30,6 +30,7 @@ pub enum Follows {
 
 /// Appends the head of an answer, in the form of HTTP/1.1 and without the empty line that ends it.
 pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Timestamp) -> Follows {
+    let from = out.len();
     let follows = match &answer.content {
         Content::Stored { entry, reply, age, form, .. } => {
             let follows = begin_stored(out, entry, reply, form);
@@ -76,7 +77,7 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
         Content::Own(error) => begin_own(out, error, now),
     };
     if let Some(beside) = &answer.beside {
-        write_fields(out, beside, |_| true);
+        write_beside(out, from, beside);
     }
     answer.cache.write(out);
     if head_only { Follows::Nothing } else { follows }

@@ -40,6 +40,17 @@ pub fn place(settings: &PictureSettings, source: &Source) -> Result<Place, Error
     }
 }
 
+/// Whether what begins with that URL may be a source: it is below one that is listed, or the other way
+/// round.
+pub fn begins_a_source(settings: &PictureSettings, url: &str) -> bool {
+    let (authority, target) = authority_and_target(url);
+    settings.sources.iter().any(|source| {
+        let mut origins = source.settings.origins.iter();
+        origins.any(|origin| is_at(&authority, origin, source.wildcard))
+            && (target.starts_with(&source.path) || source.path.starts_with(target))
+    })
+}
+
 fn remote(settings: &PictureSettings, url: &str) -> Result<usize, Error> {
     let (authority, target) = authority_and_target(url);
     let path = match_path(split_target(target).0);
@@ -135,6 +146,7 @@ pub mod tests {
                 ttl: Seconds::ZERO,
             }],
             widths: vec![100, 200],
+            variants: 256,
             formats: imaging::accept::Accepted { avif: true, webp: true },
             quality: 75,
             watermark: None,

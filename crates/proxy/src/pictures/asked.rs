@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::settings::{PictureSettings, SiteSettings};
 use imaging::accept::Accepted;
 use imaging::ladder::snapped;
-use imaging::plan::{Asked, Best, Dialect, OWN_ROOT, Output, Plan, Read, Source, Wanted};
+use imaging::plan::{Asked, Best, Delivery, Dialect, OWN_ROOT, Output, Plan, Read, Source, Wanted};
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::request::{Method, Request, hostname, split_target};
@@ -25,6 +25,10 @@ pub struct Making {
     pub mark: Option<Place>,
     /// Whether what is made depends on what the client accepts.
     pub varies: bool,
+    /// Whether who wrote the URL knows a key of the site.
+    pub is_signed: bool,
+    /// How it is handed to who asks by this URL, which is no part of what is kept.
+    pub delivery: Delivery,
     /// Until when the URL may be asked for, in seconds since 1970.
     pub expires: Option<u64>,
     /// Whether nobody waits for it, so that it may take its time.
@@ -98,6 +102,22 @@ pub fn looked_up<'r>(site: &SiteSettings, request: &'r Request) -> Cow<'r, Reque
     }
 }
 
+/// The request for what is kept under a target of Larder's own dialect as it stands there, in whichever
+/// size a signed URL asked for it: who looks at what is stored has the target from there.
+pub fn as_kept(site: &SiteSettings, request: &Request) -> Option<Request> {
+    let settings = site.pictures.as_ref().filter(|_| request.target.starts_with(OWN_ROOT))?;
+    let read = settings.dialects.read(Dialect::Own, &request.target, true).ok()?;
+    let best = match read.asked.wanted {
+        Wanted::Picture(Plan { output: Output::UpTo(best), .. }) => Some(best),
+        _ => None,
+    };
+    let (mut wanted, _) = settle(settings, read, true, request).ok()?;
+    if let Some(best) = best {
+        wanted.fields.set(Name::Accept, accept(best));
+    }
+    Some(wanted)
+}
+
 /// The targets under which what a target of a picture asks for is kept: where the format is the client's
 /// choice, one for each. Who purges names a host without its port: a source at that host may be the
 /// site's own at any.
@@ -162,8 +182,9 @@ fn settle(
     let (watermark, mark) = watermark.unzip();
     let mut delivery = asked.delivery;
     // Strangers would have the same kept again and again.
-    delivery.buster = delivery.buster.filter(|_| is_signed);
-    let asked = Asked { source, wanted, watermark, delivery };
+    let buster = delivery.buster.take().filter(|_| is_signed);
+    let asked =
+        Asked { source, wanted, watermark, delivery: Delivery { buster, ..Delivery::default() } };
     let wanted = Request {
         method: request.method.clone(),
         version: request.version,
@@ -175,7 +196,21 @@ fn settle(
         upgrade: None,
     };
     let settings = settings.clone();
-    Ok((wanted, Making { asked, place, mark, varies, expires, takes_its_time: false, settings }))
+    let takes_its_time = false;
+    Ok((
+        wanted,
+        Making {
+            asked,
+            place,
+            mark,
+            varies,
+            is_signed,
+            delivery,
+            expires,
+            takes_its_time,
+            settings,
+        },
+    ))
 }
 
 /// What of it asks for a source as it is: strangers would read in it where a photograph was taken.

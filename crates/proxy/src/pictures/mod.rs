@@ -8,6 +8,7 @@
 
 mod allowed;
 mod asked;
+mod beside;
 mod disposition;
 mod exchange;
 mod folder;
@@ -17,12 +18,15 @@ mod moved;
 mod signed;
 mod source;
 mod told;
+mod variants;
 pub mod workshop;
 
-pub use allowed::{authority_and_target, origin_of};
-pub use asked::{Making, asked, looked_up, refused, spellings};
+pub use allowed::{authority_and_target, begins_a_source, origin_of};
+pub use asked::{Making, as_kept, asked, looked_up, refused, spellings};
+pub use beside::beside;
 pub use exchange::exchange;
 pub use hosts::{Hosts, HostsOnCore};
 pub use moved::moved;
 pub use signed::{Signing, SigningKey, WHOLE_BYTES};
 pub use told::is_for_one;
+pub use variants::{Variant, Variants};

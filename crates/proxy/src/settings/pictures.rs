@@ -25,6 +25,9 @@ pub struct PictureSettings {
     pub folders: Vec<Folder>,
     /// The ladder of sizes, rising; empty: any size is made.
     pub widths: Vec<u32>,
+    /// How many pictures of one source are kept that unsigned URLs ask for, beside those that are
+    /// only a step of the ladder.
+    pub variants: usize,
     /// The formats that may take the place of JPEG and PNG.
     pub formats: Accepted,
     /// The quality where a URL says none, from 1 to 100.

@@ -77,13 +77,14 @@ pub fn pictures(
     let sources = sources.filter_map(|(i, source)| {
         remote(site, id, source, listen, &place.key("sources").index(i), notes)
     });
-    Some(Arc::new(PictureSettings {
+    let meant = PictureSettings {
         sources: sources.collect(),
         dialects,
         signing,
         base: images.base.iter().map(|base| base.0.trim_end_matches('/')).collect(),
         folders: folders(images, &place, notes),
         widths: images.widths.clone(),
+        variants: images.variants.0,
         formats: Accepted {
             avif: images.formats.contains(&ImageFormat::Avif),
             webp: images.formats.contains(&ImageFormat::WebP),
@@ -100,7 +101,8 @@ pub fn pictures(
             ImageProfile::Keep => Profile::Keep,
         },
         limits: of_one(&all.images),
-    }))
+    };
+    Some(Arc::new(meant))
 }
 
 fn of_one(written: &Images) -> Limits {

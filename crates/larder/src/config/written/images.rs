@@ -79,6 +79,11 @@ pub struct SiteImages {
     /// that strangers cannot fill the cache with all others. Qualities are brought to multiples of 5.
     /// []: any width and quality.
     pub widths: Vec<u32>,
+    /// How many pictures of one source are kept that unsigned URLs ask for, so that strangers cannot fill
+    /// the cache with heights, crops, colours and effects of it; further ones are made and answered, and
+    /// not kept. Those that are only one of `widths` do not count. The same for clients that take other
+    /// formats is one; what was not asked for within two days counts no more.
+    pub variants: Count<0>,
     /// The formats that may take the place of JPEG and PNG where a client takes them: "avif", "webp".
     pub formats: Vec<ImageFormat>,
     /// The quality of URLs that say none, from 1 to 100.
@@ -208,6 +213,7 @@ impl Default for SiteImages {
             ca: None,
             allow_private: false,
             widths: ladder::WIDTHS.into(),
+            variants: Count(256),
             formats: vec![ImageFormat::Avif, ImageFormat::WebP],
             quality: 75,
             watermark: None,
