@@ -10,6 +10,7 @@ mod hooks;
 mod images;
 mod imgproxy;
 mod origin_tls;
+mod picture_urls;
 mod rule;
 mod shadow;
 mod site;

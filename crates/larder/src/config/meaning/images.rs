@@ -1,6 +1,6 @@
 //! What the settings of pictures mean.
 
-use super::{Notes, imgproxy, origin_tls, thumbor};
+use super::{Notes, imgproxy, origin_tls, picture_urls, thumbor};
 use crate::config::address::SourceBelow;
 use crate::config::place::Place;
 use crate::config::written::{
@@ -102,6 +102,7 @@ pub fn pictures(
         },
         limits: of_one(&all.images),
     };
+    picture_urls::warn_of_useless(&meant, &place, notes);
     Some(Arc::new(meant))
 }
 

@@ -5,13 +5,11 @@ use crate::config::place::Place;
 use crate::config::secret::HexSecret;
 use crate::config::words::FolderPath;
 use crate::config::written::ImagesByImgproxy;
-use imaging::plan::{Imgproxy, Source};
+use imaging::plan::{Imgproxy, RESERVED, Source};
 use proxy::pictures::{Signing, SigningKey, WHOLE_BYTES};
 
 /// A key that is shorter can be guessed, given time, in bytes.
 const SAFE_KEY_BYTES: usize = 16;
-/// What begins paths that are never of pictures.
-const RESERVED: &str = "/_larder/";
 
 /// The dialect and whose signatures it takes; nothing where the table is not there.
 pub fn imgproxy(
@@ -120,7 +118,7 @@ mod tests {
             ("keys = [{ key = \"736563726574\", salt = \"aa\" }]", 0, 1, "guessed"),
             ("keys = [{ key = \"00112233445566778899aabbccddeeff\" }]", 1, 0, "hexadecimal"),
             ("keys = [{ key = \"${NONE}\", salt = \"aa\" }]", 1, 0, "NONE"),
-            ("base_url = \"https://cdn.example.com/\"", 0, 0, ""),
+            ("base_url = \"https://cdn.example.com/\"", 0, 1, "no source"),
             ("base_url = \"local:///photos/\"", 0, 0, ""),
             ("base_url = \"s3://bucket/\"", 1, 0, "no URL"),
             ("presets = { small = \"rs:fit:320/pr:sharp\", sharp = \"sh:0.7\" }", 0, 0, ""),
