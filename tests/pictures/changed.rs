@@ -52,6 +52,7 @@ fn a_watermark_is_drawn_and_takes_the_picture_with_it() {
     ] {
         let answer = larder.get(&format!("/_larder/image/wm=1,wms={name}/photo.jpg"));
         assert_eq!(answer.status, status, "{name}: {}", answer.text());
+        assert!(answer.text().contains("watermark"), "{name}: {}", answer.text());
     }
 }
 

@@ -171,7 +171,8 @@ fn settle(
             if plan.watermark.is_some() {
                 let named = asked.watermark.or_else(|| settings.watermark.clone());
                 let named = named.ok_or_else(|| Error::PictureAsked(NO_WATERMARK.to_owned()))?;
-                watermark = Some(located(settings, named, request)?);
+                let located = located(settings, named, request);
+                watermark = Some(located.map_err(of_watermark)?);
             }
             // Who knows the key is no stranger: what that asks for is made as it is.
             let plan = if is_signed { plan } else { snapped(plan, &settings.widths) };
@@ -211,6 +212,16 @@ fn settle(
             settings,
         },
     ))
+}
+
+/// Says of what is wrong with a source that it is the watermark's.
+fn of_watermark(error: Error) -> Error {
+    match error {
+        Error::PictureSource(why) => {
+            Error::PictureSource(format!("that of its watermark, since {why}"))
+        }
+        other => other,
+    }
 }
 
 /// What of it asks for a source as it is: strangers would read in it where a photograph was taken.

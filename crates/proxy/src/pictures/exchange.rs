@@ -5,7 +5,7 @@ use super::asked::Making;
 use super::gather::Lost;
 use super::source::{Coming, Found, Lived, find, wanted};
 use super::told::{self, Manner, Outcome, SVG, Tag, failure, may_be_provisional};
-use super::workshop::{Done, Material, Refused};
+use super::workshop::{Done, Material, Refused, Workshop};
 use crate::error::Error;
 use crate::fill::Errand;
 use crate::settings::OnError;
@@ -100,7 +100,9 @@ async fn found(
         Ok(found) => found,
         // It will not pass by itself, so what it says lasts for a while.
         Err(error) if error.failure().is_none() => {
-            return Ok(Err(failed(error.status(), &error.explanation(), None)));
+            let why =
+                error.explanation().replacen("picture's source", &format!("picture's {what}"), 1);
+            return Ok(Err(failed(error.status(), &why, None)));
         }
         Err(error) => return Err(error),
     };
@@ -287,7 +289,10 @@ async fn read(
         let memory = workshop.memory_for(length).await;
         let bytes = body.gather(most, now).await?;
         Ok(match memory {
-            Some(_memory) => Bytes::from_owner(Counted { bytes, _memory }),
+            Some(memory) => {
+                let _memory = Workshop::fitted(memory, bytes.len() as u64);
+                Bytes::from_owner(Counted { bytes, _memory })
+            }
             None => bytes,
         })
     };

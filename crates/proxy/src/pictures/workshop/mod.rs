@@ -175,6 +175,14 @@ impl Workshop {
         self.0.memory.clone().acquire_many_owned(pieces).await.ok()
     }
 
+    /// What remains of memory for a source that turned out to have so many bytes; the rest is given back.
+    pub fn fitted(mut memory: OwnedSemaphorePermit, bytes: u64) -> OwnedSemaphorePermit {
+        let pieces = usize::try_from(bytes.div_ceil(MEMORY_PIECE)).unwrap_or(usize::MAX);
+        let over = memory.num_permits().saturating_sub(pieces);
+        drop(memory.split(over));
+        memory
+    }
+
     /// How long a source may take to come, and then the making.
     pub fn timeout(&self) -> Duration {
         self.0.limits.timeout
@@ -387,5 +395,22 @@ impl fmt::Display for Refused {
             Refused::Crashed => f.write_str("its source cannot be read"),
             Refused::NoProcess(_) => f.write_str("this server has no process to make it"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_source_does_not_need_of_memory_is_given_back() {
+        let all = Arc::new(Semaphore::new(10));
+        let held = all.clone().try_acquire_many_owned(8).expect("there are ten");
+        let held = Workshop::fitted(held, 2 * MEMORY_PIECE + 1);
+        assert_eq!((held.num_permits(), all.available_permits()), (3, 7));
+        let held = Workshop::fitted(held, u64::MAX);
+        assert_eq!(held.num_permits(), 3);
+        drop(Workshop::fitted(held, 0));
+        assert_eq!(all.available_permits(), 10);
     }
 }
