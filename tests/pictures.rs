@@ -5,6 +5,7 @@ mod changed;
 mod dialects;
 mod elsewhere;
 mod inherited;
+mod memory;
 mod moving;
 mod purged;
 mod running;

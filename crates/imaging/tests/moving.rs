@@ -340,6 +340,32 @@ fn a_png_that_moves_goes_out_as_it_came_or_is_its_first_frame() {
 }
 
 #[test]
+fn an_avif_that_moves_goes_out_as_it_came_or_is_the_picture_that_stands_in_it() {
+    let boxed = |name: &[u8; 4], body: Vec<u8>| {
+        let length = u32::try_from(body.len() + 8).expect("a short box");
+        [&length.to_be_bytes()[..], name, &body].concat()
+    };
+    let still = make(&png(&field(32, 24, [200, 30, 30])), &of(plan("f=avif,q=95"))).bytes;
+    // Three samples, whose pixels nobody here looks at.
+    let sizes = boxed(b"stsz", [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3].to_vec());
+    let track = [b"stbl", b"minf", b"mdia", b"trak", b"moov"];
+    let source = [still, track.into_iter().fold(sizes, |body, name| boxed(name, body))].concat();
+    assert_eq!(info(&source, &Limits::default()).expect("an AVIF").pages, 3);
+    for options in ["w=16,f=auto-avif", "w=16,f=same", "w=16,f=auto-avif,max=10"] {
+        let made = make(&source, &of(plan(options)));
+        assert_eq!((made.media, made.bytes == source), (Media::Avif, true), "{options}");
+    }
+    for options in
+        ["w=16,f=avif,q=95", "w=16,f=auto-webp", "w=16,f=auto-basic", "w=16,f=auto-avif,still=1"]
+    {
+        let made = make(&source, &of(plan(options)));
+        assert_eq!((made.size.width, made.original), (16, false), "{options}");
+        assert!(apart(&seen(&made), &field(16, 12, [200, 30, 30])) < 6.0, "{options}");
+        assert_eq!(info(&made.bytes, &Limits::default()).expect("a picture").pages, 1);
+    }
+}
+
+#[test]
 fn a_thousand_frames_need_no_more_memory_than_a_few() {
     let frame = |at: u32| {
         Part::new(Pixels::new(200, 150, |x, y| match (x.abs_diff(at % 200), y) {
