@@ -5,7 +5,7 @@ use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::heads;
-use crate::pictures::{self, Making, Variants};
+use crate::pictures::{self, Making};
 use crate::recall::recall;
 use crate::resume;
 use crate::shelf::{self, Taken};
@@ -328,27 +328,6 @@ impl Errand {
             }
             Admission::Skip(why) => Err(why),
         }
-    }
-
-    /// Whether a picture may be kept beside all that are kept of its source. From now on it counts.
-    fn admits_variant(&self) -> bool {
-        let now = self.core.shared.clock.now();
-        self.of_variant(|variants, variant, most| {
-            variants.admit(variant, most, self.stored.is_some(), now)
-        })
-    }
-
-    /// Whether it might be, were it asked for; nothing is counted.
-    pub fn would_admit_variant(&self) -> bool {
-        let now = self.core.shared.clock.now();
-        self.of_variant(|variants, variant, most| variants.would_admit(variant, most, now))
-    }
-
-    fn of_variant(&self, ask: impl Fn(&Variants, pictures::Variant, usize) -> bool) -> bool {
-        let Some(making) = &self.making else { return true };
-        let counted = pictures::Variant::of(making, self.site.settings.site.id);
-        let most = making.settings.variants;
-        counted.is_none_or(|variant| ask(&self.core.shared.variants, variant, most))
     }
 
     /// Whether what is stored is an asset that is kept although the origin answers `status`.

@@ -29,4 +29,4 @@ pub use hosts::{Hosts, HostsOnCore};
 pub use moved::moved;
 pub use signed::{Signing, SigningKey, WHOLE_BYTES};
 pub use told::is_for_one;
-pub use variants::{Variant, Variants};
+pub use variants::Variants;

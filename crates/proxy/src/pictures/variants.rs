@@ -5,6 +5,7 @@
 //! is forgotten when the younger is full. What is beyond is made and answered, and not kept.
 
 use super::asked::Making;
+use crate::fill::Errand;
 use imaging::plan::{Output, Plan, Wanted};
 use policy::rule::SiteId;
 use policy::time::{Seconds, Timestamp};
@@ -125,6 +126,29 @@ impl Half {
         if let Some(plans) = self.of.get_mut(&it.source) {
             plans.retain(|plan| *plan != it.plan);
         }
+    }
+}
+
+impl Errand {
+    /// Whether a picture may be kept beside all that are kept of its source. From now on it counts.
+    pub fn admits_variant(&self) -> bool {
+        let now = self.core.shared.clock.now();
+        self.of_variant(|variants, variant, most| {
+            variants.admit(variant, most, self.stored.is_some(), now)
+        })
+    }
+
+    /// Whether it might be, were it asked for; nothing is counted.
+    pub fn would_admit_variant(&self) -> bool {
+        let now = self.core.shared.clock.now();
+        self.of_variant(|variants, variant, most| variants.would_admit(variant, most, now))
+    }
+
+    fn of_variant(&self, ask: impl Fn(&Variants, Variant, usize) -> bool) -> bool {
+        let Some(making) = &self.making else { return true };
+        let counted = Variant::of(making, self.site.settings.site.id);
+        let most = making.settings.variants;
+        counted.is_none_or(|variant| ask(&self.core.shared.variants, variant, most))
     }
 }
 

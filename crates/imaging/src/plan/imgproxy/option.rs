@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::Imgproxy;
 use super::unmade::{NEVER_MADE, why_unmade};
-use super::word::{Word, is_true, side};
+use super::word::{Extended, Word, is_true, side};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::num::NonZeroU32;
@@ -41,13 +41,6 @@ pub struct Reading<'s> {
     expires: Option<u64>,
     extend: Extended,
     extend_shape: Extended,
-}
-
-/// A canvas that may be off for now: where the picture lies on it stays as it was told.
-#[derive(Clone, Copy, Default)]
-struct Extended {
-    is_on: bool,
-    at: Anchor,
 }
 
 impl<'s> Reading<'s> {
@@ -413,17 +406,6 @@ fn fit(word: &Word<'_>, name: &str) -> Result<Fit, NoPlan> {
         _ => None,
     };
     word.must(fit, "is one of fit, fill, fill-down, force and auto")
-}
-
-impl Extended {
-    /// Reads whether there is a canvas, and where on it the picture lies.
-    fn read(&mut self, word: &Word<'_>, from: usize) -> Result<(), NoPlan> {
-        if word.args.len() > from + 1 {
-            self.at = word.anchor(from + 1, false, self.at)?;
-        }
-        self.is_on = is_true(word.args[from]);
-        Ok(())
-    }
 }
 
 fn trim(word: &Word<'_>, before: Option<Trim>) -> Result<Option<Trim>, NoPlan> {

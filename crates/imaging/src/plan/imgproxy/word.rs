@@ -116,6 +116,30 @@ impl<'u> Word<'u> {
     }
 }
 
+/// A canvas that may be off for now: where the picture lies on it stays as it was told.
+#[derive(Clone, Copy, Default)]
+pub struct Extended {
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Where the picture lies.
+    pub at: Anchor,
+}
+
+impl Extended {
+    /// Reads whether there is a canvas, and where on it the picture lies, from the argument of that number
+    /// on.
+    ///
+    /// # Errors
+    /// The place is none.
+    pub fn read(&mut self, word: &Word<'_>, from: usize) -> Result<(), NoPlan> {
+        if word.args.len() > from + 1 {
+            self.at = word.anchor(from + 1, false, self.at)?;
+        }
+        self.is_on = is_true(word.args[from]);
+        Ok(())
+    }
+}
+
 /// As Go reads it: all else is no.
 pub fn is_true(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")

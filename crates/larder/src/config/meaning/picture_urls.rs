@@ -14,8 +14,9 @@ pub fn warn_of_useless(meant: &PictureSettings, place: &Place, notes: &mut Notes
     if let Some(imgproxy) = &meant.dialects.imgproxy {
         let place = place.key("imgproxy");
         warn_of_path(meant, &imgproxy.path, &place, notes);
+        // What is no URL at all is an error elsewhere.
         let base = &*imgproxy.base_url;
-        if base.contains("://") && !base.starts_with("local:") && !begins_a_source(meant, base) {
+        if base.starts_with("http") && !begins_a_source(meant, base) {
             let mend = format!("write sources = [\"{base}\"]");
             notes.warn(&place.key("base_url"), "no source is below this URL", mend);
         }
