@@ -110,7 +110,14 @@ fn room(wish: Wish<'_>, source: &Source) -> Option<(Place, Writer)> {
     let shared = &wish.core.shared;
     let waits = matches!(source, Source::Fill { .. });
     let place = shared.compressing.places.take(shared.settings.fill.max_compressions, waits)?;
-    Some((place, shared.store.begin_form(source.length()).ok()?))
+    let writer = match source {
+        // What is longer than others in memory has no file to lie in, nor has its form.
+        Source::Entry(entry) if entry.body.in_memory().is_some() => {
+            shared.store.begin_in_memory(source.length())
+        }
+        Source::Entry(_) | Source::Fill { .. } => shared.store.begin_form(source.length()),
+    };
+    Some((place, writer.ok()?))
 }
 
 /// The header block of a form.
