@@ -20,7 +20,7 @@ use proxy::access_log::{self, Format};
 use proxy::clock::Clock;
 use proxy::core::Shared;
 use proxy::settings::Listen;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +55,7 @@ pub fn run(
 ) -> anyhow::Result<Stop> {
     open_files::raise_limit(meant.settings.client.max_connections);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let listeners = Listeners::open(&meant.settings.listen, cores)
-        .map_err(|(address, error)| in_use(error, address, "--listen ADDR"))?;
-    let admin_listener = std::net::TcpListener::bind(meant.admin.listen)
-        .map_err(|error| in_use(error, meant.admin.listen, "--admin ADDR"))?;
+    let (listeners, admin_listener) = listen(&meant, cores)?;
     let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
     let admin_address = admin_listener.local_addr()?;
     let token = admin_token::prepare(&meant.data);
@@ -75,10 +72,8 @@ pub fn run(
     let verifying = Verifying::new(stopping.clone());
     let folder = token.is_some().then_some(&*meant.data);
     let hooks = Hooks::open(folder, meant.hooks.clone(), verifying.by_itself());
-    open_hooks(&mut meant.settings.sites, &meant.hooks, &hooks);
     let mirror = feeds::start(&meant, token.is_some(), &store, &clock)?;
-    feeds::fill_shelves(&mut meant.settings.sites, &mirror);
-    open_regenerate(&mut meant.settings.sites, &meant.regenerate, &mirror);
+    furnish(&mut meant, &hooks, &mirror);
     let (workshop, access_log) = (workshop::open(&meant)?, access_log(&meant)?);
     let settings = meant.settings.clone();
     let shared = Shared::new(settings, clock, store, access_log, tls, workshop, cores);
@@ -86,13 +81,7 @@ pub fn run(
     let (access, may) = watch::channel(Arc::new(Access::new(&meant.admin, token.as_deref())));
     let counts = Arc::<Counts>::default();
     let sources = admin::Sources {
-        telemetry: Telemetry::new(
-            shared.clone(),
-            counts.clone(),
-            hooks.clone(),
-            mirror.clone(),
-            state.clone(),
-        ),
+        telemetry: Telemetry::new(&shared, &counts, &hooks, &mirror, state.as_ref()),
         current: current.clone(),
         verifying,
         hooks: hooks.clone(),
@@ -159,6 +148,23 @@ fn say_why(why: Stop, drain_timeout: Duration) {
         Stop::App(_) => "the app is not started again",
     };
     tracing::info!("{what}: no new requests; what runs has {drain_timeout:?}");
+}
+
+/// Opens all addresses before anything else: who cannot have them has not begun.
+fn listen(meant: &Meant, cores: usize) -> anyhow::Result<(Vec<Listeners>, TcpListener)> {
+    let listeners = Listeners::open(&meant.settings.listen, cores)
+        .map_err(|(address, error)| in_use(error, address, "--listen ADDR"))?;
+    let admin = TcpListener::bind(meant.admin.listen)
+        .map_err(|error| in_use(error, meant.admin.listen, "--admin ADDR"))?;
+    Ok((listeners, admin))
+}
+
+/// Gives the sites what the process answers itself: webhooks, feeds, and calls to fetch them.
+pub fn furnish(meant: &mut Meant, hooks: &Arc<Hooks>, mirror: &Arc<Mirror>) {
+    let sites = &mut meant.settings.sites;
+    open_hooks(sites, &meant.hooks, hooks);
+    feeds::fill_shelves(sites, mirror);
+    open_regenerate(sites, &meant.regenerate, mirror);
 }
 
 /// The store, over what is on disk; `unusable` is a folder of which it was said that it cannot be used.

@@ -1,10 +1,9 @@
 //! A new configuration for a process that serves: all of it, or nothing.
 
 use crate::admin::Access;
+use crate::app::furnish;
 use crate::certificates::Followed;
 use crate::config::meant::Meant;
-use crate::doors::{open_hooks, open_regenerate};
-use crate::feeds;
 use crate::hooks::Hooks;
 use crate::supervisor::{AppState, UNPLACED, place};
 use mirror::mirror::Mirror;
@@ -55,12 +54,10 @@ impl Reload {
             followed.replace(served.clone());
         }
         self.hooks.replace(meant.hooks.clone());
-        open_hooks(&mut meant.settings.sites, &meant.hooks, &self.hooks);
         if let Err(error) = self.mirror.replace(meant.feeds.clone()) {
             tracing::error!("the feeds stay as they were: {error}");
         }
-        feeds::fill_shelves(&mut meant.settings.sites, &self.mirror);
-        open_regenerate(&mut meant.settings.sites, &meant.regenerate, &self.mirror);
+        furnish(&mut meant, &self.hooks, &self.mirror);
         // Only what changed at once is shared: what is stored, counted and under way stays.
         self.settings.send_modify(|shared| *shared = shared.reloaded(meant.settings.clone()));
         self.access.send_replace(Arc::new(Access::new(&meant.admin, self.token.as_deref())));

@@ -31,20 +31,20 @@ impl Telemetry {
     /// Tells of this data path, this process, what its admin listener counts, its webhooks, its feeds,
     /// and the app that it watches over.
     pub fn new(
-        shared: Arc<Shared>,
-        counts: Arc<Counts>,
-        hooks: Arc<Hooks>,
-        mirror: Arc<Mirror>,
-        app: Option<Arc<AppState>>,
+        shared: &Arc<Shared>,
+        counts: &Arc<Counts>,
+        hooks: &Arc<Hooks>,
+        mirror: &Arc<Mirror>,
+        app: Option<&Arc<AppState>>,
     ) -> Arc<Telemetry> {
         let mut registry = Registry::default();
-        let feeds = Feeds { mirror, clock: shared.clock.clone() };
+        let feeds = Feeds { mirror: mirror.clone(), clock: shared.clock.clone() };
         registry.register_collector(Box::new(feeds));
-        registry.register_collector(Box::new(DataPath(shared)));
-        registry.register_collector(Box::new(AdminListener(counts)));
-        registry.register_collector(Box::new(Webhooks(hooks)));
+        registry.register_collector(Box::new(DataPath(shared.clone())));
+        registry.register_collector(Box::new(AdminListener(counts.clone())));
+        registry.register_collector(Box::new(Webhooks(hooks.clone())));
         if let Some(app) = app {
-            registry.register_collector(Box::new(WatchedApp(app)));
+            registry.register_collector(Box::new(WatchedApp(app.clone())));
         }
         registry.register_collector(Box::new(Process));
         Arc::new(Telemetry(registry))
