@@ -3,11 +3,12 @@
 use crate::edition::Edition;
 use crate::schedule::retry;
 use crate::settings::Feed;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use policy::fields::Fields;
 use policy::name::Name;
 use policy::time::Timestamp;
-use proxy::outward::{Gotten, Outward};
+use proxy::outward::{Gotten, Outward, Stopped};
+use proxy::settings::Reach;
 use proxy::{Error, ResponseBody, ResponsePiece};
 use std::fmt;
 use std::io::Read;
@@ -155,7 +156,8 @@ async fn ask(
 ) -> Result<Asked, Fault> {
     let fields = asking(feed, before);
     let secrets: Vec<String> = feed.headers.iter().map(|field| field.name.to_owned()).collect();
-    let got = outward.get(&feed.url, &fields, &secrets, &feed.ways).await.map_err(unreachable)?;
+    let got = outward.follow(&feed.url, &fields, &secrets, &feed.ways).await;
+    let got = got.map_err(|stopped| not_followed(stopped, &feed.ways.further))?;
     let rest = retry::told(&got.fields, now);
     match got.status {
         200 => {}
@@ -207,6 +209,24 @@ fn asking(feed: &Feed, before: Option<&Edition>) -> Fields {
     fields
 }
 
+/// `further`: how far it may be sent on.
+fn not_followed(stopped: Stopped, further: &Reach) -> Fault {
+    let why = match (stopped, further) {
+        (Stopped { error: Error::OutOfReach, is_home: true }, _) => {
+            "its address is this server itself: write the `url` of the server that has the document"
+        }
+        (Stopped { error: Error::OutOfReach, .. }, Reach::Public) => {
+            "it sends on to a private address, or to this server itself: write where it leads as \
+             `url`, or allow_private = true"
+        }
+        (Stopped { error: Error::OutOfReach, .. }, _) => {
+            "it sends on to this server itself: write the `url` of the server that has the document"
+        }
+        (Stopped { error, .. }, _) => return unreachable(error),
+    };
+    Fault::Unreachable(why.to_owned())
+}
+
 fn unreachable(error: Error) -> Fault {
     Fault::Unreachable(error.explanation())
 }
@@ -237,7 +257,7 @@ fn decoded(bytes: Vec<u8>, fields: &Fields, most: u64) -> Result<Vec<u8>, Fault>
     }
     let mut plain = Vec::new();
     // One more than may be tells that there is more.
-    GzDecoder::new(&bytes[..])
+    MultiGzDecoder::new(&bytes[..])
         .take(most + 1)
         .read_to_end(&mut plain)
         .map_err(|error| Fault::Coding(format!("gzip: {error}")))?;
@@ -265,5 +285,35 @@ mod tests {
         assert!(matches!(decoded(packed[..9].to_vec(), &fields, 99), Err(Fault::Coding(_))));
         let other: Fields = [("Content-Encoding", "br")].into_iter().collect();
         assert!(matches!(decoded(packed, &other, 99), Err(Fault::Coding(_))));
+    }
+
+    #[test]
+    fn all_members_of_gzip_are_read() {
+        let member = |text: &str| {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+            packed.write_all(text.as_bytes()).expect("memory takes it");
+            packed.finish().expect("memory takes it")
+        };
+        let packed = [member("[1,"), member("2,"), member("3]")].concat();
+        let fields: Fields = [("Content-Encoding", "gzip")].into_iter().collect();
+        assert_eq!(decoded(packed.clone(), &fields, 7), Ok(b"[1,2,3]".to_vec()));
+        assert_eq!(decoded(packed.clone(), &fields, 6), Err(Fault::TooLong(6)));
+        let cut = packed[..packed.len() - 1].to_vec();
+        assert!(matches!(decoded(cut, &fields, 99), Err(Fault::Coding(_))));
+    }
+
+    #[test]
+    fn a_document_out_of_reach_is_told_apart() {
+        let (ours, public) = (Reach::NotUs([80].into()), Reach::Public);
+        for (error, is_home, further, words) in [
+            (Error::OutOfReach, true, &public, "its address is this server itself"),
+            (Error::OutOfReach, true, &ours, "its address is this server itself"),
+            (Error::OutOfReach, false, &public, "allow_private"),
+            (Error::OutOfReach, false, &ours, "sends on to this server itself"),
+            (Error::OriginUnknown("x.test".to_owned()), true, &public, "x.test"),
+        ] {
+            let said = not_followed(Stopped { error, is_home }, further).to_string();
+            assert!(said.contains(words) && !said.contains("icture"), "{said}");
+        }
     }
 }

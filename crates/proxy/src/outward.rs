@@ -56,6 +56,15 @@ pub struct Ways {
     pub further: Reach,
 }
 
+/// Why there is no answer, and how far the way had led.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// What happened.
+    pub error: Error,
+    /// Whether it happened at the URL's own server, and not at one that it sent on to.
+    pub is_home: bool,
+}
+
 /// The head of an answer, and what is to come of it.
 #[derive(Debug)]
 pub struct Gotten {
@@ -102,19 +111,46 @@ impl Outward {
         secrets: &[String],
         ways: &Ways,
     ) -> Result<Gotten, Error> {
+        self.follow(url, fields, secrets, ways).await.map_err(|stopped| stopped.error)
+    }
+
+    /// Does as [`Outward::get`], and says where it ended.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn follow(
+        &self,
+        url: &str,
+        fields: &Fields,
+        secrets: &[String],
+        ways: &Ways,
+    ) -> Result<Gotten, Stopped> {
+        let mut is_home = true;
+        let going = self.go(url, fields, secrets, ways, &mut is_home).await;
+        going.map_err(|error| Stopped { error, is_home })
+    }
+
+    async fn go(
+        &self,
+        url: &str,
+        fields: &Fields,
+        secrets: &[String],
+        ways: &Ways,
+        is_home: &mut bool,
+    ) -> Result<Gotten, Error> {
         let unusable = || Error::OriginUnknown(format!("{url} is no URL that can be asked"));
         let Ok(Source::Url(first)) = Source::parse("the URL", url) else { return Err(unusable()) };
         let (home, _) = authority_and_target(&first);
         let (mut at, mut fields) = (first, fields.clone());
         for _ in 0..=MAX_REDIRECTS {
             let (authority, target) = authority_and_target(&at);
-            let is_home = authority == home;
-            if !is_home {
+            *is_home = authority == home;
+            if !*is_home {
                 fields.retain(|field| {
                     !SECRETS.contains(&field.id) && !secrets.iter().any(|name| name == field.name)
                 });
             }
-            let reach = if is_home { &ways.first } else { &ways.further };
+            let reach = if *is_home { &ways.first } else { &ways.further };
             let address = origin_of(&authority).ok_or_else(unusable)?;
             let got = self.ask(address, reach, target, &fields).await?;
             let Gotten { status: 301 | 302 | 303 | 307 | 308, .. } = &got else {
@@ -204,4 +240,76 @@ fn lost() -> Error {
     Error::OriginMalformed(
         "it sends on to another URL too often, or to one that is none".to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    fn outward() -> Outward {
+        Outward::new(OriginLimits::default(), None, Arc::default(), "node".to_owned())
+    }
+
+    /// A server at a loopback address of IPv6 that answers once; nothing where there is none.
+    fn answers_once(answer: String) -> Option<u16> {
+        let listener = TcpListener::bind("[::1]:0").ok()?;
+        let port = listener.local_addr().ok()?.port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("it is asked");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a head is whole");
+                head.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).expect("it is read");
+        });
+        Some(port)
+    }
+
+    async fn follow(url: &str, first: Reach, further: Reach) -> Result<u16, Stopped> {
+        let ways = Ways { first, further };
+        let got = outward().follow(url, &Fields::new(), &[], &ways).await;
+        got.map(|got| got.status)
+    }
+
+    fn out_of_reach(is_home: bool) -> Result<u16, Stopped> {
+        Err(Stopped { error: Error::OutOfReach, is_home })
+    }
+
+    #[tokio::test]
+    async fn an_address_of_ipv6_is_asked_where_it_may_be() {
+        let local = tokio::task::LocalSet::new();
+        local
+            .run_until(async {
+                let answer = "HTTP/1.1 204 No Content\r\n\r\n".to_owned();
+                let Some(port) = answers_once(answer) else { return };
+                let url = format!("http://[::1]:{port}/a");
+                let not_us = |port| Reach::NotUs([port].into());
+                for refuses in [not_us(port), Reach::Public] {
+                    assert_eq!(follow(&url, refuses, Reach::Public).await, out_of_reach(true));
+                }
+                assert_eq!(follow(&url, not_us(1), Reach::Public).await, Ok(204));
+            })
+            .await;
+    }
+
+    #[tokio::test]
+    async fn who_sends_on_to_this_server_or_this_network_is_not_followed() {
+        let local = tokio::task::LocalSet::new();
+        local
+            .run_until(async {
+                for further in [Reach::NotUs([9090].into()), Reach::Public] {
+                    let answer = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9090/metrics\r\n\
+                                  Content-Length: 0\r\n\r\n";
+                    let Some(port) = answers_once(answer.to_owned()) else { return };
+                    let url = format!("http://[::1]:{port}/a");
+                    let first = Reach::NotUs([9090].into());
+                    assert_eq!(follow(&url, first, further).await, out_of_reach(false));
+                }
+            })
+            .await;
+    }
 }

@@ -6,6 +6,7 @@ use crate::settings::{OriginAddress, PictureSettings, Wildcard};
 use imaging::plan::Source;
 use policy::path::match_path;
 use policy::request::split_target;
+use std::net::Ipv6Addr;
 
 /// Where a source is, by the settings of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +79,18 @@ fn is_at(authority: &str, origin: &OriginAddress, wildcard: Option<Wildcard>) ->
     before.is_some_and(|before| wildcard.covers(before))
 }
 
-/// The origin of an authority that [`is_at`] one.
+/// The origin of a URL's scheme, host and port; nothing if those name none. An address of IPv6 loses its
+/// brackets.
 pub fn origin_of(authority: &str) -> Option<OriginAddress> {
     let (scheme, host) = authority.split_once("://")?;
     let is_tls = scheme == "https";
     let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok()?),
-        None => (host, if is_tls { 443 } else { 80 }),
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (host, if is_tls { 443 } else { 80 }),
+    };
+    let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(|_| v6)?,
+        None => Some(host).filter(|host| !host.is_empty() && !host.contains([':', '[', ']']))?,
     };
     Some(OriginAddress { is_tls, host: host.to_owned(), port })
 }
@@ -196,6 +202,34 @@ pub mod tests {
         ] {
             let place = |source| place(&settings, &source).map_err(|_| ());
             assert_eq!(Source::parse("url", source).ok().map(place), found, "{source}");
+        }
+    }
+
+    #[test]
+    fn an_authority_names_an_origin_by_name_or_address() {
+        for (authority, found) in [
+            ("https://cdn.test", Some((true, "cdn.test", 443))),
+            ("http://cdn.test:8080", Some((false, "cdn.test", 8080))),
+            ("http://127.0.0.1:81", Some((false, "127.0.0.1", 81))),
+            ("http://[::1]:18799", Some((false, "::1", 18799))),
+            ("https://[2001:db8::7]", Some((true, "2001:db8::7", 443))),
+            ("http://[::ffff:127.0.0.1]", Some((false, "::ffff:127.0.0.1", 80))),
+            ("http://[::1", None),
+            ("http://::1", None),
+            ("http://::1]:80", None),
+            ("http://[cdn.test]:80", None),
+            ("http://[]", None),
+            ("http://:80", None),
+            ("http://cdn.test:", None),
+            ("http://cdn.test:65536", None),
+            ("cdn.test", None),
+        ] {
+            let origin = origin_of(authority);
+            let parts = origin.as_ref().map(|it| (it.is_tls, it.host.as_str(), it.port));
+            assert_eq!(parts, found, "{authority}");
+            if let Some(origin) = origin {
+                assert_eq!(origin.url(), authority);
+            }
         }
     }
 
