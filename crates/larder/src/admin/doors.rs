@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use mirror::Fault;
 use mirror::told::Told;
 
 /// The process runs.
@@ -35,17 +36,22 @@ pub async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
 }
 
 /// What is to be said of a feed whose last run failed, or that has nothing yet: what it published before
-/// is served in any case.
+/// is served in any case. Of what failed only the kind is told, since everybody may ask: the rest may
+/// quote what a server answered.
 fn feed(told: &Told) -> Option<String> {
     let name = &told.name;
     match (&told.published, &told.last_error) {
         (Some(_), None) => None,
         (Some(stands), Some((_, fault))) => {
-            Some(format!("feed {name}: edition {} stays; {fault}\n", stands.number))
+            Some(format!("feed {name}: edition {} stays; {}\n", stands.number, hint(fault)))
         }
-        (None, Some((_, fault))) => Some(format!("feed {name}: nothing yet; {fault}\n")),
+        (None, Some((_, fault))) => Some(format!("feed {name}: nothing yet; {}\n", hint(fault))),
         (None, None) => Some(format!("feed {name}: nothing yet\n")),
     }
+}
+
+fn hint(fault: &Fault) -> String {
+    format!("{} (`larder feeds` says more)", fault.token())
 }
 
 /// The numbers, for Prometheus.

@@ -5,6 +5,7 @@ mod admin;
 pub mod data_folder;
 mod doors;
 mod edits;
+mod feed_checks;
 mod feeds;
 mod hooks;
 mod images;
@@ -20,12 +21,12 @@ mod tls;
 use super::Flags;
 use super::document::Document;
 use super::environment::Environment;
-use super::meant::{Disk, Meant};
+use super::meant::{Admin, Disk, Meant};
 use super::place::Place;
 use super::report::{Finding, Severity};
 use super::written::{self, Server, Storage, Written};
 use crate::random;
-use proxy::settings::{Listen, Network, Settings};
+use proxy::settings::{Listen, Network, Reach, Settings};
 use std::path::{Path, PathBuf};
 
 /// Works out the meaning; `None` where mistakes leave none.
@@ -40,9 +41,11 @@ pub fn work_out(
     let listen = listen(&written.server, flags, &mut notes);
     let admin = admin::admin(&written.admin, flags, &listen, &mut notes);
     check_storage(&written.storage, &mut notes);
-    let sites = site::sites(written, flags, &listen, &mut notes);
-    let hooks = hooks::hooks(written, sites.as_deref().unwrap_or_default(), &mut notes);
-    let feeds = feeds::feeds(written, sites.as_deref().unwrap_or_default(), &listen, &mut notes);
+    let not_us = not_us(&listen, &admin);
+    let sites = site::sites(written, flags, (&listen, &not_us), &mut notes);
+    let known = sites.as_deref().unwrap_or_default();
+    let hooks = hooks::hooks(written, known, &mut notes);
+    let feeds = feeds::feeds(written, known, &hooks, &not_us, &mut notes);
     let regenerate = doors::regenerate(written, sites.as_deref().unwrap_or_default(), &mut notes);
     let node = node(&written.server);
     let settings = sites.map(|sites| Settings {
@@ -137,6 +140,12 @@ fn listen(server: &Server, flags: &Flags, notes: &mut Notes<'_, '_>) -> Vec<List
         known.push(Listen { address, is_tls });
     }
     known
+}
+
+/// All addresses but those where this process itself is asked.
+fn not_us(listen: &[Listen], admin: &Admin) -> Reach {
+    let ports = listen.iter().map(|listen| listen.address.port());
+    Reach::NotUs(ports.chain([admin.listen.port()]).collect())
 }
 
 fn trusted_proxies(server: &Server, notes: &mut Notes<'_, '_>) -> Vec<Network> {

@@ -49,6 +49,8 @@ words! {
     OnImageError, "OnImageError", "\"error\", \"original\" or a path", read_on_image_error;
     /// A path that is answered here.
     OwnPath, "OwnPath", "a path in quotes, such as \"/api/revalidate\"", read_own_path;
+    /// A path at which a document is served.
+    ServedPath, "ServedPath", "a path in quotes, such as \"/api/news.json\"", read_served_path;
     /// A pattern of names of cookies or of parameters of a query.
     NamePattern, "NamePattern", "a name or pattern in quotes, such as \"utm_*\"", read_name;
     /// The name of a cookie.
@@ -208,6 +210,28 @@ fn read_own_path(text: &str) -> Result<String, Fault> {
     if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
 }
 
+/// A path that all clients ask for as it is written.
+fn read_served_path(text: &str) -> Result<String, Fault> {
+    let mend = "write it as in \"/api/news.json\", without a query";
+    if !text.is_ascii() {
+        let what = "clients encode what is not ASCII, so nobody would ask for this path";
+        return Err(Fault::new(what, "write letters of ASCII, as in \"/api/news.json\""));
+    }
+    if text.contains(['<', '>', '{', '}', '|', '^', '`']) {
+        let what = "clients encode <, >, {, }, |, ^ and `, so nobody would ask for this path";
+        return Err(Fault::new(what, mend));
+    }
+    if text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        let what = "clients take . and .. out of paths, so nobody would ask for this one";
+        return Err(Fault::new(what, mend));
+    }
+    let is_too_long = text.len() > MAX_BYTES;
+    read_own_path(text).map_err(|fault| match is_too_long {
+        true => fault,
+        false => Fault::new("this is no path of a document", mend),
+    })
+}
+
 fn read_name(text: &str) -> Result<String, Fault> {
     let odd = |b: u8| b.is_ascii_control() || matches!(b, b' ' | b';' | b'=' | b'&' | b',');
     if text.is_empty() || text.bytes().any(odd) {
@@ -250,13 +274,17 @@ fn read_json_path(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// The scheme comes in lower case.
 fn read_web_url(text: &str) -> Result<String, Fault> {
     let is_url = matches!(Source::parse("url", text), Ok(Source::Url(_)));
-    if !is_url || !text.starts_with("http") {
+    let Some((scheme, rest)) = text.split_once("://").filter(|_| is_url) else {
         let mend = "write it as in \"https://api.example.com/news\"";
         return Err(Fault::new("this is no URL that can be asked", mend));
+    };
+    if text.len() > MAX_BYTES {
+        return Err(too_long());
     }
-    if text.len() > MAX_BYTES { Err(too_long()) } else { Ok(text.to_owned()) }
+    Ok(format!("{}://{rest}", scheme.to_ascii_lowercase()))
 }
 
 fn read_template(text: &str) -> Result<String, Fault> {
@@ -353,6 +381,45 @@ mod tests {
         ] {
             let read = text.parse::<HostPattern>().ok();
             assert_eq!(read.as_ref().map(|host| host.0.as_str()), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_served_path_is_one_that_clients_ask_for() {
+        for (text, why) in [
+            ("/api/news.json", None),
+            ("/.well-known/news", None),
+            ("/a..b/...", None),
+            ("/n\u{e4}ws.json", Some("not ASCII")),
+            ("/a/../b", Some(". and ..")),
+            ("/a/.", Some(". and ..")),
+            ("/{a}", Some("clients encode")),
+            ("/a|b", Some("clients encode")),
+            ("/a`", Some("clients encode")),
+            ("/a b", Some("no path of a document")),
+            ("news.json", Some("no path of a document")),
+            ("/", Some("no path of a document")),
+            ("/a?b", Some("no path of a document")),
+        ] {
+            let read = text.parse::<ServedPath>();
+            let said = read.as_ref().err().map(|fault| fault.what.as_str());
+            assert_eq!(said.is_some(), why.is_some(), "{text}: {said:?}");
+            assert!(why.is_none_or(|why| said.is_some_and(|said| said.contains(why))), "{text}");
+            assert!(read.err().is_none_or(|fault| fault.mend.contains("news.json")), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_have_their_scheme_in_lower_case() {
+        for (text, url) in [
+            ("HTTPS://api.test/News", Some("https://api.test/News")),
+            ("http://[::1]:81/", Some("http://[::1]:81/")),
+            ("ftp://api.test/", None),
+            ("/news", None),
+            ("http/news", None),
+        ] {
+            let read = text.parse::<WebUrl>().ok();
+            assert_eq!(read.as_ref().map(|url| url.0.as_str()), url, "{text}");
         }
     }
 

@@ -114,10 +114,15 @@ impl fmt::Display for Fault {
             Fault::Malformed { language, line, column, what } => {
                 write!(f, "no {language} at line {line}, column {column}: {what}")
             }
+            Fault::TooMuch { limit: "max_depth", most } => write!(
+                f,
+                "arrays, objects or elements of the document lie in each other more than {most} deep, and no \
+                 deeper ones are read: have the upstream send a flatter document"
+            ),
             Fault::TooMuch { limit, most } => {
                 write!(
                     f,
-                    "the document is beyond {limit} = {most}: raise it if the document is meant so"
+                    "the document is beyond `{limit}` = {most}: raise it if the document is meant so"
                 )
             }
             Fault::Base { url, what } => write!(
@@ -161,5 +166,10 @@ mod tests {
         assert_eq!(fault.to_string(), "no XML at line 2, column 4: a b is closed by an a");
         let fault = Fault::OtherFormat { wanted: Format::Rss, found: Format::Atom };
         assert!(fault.to_string().ends_with("set format to atom, or leave it out"));
+        let fault = Fault::TooMuch { limit: "max_items", most: 7 };
+        assert!(fault.to_string().contains("`max_items` = 7: raise it"));
+        // What is no setting is not named as one.
+        let fault = Fault::TooMuch { limit: "max_depth", most: 100 };
+        assert!(!fault.to_string().contains("max_depth") && fault.to_string().contains("100 deep"));
     }
 }

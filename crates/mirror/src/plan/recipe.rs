@@ -89,7 +89,7 @@ impl Default for Recipe {
             shape: Shape::default(),
             max_items: 10_000,
             max_depth: 100,
-            max_values: 1_000_000,
+            max_values: 200_000,
             max_pictures: 2_000,
         }
     }

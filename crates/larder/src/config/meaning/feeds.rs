@@ -1,17 +1,18 @@
 //! What the feeds mean.
 
-use super::{Notes, origin_tls};
+use super::{Notes, feed_checks, origin_tls};
 use crate::config::place::Place;
 use crate::config::words::JsonPathText;
 use crate::config::written::{self, FeedFormat, Written};
+use crate::hooks::Hook;
 use crate::purging::site_called;
 use mirror::plan::{Format, JsonPath, Recipe, Shape, Sort};
-use mirror::schedule::Schedule;
-use mirror::settings::{BeforeFirst, Feed, Least, Limits, PICTURES_ROOT, Settings};
+use mirror::schedule::{Fault, Schedule};
+use mirror::settings::{BeforeFirst, Feed, Least, Limits, Settings};
 use policy::fields::Fields;
 use policy::rule::SiteId;
 use proxy::outward::Ways;
-use proxy::settings::{Listen, OriginTls, Reach, SiteSettings};
+use proxy::settings::{OriginTls, Reach, SiteSettings};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +21,18 @@ use std::time::Duration;
 const MAX_FEEDS: usize = 64;
 /// How often a feed is fetched that does not say.
 const USUAL_PERIOD: Duration = Duration::from_secs(3600);
-/// Paths that Larder answers itself, whatever a feed says.
-const RESERVED: [&str; 1] = [PICTURES_ROOT];
+/// The longest period: who waits longer has forgotten what it was for.
+const MAX_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The most pictures that one feed fetches at once.
+const MAX_CONCURRENCY: usize = 64;
 
 /// Works out the feeds, and whom to believe of their servers; those with a mistake are left out, which
-/// is noted.
+/// is noted. `not_us`: how far they may lead at the most.
 pub fn feeds(
     written: &Written,
     sites: &[SiteSettings],
-    listen: &[Listen],
+    hooks: &[Arc<Hook>],
+    not_us: &Reach,
     notes: &mut Notes<'_, '_>,
 ) -> (Vec<Arc<Feed>>, Option<OriginTls>) {
     let top = Place::top().key("feed");
@@ -36,10 +40,15 @@ pub fn feeds(
         let mend = format!("write at most {MAX_FEEDS}");
         notes.error(&top.index(MAX_FEEDS), "there are too many feeds", mend);
     }
+    if written.feeds.concurrency.0 > MAX_CONCURRENCY {
+        let place = Place::top().key("feeds").key("concurrency");
+        let mend = format!("write at most {MAX_CONCURRENCY}");
+        notes.error(&place, "these are more pictures at once than are fetched", mend);
+    }
     let mut known: Vec<Arc<Feed>> = Vec::new();
     for (i, feed) in written.feed.iter().enumerate().take(MAX_FEEDS) {
         let place = top.index(i);
-        let Some(feed) = one(feed, sites, listen, &place, notes) else { continue };
+        let Some(feed) = one(feed, sites, not_us, &place, notes) else { continue };
         if known.iter().any(|other| other.name == feed.name) {
             notes.error(&place.key("name"), "another feed has this name", "give each its own");
         }
@@ -52,6 +61,7 @@ pub fn feeds(
         if known.iter().find(same_path).is_some() {
             notes.error(&place.key("serve_at"), "another feed has this path", "give each its own");
         }
+        feed_checks::check_path(&feed, (written, sites, hooks), &place.key("serve_at"), notes);
         known.push(Arc::new(feed));
     }
     if known.is_empty() {
@@ -86,7 +96,7 @@ pub fn settings(
 fn one(
     written: &written::Feed,
     sites: &[SiteSettings],
-    listen: &[Listen],
+    not_us: &Reach,
     place: &Place,
     notes: &mut Notes<'_, '_>,
 ) -> Option<Feed> {
@@ -94,21 +104,13 @@ fn one(
     let (site, site_id) = site(written, sites, place, notes)?;
     let (name, url) = (written.name.as_ref()?, written.url.as_ref()?);
     let serve_at = written.serve_at.as_ref()?;
-    if RESERVED.iter().any(|root| serve_at.0.starts_with(root)) {
-        let mend = "write another, such as \"/api/news.json\"";
-        notes.error(&place.key("serve_at"), "Larder has other things at this path", mend);
-    }
+    feed_checks::check(written, place, notes);
     let (schedule, recipe) = (schedule(written, place, notes)?, recipe(written, place, notes)?);
-    if written.max_shrink > 100 {
-        let mend = "write a number from 0 to 100";
-        notes.error(&place.key("max_shrink"), "these are more than all", mend);
-    }
     let mut headers = Fields::new();
     for (name, value) in &written.headers {
         headers.push(name.0.as_bytes(), value.0.as_bytes());
     }
-    let not_us = || Reach::NotUs(listen.iter().map(|listen| listen.address.port()).collect());
-    let named = if written.allow_private { not_us() } else { Reach::Public };
+    let named = if written.allow_private { not_us.clone() } else { Reach::Public };
     Some(Feed {
         name: name.0.as_str().into(),
         url: url.0.as_str().into(),
@@ -133,7 +135,7 @@ fn one(
             written::BeforeFirst::Pass => BeforeFirst::Pass,
         },
         // The operator names the document's server, and it names others.
-        ways: Ways { first: not_us(), further: named.clone() },
+        ways: Ways { first: not_us.clone(), further: named.clone() },
         picture_ways: Ways { first: named.clone(), further: named },
         limits: Limits {
             document_bytes: written.max_size.0,
@@ -181,22 +183,52 @@ fn site(
 }
 
 fn schedule(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Schedule> {
-    let (key, schedule) = match (&written.schedule, written.every) {
-        (Some(_), Some(_)) => {
-            let mend = "write one of both";
-            notes.error(&place.key("every"), "schedule says already when it is fetched", mend);
-            return None;
-        }
-        (Some(cron), None) => ("schedule", Schedule::cron(cron, &written.timezone)),
-        (None, Some(period)) => ("every", Schedule::every(period.0)),
-        (None, None) => ("every", Schedule::every(USUAL_PERIOD)),
-    };
-    if written.schedule.is_none() && notes.document.has(&place.key("timezone")) {
+    let Some(cron) = &written.schedule else { return period(written, place, notes) };
+    if written.every.is_some() {
+        let mend = "write one of both";
+        notes.error(&place.key("every"), "schedule says already when it is fetched", mend);
+        return None;
+    }
+    check_timezone(&written.timezone, &place.key("timezone"), notes);
+    let mend = "write it as in schedule = \"0 */2 * * *\", or every = \"2h\"";
+    match Schedule::cron(cron, &written.timezone) {
+        Ok(schedule) => return Some(schedule),
+        // It was said of the time zone.
+        Err(Fault::Zone { .. }) => {}
+        Err(fault) => notes.error(&place.key("schedule"), fault.to_string(), mend),
+    }
+    None
+}
+
+fn check_timezone(timezone: &str, place: &Place, notes: &mut Notes<'_, '_>) {
+    // Any schedule will do to ask.
+    if let Err(Fault::Zone { written, meant }) = Schedule::cron("@hourly", timezone) {
+        let usual = "write an IANA name such as Europe/Berlin".to_owned();
+        let mend = meant.map_or(usual, |meant| format!("write \"{meant}\""));
+        notes.error(place, format!("{written:?} is no time zone"), mend);
+    }
+}
+
+fn period(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Schedule> {
+    if notes.document.has(&place.key("timezone")) {
         let mend = "write schedule = \"0 6 * * *\", or leave the time zone out";
         notes.warn(&place.key("timezone"), "only a schedule has use for it", mend);
     }
-    let mend = "write it as in schedule = \"0 */2 * * *\", or every = \"2h\"";
-    schedule.map_err(|fault| notes.error(&place.key(key), fault.to_string(), mend)).ok()
+    let (period, place_of_period) =
+        (written.every.map_or(USUAL_PERIOD, |every| every.0), place.key("every"));
+    if written.jitter.0 > period / 2 {
+        let what = "this is longer than half the period, which is what counts";
+        notes.warn(&place.key("jitter"), what, "write a shorter one");
+    }
+    if period > MAX_PERIOD {
+        let mend = "write a year (\"366d\") or less";
+        notes.error(&place_of_period, "a feed is fetched once a year at the least", mend);
+        return None;
+    }
+    let mend = "write whole seconds, as in every = \"2h\"";
+    Schedule::every(period)
+        .map_err(|fault| notes.error(&place_of_period, fault.to_string(), mend))
+        .ok()
 }
 
 fn recipe(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> Option<Recipe> {
@@ -225,9 +257,14 @@ fn recipe(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> 
             limit: written.limit.map(|count| count.0),
             sort,
         },
+        max_items: written.max_items.0,
+        max_values: written.max_values.0,
         max_pictures: written.max_images.0,
         ..Recipe::default()
     };
+    if feed_checks::check_format(written, place, notes) {
+        return None;
+    }
     let mend = "leave it out, or write format = \"json\"";
     recipe.check().map_err(|fault| notes.error(place, fault.to_string(), mend)).ok()?;
     Some(recipe)

@@ -15,8 +15,7 @@ use policy::rule::{KeyParts, Match, Rule, SiteId};
 use policy::time::Seconds;
 use proxy::pictures::Signing;
 use proxy::settings::{
-    Folder, Listen, OnError, OriginHost, PictureLimits, PictureSettings, Reach, RemoteSource,
-    SiteSettings,
+    Folder, OnError, OriginHost, PictureLimits, PictureSettings, Reach, RemoteSource, SiteSettings,
 };
 use std::sync::Arc;
 
@@ -58,12 +57,13 @@ pub fn keep_from_rules(site: &mut policy::rule::Site) {
     site.rules.insert(at.unwrap_or(site.rules.len()), rule);
 }
 
-/// Which pictures are made for a site; nothing where none are.
+/// Which pictures are made for a site; nothing where none are. `not_us`: how far its sources may lead
+/// at the most.
 pub fn pictures(
     site: &Site,
     id: SiteId,
     all: &Written,
-    listen: &[Listen],
+    not_us: &Reach,
     place: &Place,
     notes: &mut Notes<'_, '_>,
 ) -> Option<Arc<PictureSettings>> {
@@ -75,7 +75,7 @@ pub fn pictures(
     let (dialects, signing) = dialects(site, &place, notes);
     let sources = images.sources.iter().enumerate();
     let sources = sources.filter_map(|(i, source)| {
-        remote(site, id, source, listen, &place.key("sources").index(i), notes)
+        remote(site, id, source, not_us, &place.key("sources").index(i), notes)
     });
     let meant = PictureSettings {
         sources: sources.collect(),
@@ -233,7 +233,7 @@ fn remote(
     site: &Site,
     id: SiteId,
     source: &SourceBelow,
-    listen: &[Listen],
+    not_us: &Reach,
     place: &Place,
     notes: &mut Notes<'_, '_>,
 ) -> Option<RemoteSource> {
@@ -256,7 +256,7 @@ fn remote(
         ..policy::rule::Site::default()
     };
     let reach = match site.images.allow_private {
-        true => Reach::NotUs(listen.iter().map(|listen| listen.address.port()).collect()),
+        true => not_us.clone(),
         false => Reach::Public,
     };
     let settings = SiteSettings {

@@ -20,13 +20,15 @@ use std::net::{IpAddr, SocketAddr};
 /// The most sites that are taken.
 const MAX_SITES: usize = 4096;
 
-/// Works out the sites; `None` if one of them has no meaning.
+/// Works out the sites; `None` if one of them has no meaning. `own`: where this process listens, and all
+/// addresses but those.
 pub fn sites(
     written: &Written,
     flags: &Flags,
-    listen: &[Listen],
+    own: (&[Listen], &Reach),
     notes: &mut Notes<'_, '_>,
 ) -> Option<Vec<SiteSettings>> {
+    let (listen, not_us) = own;
     let top = Place::top().key("site");
     if written.site.len() > MAX_SITES {
         let mend = format!("write at most {MAX_SITES}");
@@ -43,7 +45,7 @@ pub fn sites(
         let origin_tls = origin_tls::origin_tls(site, &place, notes);
         let health_check = health_check(&site.health_check, &place, notes);
         let doors = doors::doors(site, &written.server.trusted_proxies, &place, notes);
-        let pictures = images::pictures(site, meant.id, written, listen, &place, notes);
+        let pictures = images::pictures(site, meant.id, written, not_us, &place, notes);
         origins.map(|origins| SiteSettings {
             site: meant,
             origins,

@@ -4,8 +4,9 @@
 use crate::config::address::Origin;
 use crate::config::quantity::{Count, Length, Size};
 use crate::config::words::{
-    FeedName, FieldName, FieldValue, HostPattern, JsonPathText, OwnPath, WebUrl,
+    FeedName, FieldName, FieldValue, HostPattern, JsonPathText, ServedPath, WebUrl,
 };
+use mirror::plan::Recipe;
 use mirror::settings::{Least, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub struct Feeds {
     /// Bytes on disk of the documents and pictures of all feeds, in `feeds` of the data folder. They
     /// are no cache and are never evicted: pictures that find no room keep their own URLs.
     pub size: Size<1048576>,
-    /// Pictures that one feed fetches at once.
+    /// Pictures that one feed fetches at once, 64 at the most.
     pub concurrency: Count<1>,
     /// A PEM file of authorities that are believed for https:// URLs. Not set: those that the
     /// system believes.
@@ -48,7 +49,7 @@ pub struct Feed {
     pub url: Option<WebUrl>,
     /// The path of the site at which it is served.
     #[schemars(example = "/api/news.json")]
-    pub serve_at: Option<OwnPath>,
+    pub serve_at: Option<ServedPath>,
     /// The site that serves it, by one of its hosts. Not set: every site.
     #[schemars(example = "example.com")]
     pub site: Option<HostPattern>,
@@ -58,13 +59,15 @@ pub struct Feed {
     pub schedule: Option<String>,
     /// The time zone of `schedule`, by its IANA name.
     pub timezone: String,
-    /// How often it is fetched, in the place of `schedule`. Neither set: every hour.
+    /// How often it is fetched, in the place of `schedule`: once a year at the least. Neither set:
+    /// every hour.
     #[schemars(example = "2h")]
     pub every: Option<Length<1000>>,
     /// How much later each run may begin at the most, by chance, so that many nodes do not ask at the
-    /// same second. Not the one at the start.
+    /// same second. Not the one at the start. Half the period counts at the most.
     pub jitter: Length<0>,
-    /// Headers of requests for the document. Pictures and other servers are not sent them.
+    /// Headers of requests for the document. Pictures and other servers are not sent them. Those of
+    /// the connection, and conditions, are Larder's own.
     #[schemars(example = BTreeMap::from([("Authorization", "Bearer ${NEWS_TOKEN}")]))]
     pub headers: BTreeMap<FieldName, FieldValue>,
     /// How long fetching the document may take, and each picture.
@@ -73,7 +76,7 @@ pub struct Feed {
     /// next.
     pub images_timeout: Length<100>,
     /// How often a run that failed is tried again before the next one, with growing pauses; what the
-    /// server says of when (`Retry-After`, rate limits) is kept to.
+    /// server says of when (`Retry-After`, rate limits) is kept to. 100 at the most.
     pub retries: Count<0>,
     /// What the document is: "json", "json-feed", "rss" or "atom". Not set: what it looks like.
     #[schemars(example = &"json")]
@@ -111,12 +114,17 @@ pub struct Feed {
     pub min_items: Count<0>,
     /// One that has lost more per cent of its items since the last is held back too. 100: none is.
     pub max_shrink: u8,
-    /// The longest document.
+    /// The longest document; it is held in memory. 64 MiB at the most.
     pub max_size: Size<1024>,
-    /// The longest picture; a longer one keeps its URL.
+    /// The longest picture, 256 MiB at the most; a longer one keeps its URL.
     pub max_image_size: Size<1024>,
     /// The most pictures; further ones keep their URLs.
     pub max_images: Count<0>,
+    /// The most items that a document may have; one with more is held back.
+    pub max_items: Count<1>,
+    /// The most values of JSON or elements of XML that a document may have: what is read of each costs
+    /// memory.
+    pub max_values: Count<1>,
     /// How long pictures stay that the document does not name any more: pages may still point there.
     pub grace: Length<0>,
     /// The `Cache-Control` that clients get with the document. Larder has the new one at once.
@@ -128,8 +136,9 @@ pub struct Feed {
     /// What answers before it was fetched for the first time: "unavailable" (503 with `Retry-After`),
     /// or "pass" (the site's origin).
     pub before_first: BeforeFirst,
-    /// Whether pictures may lie at private addresses. Else whoever writes the document could have
-    /// Larder ask servers of your own network.
+    /// Whether pictures may lie at private addresses, and the document's server may send on to them.
+    /// Else whoever writes the document could have Larder ask servers of your own network. `url` itself
+    /// may name any. Larder's own addresses are asked in no case.
     pub allow_private: bool,
 }
 
@@ -162,7 +171,7 @@ pub enum BeforeFirst {
 
 impl Default for Feed {
     fn default() -> Feed {
-        let (limits, least) = (Limits::default(), Least::default());
+        let (limits, least, recipe) = (Limits::default(), Least::default(), Recipe::default());
         Feed {
             name: None,
             url: None,
@@ -191,6 +200,8 @@ impl Default for Feed {
             max_size: Size(limits.document_bytes),
             max_image_size: Size(limits.picture_bytes),
             max_images: Count(limits.pictures),
+            max_items: Count(recipe.max_items),
+            max_values: Count(recipe.max_values),
             grace: Length(Duration::from_secs(24 * 3600)),
             cache_control: FieldValue("public, max-age=60".to_owned()),
             public_url: None,
