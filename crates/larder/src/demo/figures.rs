@@ -25,6 +25,8 @@ pub struct Told {
     pub admin: SocketAddr,
     /// Where it keeps what outlives it.
     pub data: PathBuf,
+    /// Whether there were news already, of a demo before.
+    pub had_news: bool,
 }
 
 impl Told {
@@ -37,16 +39,17 @@ impl Told {
         };
         super::println_plain(&format!(
             "\n  A news site by itself:   http://{}/\n  The same through Larder: http://{}/\n\n  \
-             The first edition was there after {:.1} s. Measuring, about half a minute …",
+             {} Measuring, about half a minute …",
             self.begun.app,
             self.larder,
-            first.as_secs_f64()
+            arrival(self.had_news, first)
         ));
         let mirrored = self.begun.counted.bytes.load(Ordering::Relaxed);
         let (before, bytes_before) = self.measure(self.begun.app, BEFORE);
         let (after, bytes_after) = self.measure(self.larder, AFTER);
         super::println_plain(&table(&before, bytes_before, &after, bytes_after));
-        if let Some(visits) = (mirrored * before.count).checked_div(bytes_before) {
+        let visits = (mirrored * before.count).checked_div(bytes_before);
+        if let Some(visits) = visits.filter(|_| !self.had_news) {
             super::println_plain(&format!(
                 "  The first edition took {} KB of the upstream, once: as much as {visits} visits.",
                 mirrored / 1000
@@ -80,7 +83,7 @@ impl Told {
     }
 
     fn hints(&self) -> String {
-        let Told { begun, larder, admin, data } = self;
+        let Told { begun, larder, admin, data, .. } = self;
         let of = format!("--admin http://{admin} --data {}", data.display());
         format!(
             r#"
@@ -95,6 +98,14 @@ impl Told {
 "#,
             api = begun.api
         )
+    }
+}
+
+/// When the news were there.
+fn arrival(had_news: bool, first: Duration) -> String {
+    match had_news {
+        true => "The news of the demo before were there at once.".to_owned(),
+        false => format!("The first edition was there after {:.1} s.", first.as_secs_f64()),
     }
 }
 
@@ -126,4 +137,16 @@ fn table(before: &Visits, bytes_before: u64, after: &Visits, bytes_after: u64) -
         text += &format!("  {name:<32}{before:>14}{after:>16}\n");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_of_a_demo_before_are_no_first_edition() {
+        let first = Duration::from_millis(2340);
+        assert_eq!(arrival(false, first), "The first edition was there after 2.3 s.");
+        assert_eq!(arrival(true, first), "The news of the demo before were there at once.");
+    }
 }

@@ -40,7 +40,8 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
     crate::log::start(meant.level);
     let larder = meant.settings.listen.first().map(|listen| listen.address);
     let larder = larder.ok_or_else(|| anyhow!("there is no address to serve on"))?;
-    let told = figures::Told { begun, larder, admin: meant.admin.listen, data };
+    let had_news = meant.feeds.folder.join("news/edition.json").exists();
+    let told = figures::Told { begun, larder, admin: meant.admin.listen, data, had_news };
     std::thread::Builder::new()
         .name("figures".into())
         .spawn(move || told.tell())
