@@ -95,6 +95,15 @@ impl Reload {
             ("limits.max_long_streams", client.max_long_streams != new_client.max_long_streams),
             ("images", old.settings.pictures != new.settings.pictures),
             ("images.worker_memory", old.worker_memory_bytes != new.worker_memory_bytes),
+            ("feeds.ca (of feeds that stay as they are)", old.feeds_ca != new.feeds_ca),
+            (
+                "feeds.concurrency (of feeds that stay as they are)",
+                old.feeds.concurrency != new.feeds.concurrency,
+            ),
+            (
+                "origin (of feeds that stay as they are)",
+                format!("{:?}", old.feeds.origin) != format!("{:?}", new.feeds.origin),
+            ),
             ("log.access", old.access_log != new.access_log),
             ("log.level", old.level != new.level),
         ];

@@ -69,6 +69,7 @@ pub fn work_out(
         hooks,
         regenerate,
         feeds: feeds::settings(written, feeds.0, feeds.1, data.join("feeds"), node.clone()),
+        feeds_ca: written.feeds.ca.clone(),
         memory_bytes: written.storage.memory.0,
         max_variants: written.storage.max_variants.0,
         worker_memory_bytes: written.images.worker_memory.0,

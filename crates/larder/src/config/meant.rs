@@ -67,6 +67,8 @@ pub struct Meant {
     pub regenerate: Vec<Regenerate>,
     /// The feeds.
     pub feeds: mirror::settings::Settings,
+    /// The file of authorities that are believed of feeds' servers, where one is named.
+    pub feeds_ca: Option<PathBuf>,
     /// Bytes of memory for stored responses.
     pub memory_bytes: u64,
     /// What is kept on disk.
