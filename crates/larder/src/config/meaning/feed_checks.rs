@@ -210,8 +210,11 @@ mod tests {
     fn a_document_takes_no_path_of_anything_else() {
         let key = format!("regenerate = {{ key = \"{KEY}\" }}");
         let secret = format!("revalidate = {{ secret = \"{KEY}\" }}");
-        let hook = format!("[[hook]]\nname = \"cms\"\nkind = \"ghost\"\nsecret = \"{KEY}\"\n");
-        let imgproxy = "images = { imgproxy = { enabled = true } }";
+        let hook = format!(
+            "[[hook]]\nname = \"cms\"\nkind = \"ghost\"\ntags = [\"a\"]\nsecret = \"{KEY}\"\n"
+        );
+        let pair = format!("{{ key = \"{KEY}\", salt = \"{KEY}\" }}");
+        let imgproxy = &format!("images = {{ imgproxy = {{ keys = [{pair}] }} }}");
         let at = |path: &str| format!("serve_at = \"{path}\"");
         all_said(&[
             (&key, &at("/api/regenerate"), 1, 0, "path of the site's regenerate"),
