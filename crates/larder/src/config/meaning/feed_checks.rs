@@ -342,7 +342,7 @@ mod tests {
                     allow_private = true\n";
         let file = File { name: "t", text };
         let (meant, report) = understand(file, &Flags::default(), &|_| None);
-        let meant = meant.expect(&report.to_string());
+        let meant = meant.unwrap_or_else(|| panic!("{report}"));
         let feed = &meant.feeds.feeds[0];
         let pictures = meant.settings.sites[0].pictures.as_ref().expect("pictures are made");
         let of_source = &pictures.sources[0].settings.reach;
