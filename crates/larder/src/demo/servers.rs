@@ -111,7 +111,9 @@ pub fn begin(port: u16, items: u64) -> anyhow::Result<Begun> {
 }
 
 fn listen(port: u16, step: u16) -> anyhow::Result<std::net::TcpListener> {
-    let wanted = (Ipv4Addr::LOCALHOST, port.saturating_add(step));
+    // Port 0 is any.
+    let wanted = if port == 0 { 0 } else { port.saturating_add(step) };
+    let wanted = (Ipv4Addr::LOCALHOST, wanted);
     let listener = std::net::TcpListener::bind(wanted)
         .or_else(|_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .context("an address for the demo's servers")?;

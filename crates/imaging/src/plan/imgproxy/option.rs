@@ -37,6 +37,8 @@ pub struct Reading<'s> {
     format: Option<(Output, bool)>,
     is_raw: bool,
     watermark: Option<Source>,
+    /// How a watermark was to be laid last, though it was not to be seen.
+    mark: Option<Watermark>,
     delivery: Delivery,
     expires: Option<u64>,
     extend: Extended,
@@ -53,6 +55,7 @@ impl<'s> Reading<'s> {
             format: None,
             is_raw: false,
             watermark: None,
+            mark: None,
             delivery: Delivery::default(),
             expires: None,
             extend: Extended::default(),
@@ -271,7 +274,11 @@ impl<'s> Reading<'s> {
     /// Options of watermarks; false if it is another.
     fn laid_over(&mut self, word: &Word<'_>) -> Result<bool, NoPlan> {
         match word.name {
-            "watermark" | "wm" => self.plan.watermark = watermark(word, self.plan.watermark)?,
+            "watermark" | "wm" => {
+                let mark = watermark(word, self.mark)?;
+                self.mark = Some(mark);
+                self.plan.watermark = (!mark.opacity.is_zero()).then_some(mark);
+            }
             "watermark_url" | "wmu" => {
                 self.watermark = match word.only()? {
                     "" => None,
@@ -459,7 +466,7 @@ fn hex(text: &str) -> Option<Background> {
     Background::parse(text).filter(|_| !text.starts_with('#'))
 }
 
-fn watermark(word: &Word<'_>, before: Option<Watermark>) -> Result<Option<Watermark>, NoPlan> {
+fn watermark(word: &Word<'_>, before: Option<Watermark>) -> Result<Watermark, NoPlan> {
     word.most(5)?;
     let was = match before.map(|mark| mark.place) {
         None => (None, Milli::default(), Milli::default()),
@@ -482,7 +489,7 @@ fn watermark(word: &Word<'_>, before: Option<Watermark>) -> Result<Option<Waterm
     };
     let scale = before.map(|mark| mark.scale).unwrap_or_default();
     let scale = word.must(number(4, scale).filter(within), "has a scale from 0 to 1")?;
-    Ok((!opacity.is_zero()).then_some(Watermark { opacity, place, scale }))
+    Ok(Watermark { opacity, place, scale })
 }
 
 fn output(at: &str, name: &str) -> Result<(Output, bool), NoPlan> {

@@ -110,6 +110,7 @@ fn places_and_changes_are_read_as_they_are_documented() {
         ("wm:1:re:5:5", "wm=1:tile:5:5:0"),
         ("wm:0.5", "wm=0.5:centre:0:0:0"),
         ("wm:0", ""),
+        ("wm:0:soea:10/wm:0.5", "wm=0.5:southeast:10:0:0"),
         ("wm:0.5/wmu:aHR0cDovL2EvYi5wbmc", "wm=0.5:centre:0:0:0,wms=aHR0cDovL2EvYi5wbmc"),
         ("wmu:aHR0cDovL2EvYi5wbmc", ""),
         ("page:2", "page=2"),
