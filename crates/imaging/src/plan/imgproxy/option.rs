@@ -37,8 +37,7 @@ pub struct Reading<'s> {
     format: Option<(Output, bool)>,
     is_raw: bool,
     watermark: Option<Source>,
-    /// How a watermark was to be laid last, though it was not to be seen.
-    mark: Option<Watermark>,
+    mark: Option<Watermark>, // as it was laid last, seen or not
     delivery: Delivery,
     expires: Option<u64>,
     extend: Extended,
@@ -275,9 +274,8 @@ impl<'s> Reading<'s> {
     fn laid_over(&mut self, word: &Word<'_>) -> Result<bool, NoPlan> {
         match word.name {
             "watermark" | "wm" => {
-                let mark = watermark(word, self.mark)?;
-                self.mark = Some(mark);
-                self.plan.watermark = (!mark.opacity.is_zero()).then_some(mark);
+                self.mark = Some(watermark(word, self.mark)?);
+                self.plan.watermark = self.mark.filter(|mark| !mark.opacity.is_zero());
             }
             "watermark_url" | "wmu" => {
                 self.watermark = match word.only()? {
