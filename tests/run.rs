@@ -1,6 +1,6 @@
 //! `larder run`: an app that Larder starts, fronts, restarts and ends.
 
-use crate::support::{Client, Larder, Setup, until};
+use crate::support::{Client, Larder, Origin, Reply, Setup, until};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -420,4 +420,18 @@ fn an_astro_site_is_run() {
     assert_eq!(larder.fill("/").status, 200);
     assert!(larder.get("/").is_hit());
     assert_eq!(larder.stop().code(), Some(0));
+}
+
+#[test]
+fn where_larder_cannot_start_no_app_is_begun() {
+    let origin = Origin::answering(|_| Reply::ok("of the first"));
+    let first = Larder::before(&origin);
+    let left = first.data().join("begun");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(["run", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]);
+    command.arg(first.data()).args(["--", "touch"]).arg(&left);
+    let output = command.output().expect("the binary can be started");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!left.exists(), "{said}");
 }

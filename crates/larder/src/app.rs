@@ -95,6 +95,7 @@ pub fn run(
     admin::start(admin_listener, admin_tls.context("TLS of the admin listener")?, sources)?;
     let signals = Signals::catch()?;
     let workers = Workers::start(&current, listeners, &stopping)?;
+    app.iter().for_each(App::begin);
     let about_disk = shared.store.disk_stats();
     announce(&meant, state.as_deref(), &addresses, admin_address, token.is_some(), about_disk);
 

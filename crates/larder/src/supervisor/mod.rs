@@ -54,13 +54,15 @@ pub enum News {
 pub struct App {
     state: Arc<AppState>,
     wanted: latest::Sender<Wanted>,
+    /// Says once that it may begin.
+    go: std::sync::mpsc::Sender<()>,
     watching: JoinHandle<()>,
     placed: u16,
 }
 
 impl App {
-    /// Chooses the app's port, starts it, and makes it the origin of the sites that were to have it.
-    /// What is to be known of it then comes to `news`.
+    /// Chooses the app's port and makes it the origin of the sites that were to have it. It is started by
+    /// [`App::begin`]; what is to be known of it then comes to `news`.
     ///
     /// # Errors
     /// When no thread or no port can be had.
@@ -80,14 +82,25 @@ impl App {
         drop(within);
         let watch = watch::Watch { launch, state: state.clone(), taken, wish, news, for_app };
         let thread = std::thread::Builder::new().name("app".into());
+        let (go, may_go) = std::sync::mpsc::channel();
         let watching = thread.spawn(move || {
+            // Where Larder itself could not start, nobody says go.
+            if may_go.recv().is_err() {
+                return;
+            }
             runtime.block_on(watch.run());
             // Output that nobody takes must not hold up the end.
             runtime.shutdown_background();
         });
         let watching = watching.context("a thread for the app")?;
         let placed = place(settings, UNPLACED, &state);
-        Ok(App { state, wanted, watching, placed })
+        Ok(App { state, wanted, go, watching, placed })
+    }
+
+    /// Starts it: once all else has, so that no app is begun and killed for nothing.
+    pub fn begin(&self) {
+        // The thread waits for just this.
+        let _ = self.go.send(());
     }
 
     /// How it does.
@@ -109,6 +122,7 @@ impl App {
     /// by SIGKILL.
     pub fn end(self) {
         self.wanted.send_replace(Wanted::Ended);
+        drop(self.go);
         if self.watching.join().is_err() {
             tracing::error!("the thread that watched over the app panicked");
         }
