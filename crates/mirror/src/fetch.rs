@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What Larder calls itself.
-const AGENT: &str = concat!("larder/", env!("CARGO_PKG_VERSION"));
+pub const AGENT: &str = concat!("larder/", env!("CARGO_PKG_VERSION"));
 /// What is read.
 const ACCEPT: &str = "application/json, application/feed+json, application/rss+xml, \
                       application/atom+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5";

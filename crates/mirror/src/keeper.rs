@@ -119,7 +119,6 @@ pub struct Keeper {
 impl Keeper {
     /// Lives until `commands` ends.
     pub async fn keep(mut self, mut commands: mpsc::Receiver<Command>) {
-        self.look_again();
         self.sweep(false);
         self.not_before = Timestamp(self.folder.rest_until());
         let mut due = self.clock.now().max(self.not_before);
@@ -155,10 +154,10 @@ impl Keeper {
     }
 
     /// Takes what the keeper before has published meanwhile.
-    fn look_again(&mut self) {
+    pub fn look_again(&mut self) {
         let (edition, sweeps) = refresh::standing(&self.feed, &self.folder);
         if edition.is_some() {
-            self.published.show(&self.feed, &self.folder, edition.as_ref());
+            self.published.show(&self.folder, edition.as_ref());
             (self.edition, self.sweeps) = (edition, sweeps);
             self.tell();
         }
@@ -198,7 +197,7 @@ impl Keeper {
             }
             Command::Drop { reply } => {
                 self.edition = None;
-                self.published.show(&self.feed, &self.folder, None);
+                self.published.show(&self.folder, None);
                 let dropped = self.folder.drop_all().map_err(|error| error.to_string());
                 self.tell();
                 let _ = reply.send(dropped);
@@ -233,7 +232,7 @@ impl Keeper {
             tracing::error!("feed {}: its document cannot be made anew: {what}", self.feed.name);
             edition
         });
-        self.published.show(&self.feed, &self.folder, Some(&edition));
+        self.published.show(&self.folder, Some(&edition));
         self.edition = Some(edition);
     }
 
@@ -297,7 +296,7 @@ impl Keeper {
             pictures: edition.pictures.len(),
             missing: edition.missing.len(),
         };
-        self.published.show(&self.feed, &self.folder, Some(&edition));
+        self.published.show(&self.folder, Some(&edition));
         if is_new {
             let (name, number) = (&self.feed.name, edition.number);
             let Ended { items, pictures, missing, .. } = ended;

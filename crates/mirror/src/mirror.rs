@@ -155,7 +155,7 @@ impl Mirror {
         let (calls, progress) = (Arc::<Calls>::default(), Arc::<Progress>::default());
         let published = Published::new(feed.clone(), calls.call());
         let (edition, sweeps) = standing(feed, &folder);
-        published.show(feed, &folder, edition.as_ref());
+        published.show(&folder, edition.as_ref());
         let told = Arc::new(Mutex::new(Told::new(feed, progress.clone())));
         let (sender, commands) = mpsc::channel(MOST_COMMANDS);
         let handle = Handle {
@@ -299,10 +299,12 @@ fn live(mut ordered: mpsc::UnboundedReceiver<Order>, clock: &Arc<Clock>) {
                     };
                     let outward = outward(&mut outwards, &settings, clock);
                     spawn_local(async move {
+                        let mut keeper = begins(outward);
                         if let Some(after) = after {
                             after.wait().await;
+                            keeper.look_again();
                         }
-                        begins(outward).keep(commands).await;
+                        keeper.keep(commands).await;
                         ends.come();
                     });
                 }

@@ -2,6 +2,7 @@
 //! the document. One that cannot be had keeps its URL and is tried again with the next run.
 
 use crate::edition::{File, Missing, Picture};
+use crate::fetch::AGENT;
 use crate::folder::{Folder, Unfinished};
 use crate::published::PICTURES;
 use crate::settings::Feed;
@@ -204,7 +205,7 @@ async fn ask(
 
 fn asking(old: Option<&Picture>) -> Fields {
     let mut fields: Fields = [
-        ("user-agent", concat!("larder/", env!("CARGO_PKG_VERSION"))),
+        ("user-agent", AGENT),
         ("accept", "image/avif,image/webp,image/png,image/jpeg,image/gif,image/*;q=0.5"),
     ]
     .into_iter()

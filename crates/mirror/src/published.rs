@@ -38,14 +38,14 @@ pub enum Happened {
 
 /// What readers find of one feed.
 pub struct Published {
-    feed: RwLock<Arc<Feed>>,
+    feed: Arc<Feed>,
     found: RwLock<Arc<Found>>,
     call: Call,
 }
 
 impl Debug for Published {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Published").field(&self.feed().name).finish()
+        f.debug_tuple("Published").field(&self.feed.name).finish()
     }
 }
 
@@ -73,23 +73,16 @@ impl Debug for Lying {
 impl Published {
     /// Nothing yet. `call` hears what readers find out.
     pub fn new(feed: Arc<Feed>, call: Call) -> Arc<Published> {
-        let (feed, found) = (RwLock::new(feed), RwLock::default());
-        Arc::new(Published { feed, found, call })
-    }
-
-    /// The feed as it is served by now.
-    pub fn feed(&self) -> Arc<Feed> {
-        self.feed.read().unwrap_or_else(PoisonError::into_inner).clone()
+        Arc::new(Published { feed, found: RwLock::default(), call })
     }
 
     /// Lets readers find an edition; nothing: none any more.
-    pub fn show(&self, feed: &Arc<Feed>, folder: &Folder, edition: Option<&Edition>) {
-        let found = edition.map(|edition| self.found(feed, folder, edition)).unwrap_or_default();
-        *self.feed.write().unwrap_or_else(PoisonError::into_inner) = feed.clone();
+    pub fn show(&self, folder: &Folder, edition: Option<&Edition>) {
+        let found = edition.map(|edition| self.found(folder, edition)).unwrap_or_default();
         *self.found.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
     }
 
-    fn found(&self, feed: &Feed, folder: &Folder, edition: &Edition) -> Found {
+    fn found(&self, folder: &Folder, edition: &Edition) -> Found {
         let retired = edition.retired.iter().map(|retired| &retired.file);
         let pictures = edition.pictures.iter().map(|picture| &picture.file).chain(retired);
         // One that is lost is nowhere, rather than an error for each who asks.
@@ -99,7 +92,7 @@ impl Published {
             let lying = self.lying(folder, file, fields);
             Some((file.name.clone(), Arc::new(lying)))
         });
-        let mut fields = fields(&edition.document, &edition.media_type, &feed.cache_control);
+        let mut fields = fields(&edition.document, &edition.media_type, &self.feed.cache_control);
         let changed = Timestamp(edition.published).to_http();
         fields.push(b"last-modified", changed.as_bytes());
         let document = self.lying(folder, &edition.document, fields);
@@ -116,7 +109,7 @@ impl Published {
         let document = self.current().document.clone();
         match document {
             Some(document) => Some(Standing::There(document)),
-            None => match self.feed().before_first {
+            None => match self.feed.before_first {
                 BeforeFirst::Unavailable => Some(Standing::NotYet(RETRY_AFTER_SECONDS)),
                 BeforeFirst::Pass => None,
             },
@@ -238,11 +231,11 @@ impl Shelf for SiteShelf {
     fn find(&self, path: &str) -> Option<Standing> {
         if let Some(rest) = path.strip_prefix(PICTURES_ROOT) {
             let (name, file) = rest.split_once('/').unwrap_or((rest, ""));
-            let feed = self.0.iter().find(|published| *published.feed().name == *name);
+            let feed = self.0.iter().find(|published| *published.feed.name == *name);
             let found = feed.and_then(|published| published.picture(file));
             return Some(found.unwrap_or(Standing::NotThere));
         }
-        let is_for = |published: &&Arc<Published>| *published.feed().serve_at == *path;
+        let is_for = |published: &&Arc<Published>| *published.feed.serve_at == *path;
         self.0.iter().find(is_for)?.document()
     }
 }
