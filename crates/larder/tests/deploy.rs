@@ -84,3 +84,35 @@ fn there_is_time_to_finish_what_runs() {
         assert!(time > least, "{name}: {time:?} for {least:?}");
     }
 }
+
+/// A container's memory is enough for all that its configuration may take at once: else the kernel ends it
+/// just when there is much to do.
+#[test]
+fn what_may_be_taken_fits_into_the_container() {
+    // The program itself, its threads and what each connection holds.
+    const SELF: u64 = 32 << 20;
+    // What Node.js takes beside its heap: code, buffers, threads.
+    const BESIDE_HEAP: u64 = 64 << 20;
+    for (folder, app) in [("astro", "http://127.0.0.1:1".parse().ok()), ("beside", None)] {
+        let (name, text) =
+            (format!("{folder}/larder.toml"), read(&format!("{folder}/larder.toml")));
+        let flags = Flags { app, ..Flags::default() };
+        let (meant, _) = understand(File { name: &name, text: &text }, &flags, &|_| None);
+        let meant = meant.expect("it is right");
+        let (workshop, fill) = (&meant.settings.pictures, &meant.settings.fill);
+        // One more than the workers makes what nobody waits for.
+        let made = (workshop.workers as u64 + 1) * meant.worker_memory_bytes;
+        let taken = SELF + meant.memory_bytes + fill.in_flight_bytes + workshop.memory_bytes + made;
+
+        let file = read(&format!("{folder}/compose.yaml"));
+        let mebibytes = |setting: &str| {
+            let line = file.lines().find_map(|line| line.trim().strip_prefix(setting))?;
+            line.trim_end_matches('m').parse::<u64>().ok().map(|count| count << 20)
+        };
+        let heap = mebibytes("NODE_OPTIONS: --max-old-space-size=");
+        assert_eq!(heap.is_some(), folder == "astro");
+        let needed = taken + heap.map_or(0, |heap| heap + BESIDE_HEAP);
+        let limit = mebibytes("mem_limit: ").expect("it has one");
+        assert!(needed <= limit, "{folder}: {} of {} MiB", needed >> 20, limit >> 20);
+    }
+}
