@@ -493,6 +493,7 @@ fn who_makes_pictures_can_do_nothing_else() {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             line.map(str::trim).map(str::to_owned)
         };
+        assert_eq!(told("Name:").as_deref(), Some("larder-picture"));
         assert_eq!(told("NoNewPrivs:").as_deref(), Some("1"));
         assert_eq!(told("Seccomp:").as_deref(), Some("2"), "a filter");
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");

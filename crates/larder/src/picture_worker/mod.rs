@@ -7,6 +7,7 @@ mod confinement;
 
 use imaging::job::{Job, MAX_BYTES};
 use rustix::process::{Signal, set_parent_process_death_signal};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,6 +21,8 @@ pub const COMMAND: &str = "picture-worker";
 pub const MEMORY: &str = "--memory";
 /// What it is told beside where nobody waits for what it makes.
 pub const PATIENT: &str = "--patient";
+/// What it is called in lists of processes that show no arguments.
+const NAME: &CStr = c"larder-picture";
 /// Memory that the system gives it, in bytes, beside what the limits of pictures allow: code, stack,
 /// a source and what is made of it.
 const MEMORY_BESIDE: u64 = 256 << 20;
@@ -31,6 +34,8 @@ const RECYCLED_PAGES: u64 = (64 << 20) / (4 << 10);
 /// # Errors
 /// When the pipe breaks within a job, or it is not one.
 pub fn run(confined: &Confined) -> io::Result<()> {
+    // Else lists that show no arguments show `exe`, the link that it was begun by.
+    rustix::thread::set_name(NAME)?;
     // Who began it may end before it does.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let pipe: OwnedFd = io::stdin().as_fd().try_clone_to_owned()?;
