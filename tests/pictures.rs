@@ -119,6 +119,7 @@ fn avif_is_waited_for_by_nobody() {
     assert_eq!(first.field("content-type"), Some("image/webp"));
     assert_eq!(first.field("cache-control"), Some("public, max-age=60"));
     let better = wait_for(&larder, target, "image/avif");
+    assert_eq!(made(&larder), 2, "a WebP and an AVIF, each once however often it was asked for");
     assert_eq!(better.field("cache-control"), Some("public, max-age=600"));
     assert_ne!(better.field("etag"), first.field("etag"));
     assert_eq!((known(&better.body).format, size(&better.body)), (Media::Avif, (320, 240)));
