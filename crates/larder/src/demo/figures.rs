@@ -85,20 +85,29 @@ impl Told {
     fn hints(&self) -> String {
         let Told { begun, larder, admin, data, .. } = self;
         let of = format!("--admin http://{admin} --data {}", data.display());
+        let me = called();
         format!(
             r#"
   Try:
     curl -sI http://{larder}/api/news.json | grep -iE 'cache|etag'     why it was answered so
     curl -X POST http://{api}/off                        the upstream goes away: all goes on
-    larder feeds {of}
-    larder refresh news {of}
+    {me} feeds {of}
+    {me} refresh news {of}
     curl -X POST http://{api}/on                         it is back
-    larder purge /api/news.json {of}
-    Ctrl-C, and `larder demo` again: everything is there at once
+    {me} purge /api/news.json {of}
+    Ctrl-C, and `{me} demo` again: everything is there at once
 "#,
             api = begun.api
         )
     }
+}
+
+/// What the program is called where this was begun: it need not lie where shells look for programs.
+fn called() -> String {
+    std::env::args()
+        .next()
+        .filter(|name| !name.contains(char::is_whitespace))
+        .unwrap_or("larder".into())
 }
 
 /// When the news were there.
