@@ -37,7 +37,13 @@ fn pid_of_app(larder: &Larder) -> u32 {
 }
 
 fn kill(pid: u32) {
-    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    send("-KILL", &[pid]);
+}
+
+/// Sends a signal to all of them at once.
+fn send(signal: &str, pids: &[u32]) {
+    let pids = pids.iter().map(u32::to_string);
+    assert!(Command::new("kill").arg(signal).args(pids).status().unwrap().success());
 }
 
 /// Whether a process runs; one that has ended and of which nobody has heard yet does not.
@@ -155,6 +161,32 @@ fn sigterm_finishes_what_runs_before_the_app_is_told() {
     assert_eq!(larder.wait().code(), Some(0));
     larder.wait_for_error_line("stopped; everything was finished");
     assert!(std::net::TcpStream::connect(address).is_err(), "the app has ended too");
+}
+
+#[test]
+fn a_signal_to_larder_and_the_guard_cuts_nothing() {
+    for signal in ["-TERM", "-INT"] {
+        let mut larder = answering(&[], &[]);
+        let address = address_of_app(&larder);
+        let guard = parent_of(pid_of_app(&larder));
+        assert_eq!(name_of(guard), "larder-guard");
+        let mut slow = larder.connect();
+        slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
+        let waiting = || Client::connect(address).get("/waiting").text();
+        until("the app has the slow request", || (waiting() == "1").then_some(()));
+        send("-HUP", &[guard]);
+        send(signal, &[guard, larder.pid()]);
+        larder.wait_for_error_line("no new requests");
+        assert_eq!(Client::connect(address).get("/open").text(), "opened");
+        assert_eq!(slow.read().text(), "at last");
+        assert_eq!(larder.wait().code(), Some(0));
+        assert!(larder.error_lines("guard").is_empty());
+    }
+}
+
+/// The name under which lists of processes show one.
+fn name_of(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim().to_owned()
 }
 
 #[test]

@@ -13,7 +13,8 @@ use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
     set_child_subreaper, wait,
 };
-use std::ffi::OsString;
+use rustix::thread::set_name;
+use std::ffi::{CStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -21,6 +22,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The name under which lists of processes show it; systems keep 15 bytes of it.
+const NAME: &CStr = c"larder-guard";
 
 /// The word by which the process is begun.
 pub const COMMAND: &str = "app-guard";
@@ -93,6 +98,9 @@ struct Guarded {
 /// # Errors
 /// When the system does not let it be what it has to be.
 pub fn run(command: &[OsString]) -> io::Result<()> {
+    // It was begun from `/proc/self/exe`, and would be called `exe`.
+    set_name(NAME)?;
+    outlive_signals()?;
     set_child_subreaper(Some(getpid()))?;
     let mut pipe = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
@@ -114,6 +122,19 @@ pub fn run(command: &[OsString]) -> io::Result<()> {
     }
     guarded.hear_of_ends(&mut pipe);
     listens
+}
+
+/// What is sent to a whole group or container to end it is no word to this process: it ends when
+/// Larder says so, or has ended. The signals are caught and not ignored, since who is begun by this
+/// process would ignore them too.
+fn outlive_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _within = runtime.enter();
+    // Once caught they stay so, also when nobody listens any more.
+    let caught = |kind| signal(kind).map(drop);
+    let to_end = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let others = [SignalKind::quit(), SignalKind::user_defined1(), SignalKind::user_defined2()];
+    to_end.into_iter().chain(others).try_for_each(caught)
 }
 
 impl Guarded {
