@@ -7,13 +7,16 @@ use proxy::{Drained, Listeners, serve_core};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// How often the process looks after itself.
 pub const PAUSE: Duration = Duration::from_secs(5);
+/// So long after the first signal to stop another says the same once more: a supervisor often sends to
+/// a process and then to its group.
+const REPEATED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The running threads.
 #[derive(Debug)]
@@ -123,8 +126,8 @@ impl Signals {
     }
 
     /// Waits for one that asks to stop, or for an app that is given up. SIGHUP before has the
-    /// configuration read again, and every [`PAUSE`] it is tidied up. A second one ends the process at
-    /// once.
+    /// configuration read again, and every [`PAUSE`] it is tidied up. A second one, a second later or
+    /// more, ends the process at once.
     ///
     /// # Errors
     /// When no thread can be had to wait for the second.
@@ -141,8 +144,13 @@ impl Signals {
                 Wish::Pause => chores.tidy_up(),
             }
         };
+        // An app that is given up is no signal that another could repeat.
+        let first = matches!(stop, Stop::Signal(_)).then(Instant::now);
         std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-            while !matches!(self.next(&mut news), Wish::Stop(Stop::Signal(_))) {}
+            let is_second = |wish| {
+                matches!(wish, Wish::Stop(Stop::Signal(_))) && !repeats(first, Instant::now())
+            };
+            while !is_second(self.next(&mut news)) {}
             tracing::warn!("a second signal: stopping at once");
             std::process::exit(1);
         })?;
@@ -163,5 +171,24 @@ impl Signals {
                 () = tokio::time::sleep(PAUSE) => Wish::Pause,
             }
         })
+    }
+}
+
+/// Whether a signal to stop that comes now is the first one once more.
+fn repeats(first: Option<Instant>, now: Instant) -> bool {
+    first.is_some_and(|first| now.saturating_duration_since(first) < REPEATED_WITHIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_within_a_second_of_the_first_is_the_first() {
+        let now = Instant::now();
+        for (millis, is_repeated) in [(0, true), (999, true), (1000, false), (60_000, false)] {
+            assert_eq!(repeats(Some(now), now + Duration::from_millis(millis)), is_repeated);
+        }
+        assert!(!repeats(None, now));
     }
 }
