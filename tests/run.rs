@@ -1,6 +1,7 @@
 //! `larder run`: an app that Larder starts, fronts, restarts and ends.
 
 use crate::support::{Client, Larder, Origin, Reply, Setup, until};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,6 +120,53 @@ fn it_is_ready_once_the_app_has_answered_once() {
 }
 
 #[test]
+fn an_app_that_does_not_answer_head_is_ready_by_get() {
+    let larder = answering(&[], &["--no-head"]);
+    assert_eq!(larder.admin("GET", "/ready", "").text(), "ready\n");
+}
+
+/// Somebody who has the app's port before the app does, and answers there.
+fn stranger(address: SocketAddr) {
+    let listener = TcpListener::bind(address).expect("the app waits");
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 1000]);
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nstranger");
+        }
+    });
+}
+
+#[test]
+fn a_stranger_at_the_port_of_the_app_is_left_alone() {
+    let when = file("listen-elsewhere");
+    let larder = running(&[], &["--when", when.to_str().unwrap()]);
+    let before = address_of_app(&larder);
+    stranger(before);
+    larder.wait_for_error_line(&format!("another process took {before}: the app gets"));
+    std::fs::write(&when, "").unwrap();
+    larder.wait_for_metric("larder_app_up", &[], 1);
+    assert_ne!(address_of_app(&larder), before);
+    until("the app is asked where it is", || (larder.get("/x").text() == "GET /x").then_some(()));
+    assert!(larder.error_lines("again in").is_empty(), "that is no crash");
+    std::fs::remove_file(&when).unwrap();
+}
+
+#[test]
+fn who_listens_again_and_again_listens_for_the_app() {
+    // As the processes of `docker run -p {port}:3000` do.
+    let when = file("listen-never");
+    let larder = running(&[], &["--when", when.to_str().unwrap()]);
+    let before = address_of_app(&larder);
+    stranger(before);
+    larder.wait_for_error_line(&format!("another process took {before}: the app gets"));
+    larder.wait_for_metric("larder_app_restarts_total", &[], 1);
+    stranger(address_of_app(&larder));
+    larder.wait_for_error_line("the app answers, by a process that it did not begin, on");
+    until("it is asked", || (larder.get("/x").text() == "stranger").then_some(()));
+}
+
+#[test]
 fn what_is_stored_is_served_while_the_app_is_started_again() {
     let when = file("listen-again");
     std::fs::write(&when, "").unwrap();
@@ -198,6 +246,53 @@ fn who_does_not_end_when_told_is_killed_after_its_time() {
     larder.wait_for_error_line("the app did not end within 300ms (--stop-timeout): killed");
     assert_eq!(larder.wait().code(), Some(0));
     assert!(!runs(pid));
+}
+
+#[test]
+fn who_left_the_group_of_the_app_is_told_to_end_too() {
+    let mut larder = answering(&[], &[]);
+    let pids = processes(&larder);
+    assert_eq!(larder.stop().code(), Some(0));
+    assert!(pids.iter().all(|pid| !runs(*pid)));
+    assert!(larder.error_lines("killed").is_empty(), "all ended by themselves");
+}
+
+#[test]
+fn who_left_the_group_of_the_app_and_does_not_end_is_killed_soon() {
+    let mut larder = answering(&["--stop-timeout", "1h"], &[]);
+    let pid: u32 = larder.get("/deaf").text().parse().unwrap();
+    until("it is deaf", || (children_of(pid).len() == 1).then_some(()));
+    assert_eq!(larder.stop().code(), Some(0));
+    let said = larder.wait_for_error_line("what it began did not within 2s");
+    assert!(said.contains(&format!("sh ({pid}), sleep (")), "{said}");
+    assert!(!runs(pid));
+}
+
+#[test]
+fn a_guard_that_hangs_holds_up_nothing() {
+    let mut larder = answering(&["--stop-timeout", "100ms"], &[]);
+    let pid = pid_of_app(&larder);
+    send("-STOP", &[parent_of(pid)]);
+    assert_eq!(larder.stop().code(), Some(0));
+    larder.wait_for_error_line("the process that guards the app hangs");
+    assert!(!runs(pid));
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    let mut larder = answering(&[], &[]);
+    let address = address_of_app(&larder);
+    let mut slow = larder.connect();
+    slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let waiting = || Client::connect(address).get("/waiting").text();
+    until("the app has the slow request", || (waiting() == "1").then_some(()));
+    larder.terminate();
+    larder.wait_for_error_line("SIGTERM: no new requests");
+    send("-INT", &[larder.pid()]);
+    assert_eq!(Client::connect(address).get("/open").text(), "opened");
+    assert_eq!(slow.read().text(), "at last");
+    assert_eq!(larder.wait().code(), Some(0));
+    assert!(larder.error_lines("a second signal").is_empty());
 }
 
 #[test]
@@ -318,12 +413,15 @@ fn nothing_of_the_app_outlives_larder_that_was_killed_while_it_was_started() {
 }
 
 #[test]
-fn an_app_whose_guard_was_killed_is_started_again() {
-    let larder = answering(&[], &[]);
-    let pid = pid_of_app(&larder);
-    kill(parent_of(pid));
+fn an_app_whose_guard_was_killed_is_ended_whole_and_started_again() {
+    let larder = answering(&[], &["--stubborn"]);
+    let pids = processes(&larder);
+    let pid = pids[2];
+    let guard = parent_of(pid);
+    kill(guard);
+    larder.wait_for_error_line(&format!("(larder-guard, {guard}) was killed"));
     larder.wait_for_error_line("the app ended with its guard");
-    wait_until_gone(&[pid]);
+    wait_until_gone(&pids);
     larder.wait_for_metric("larder_app_restarts_total", &[], 1);
     larder.wait_for_metric("larder_app_up", &[], 1);
     assert_ne!(pid_of_app(&larder), pid);

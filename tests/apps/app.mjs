@@ -1,5 +1,6 @@
 // An app for `larder run`: answers, crashes, prints and begins processes as its URLs ask, and listens
 // where its environment says or its arguments: --host H, --port P, --when FILE (once that is there).
+// With --no-head it never answers HEAD, with --stubborn it does not end when told.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -10,7 +11,8 @@ const host = has('host') ? told('host') : process.env.HOST;
 const port = Number(has('port') ? told('port') : process.env.PORT);
 
 const waiting = [];
-const begin = (detached) => spawn('sleep', ['600'], { detached, stdio: 'inherit' }).pid;
+const begin = (detached, [program, ...rest] = ['sleep', '600']) =>
+	spawn(program, rest, { detached, stdio: 'inherit' }).pid;
 const answers = {
 	'/pid': () => String(process.pid),
 	'/environment': () => [process.env.PORT, process.env.HOST, process.env.HOSTNAME].join(' '),
@@ -25,6 +27,8 @@ const answers = {
 		return 'printed';
 	},
 	'/processes': () => `${begin(false)} ${begin(true)}`,
+	// One that left the app's group and does not end when told.
+	'/deaf': () => String(begin(true, ['sh', '-c', 'trap "" TERM; sleep 600'])),
 	'/waiting': () => String(waiting.length),
 	'/open': () => {
 		waiting.splice(0).forEach((answer) => answer.end('at last'));
@@ -33,6 +37,7 @@ const answers = {
 };
 
 const server = createServer((request, answer) => {
+	if (request.method === 'HEAD' && has('no-head')) return;
 	if (request.url === '/slow') {
 		waiting.push(answer);
 		return;

@@ -56,6 +56,8 @@ pub enum Exit {
     Signal(u8),
     /// It could not be started; the code that shells give for that.
     NotStarted(u8),
+    /// By us, since another process has its port.
+    Displaced,
     /// Nobody saw it: the guard ended before.
     Unseen,
 }
@@ -65,7 +67,7 @@ impl Exit {
     /// a failure, also with code 0.
     pub fn code(self) -> u8 {
         match self {
-            Exit::Code(0) | Exit::Unseen => 1,
+            Exit::Code(0) | Exit::Displaced | Exit::Unseen => 1,
             Exit::Code(code) | Exit::NotStarted(code) => code,
             Exit::Signal(number) => 128_u8.saturating_add(number),
         }
@@ -78,6 +80,7 @@ impl std::fmt::Display for Exit {
             Exit::Code(code) => write!(f, "with code {code}"),
             Exit::Signal(number) => write!(f, "by signal {number}"),
             Exit::NotStarted(_) => f.write_str("before it began"),
+            Exit::Displaced => f.write_str("without its port"),
             Exit::Unseen => f.write_str("with its guard"),
         }
     }

@@ -11,7 +11,7 @@ use super::processes;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
-    set_child_subreaper, wait,
+    set_child_subreaper, test_kill_process_group, wait,
 };
 use rustix::thread::set_name;
 use std::ffi::{CStr, OsString};
@@ -53,6 +53,8 @@ pub enum Word {
     NotStarted(u8, String),
     /// The app ended; what it began may not have.
     Ended(Exit),
+    /// The app was told to end and has, with its group; others that it began were told to by now.
+    Rests,
 }
 
 impl Word {
@@ -64,11 +66,15 @@ impl Word {
             Word::Ended(Exit::Signal(number)) => format!("signal {number}"),
             Word::Ended(Exit::Code(code)) => format!("code {code}"),
             Word::Ended(exit) => format!("code {}", exit.code()),
+            Word::Rests => "rests".to_owned(),
         }
     }
 
     /// Reads one.
     pub fn parse(line: &str) -> Option<Word> {
+        if line == "rests" {
+            return Some(Word::Rests);
+        }
         let (word, rest) = line.split_once(' ')?;
         match word {
             "started" => rest.parse().ok().map(Word::Started),
@@ -177,6 +183,7 @@ impl Guarded {
 
     /// Waits for all to end, and tells how the app did.
     fn hear_of_ends(&self, pipe: &mut File) {
+        let (mut has_ended, mut rests) = (false, false);
         loop {
             let (pid, status) = match wait(WaitOptions::empty()) {
                 Ok(Some(ended)) => ended,
@@ -185,6 +192,7 @@ impl Guarded {
                 Err(_) => return,
             };
             if pid == self.app {
+                has_ended = true;
                 if !self.is_told.load(Ordering::SeqCst) {
                     self.is_over.store(true, Ordering::SeqCst);
                 }
@@ -194,6 +202,10 @@ impl Guarded {
             // Those whose parent just ended are ours by now.
             if self.is_over.load(Ordering::SeqCst) {
                 self.kill();
+            } else if has_ended && !rests && test_kill_process_group(self.app).is_err() {
+                rests = true;
+                terminate_all_below();
+                let _ = say(pipe, &Word::Rests);
             }
         }
     }
@@ -208,6 +220,17 @@ impl Guarded {
                 let _ = kill_process(pid, Signal::KILL);
             }
         }
+    }
+}
+
+/// Tells all to end that are below this process: those that left the app's group, and so did not hear
+/// what it was told.
+fn terminate_all_below() {
+    let own = getpid();
+    let tree = processes::tree(own.as_raw_nonzero().get(), &processes::all());
+    for pid in tree.into_iter().filter_map(Pid::from_raw).filter(|pid| *pid != own) {
+        // It may have ended.
+        let _ = kill_process(pid, Signal::TERM);
     }
 }
 
@@ -242,6 +265,7 @@ mod tests {
             Word::Ended(Exit::Code(0)),
             Word::Ended(Exit::Code(3)),
             Word::Ended(Exit::Signal(9)),
+            Word::Rests,
         ] {
             assert_eq!(Word::parse(&word.line()), Some(word));
         }

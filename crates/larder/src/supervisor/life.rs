@@ -2,8 +2,9 @@
 
 use super::guard::{COMMAND, Told, Word};
 use super::launch::Launch;
+use super::orphans::{self, Earlier};
+use super::processes;
 use super::relay::Relays;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -22,8 +23,6 @@ pub struct Life {
     words: Lines<BufReader<OwnedReadHalf>>,
     orders: OwnedWriteHalf,
     relays: Relays,
-    /// The app's process group, while it may have members.
-    group: Option<Pid>,
 }
 
 impl Life {
@@ -49,7 +48,7 @@ impl Life {
         };
         let relays = Relays::begin(output, errors, launch.marks_output);
         let words = BufReader::new(words).lines();
-        Ok(Life { guard, words, orders, relays, group: None })
+        Ok(Life { guard, words, orders, relays })
     }
 
     /// The number of the guard's process.
@@ -61,11 +60,7 @@ impl Life {
     /// The next word of the guard; nothing once all have ended. May be dropped and called again.
     pub async fn hear(&mut self) -> Option<Word> {
         let line = self.words.next_line().await.ok()??;
-        let word = Word::parse(&line)?;
-        if let Word::Started(pid) = word {
-            self.group = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        }
-        Some(word)
+        Word::parse(&line)
     }
 
     /// Tells the guard something.
@@ -74,17 +69,31 @@ impl Life {
         let _ = self.orders.try_write(&[told as u8]);
     }
 
-    /// All have ended: waits for the guard and for the last lines of output.
-    pub async fn bury(self) {
-        let Life { mut guard, words, orders, relays, group } = self;
+    /// Those below the guard, for people.
+    pub fn left(&self) -> String {
+        let mut tree = processes::tree(self.guard(), &processes::all());
+        tree.retain(|pid| *pid != self.guard());
+        processes::named(&tree)
+    }
+
+    /// Kills the guard, which does not do what it is told: what it had to end comes to us.
+    pub fn kill_guard(&mut self) {
+        // It may have ended.
+        let _ = self.guard.kill();
+    }
+
+    /// All have ended: waits for the guard and for the last lines of output. Where the guard was
+    /// killed, what it would have ended is ended here.
+    pub async fn bury(self, earlier: &Earlier) {
+        let Life { mut guard, words, orders, relays } = self;
         // If it has not ended yet, it does so when nobody is at the other end.
         drop((words, orders));
         let is_well = guard.wait().is_ok_and(|status| status.success());
-        if let Some(group) = group.filter(|_| !is_well) {
-            // Somebody killed the guard, so what it would have done is ours. The app's processes
-            // come to us where we are the first of all.
-            let _ = kill_process_group(group, Signal::KILL);
-            while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
+        if !is_well {
+            let left = orphans::end(earlier).await;
+            if !left.is_empty() {
+                tracing::error!("cannot be killed: {}", processes::named(&left));
+            }
         }
         relays.finish().await;
     }

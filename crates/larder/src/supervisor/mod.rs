@@ -3,9 +3,11 @@
 //! The app's parent is a [`guard`], a process of Larder's own that all processes of the app belong to
 //! in the end: so none of them outlives Larder, however that ends, and none is left over when the app
 //! is started again. How long to wait before that, and when to give up, is decided in [`crashes`]; what
-//! the app prints is passed on by [`relay`]; whether it answers is found out by [`probe`].
+//! the app prints is passed on by [`relay`]; whether it answers is found out by [`answering`].
 
+mod answering;
 mod crashes;
+mod ending;
 pub mod guard;
 mod launch;
 mod life;
@@ -75,12 +77,16 @@ impl App {
         let taken = port::Taken::of(settings, admin);
         let port = taken.choose().context("a port for the app")?;
         let state = Arc::new(AppState::new(launch.shown(), port));
+        let earlier = orphans::adopt().context("the app's processes")?;
         let (wanted, wish) = latest::channel(Wanted::Running);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let within = runtime.enter();
         let for_app = [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?];
         drop(within);
-        let watch = watch::Watch { launch, state: state.clone(), taken, wish, news, for_app };
+        let heard = answering::Heard::Own;
+        let watched = state.clone();
+        let watch =
+            watch::Watch { launch, state: watched, taken, wish, news, for_app, earlier, heard };
         let thread = std::thread::Builder::new().name("app".into());
         let (go, may_go) = std::sync::mpsc::channel();
         let watching = thread.spawn(move || {

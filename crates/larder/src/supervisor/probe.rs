@@ -8,8 +8,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long an answer is waited for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection is waited for: on this machine they come at once, but for a full queue.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer to HEAD is waited for; some apps have none. Tests do not wait so long.
+const HEAD_WITHIN: Duration = if cfg!(feature = "turned-clock") {
+    Duration::from_millis(500)
+} else {
+    Duration::from_secs(5)
+};
+/// How long an answer to GET is waited for: what an app makes first may take long.
+const GET_WITHIN: Duration = Duration::from_secs(60);
 
 /// What came of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +30,36 @@ pub enum Probe {
     Nobody,
 }
 
-/// Asks whoever listens on that port of this machine, by what changes nothing.
+/// Whether somebody takes connections to that port of this machine.
+pub async fn connects(port: u16) -> bool {
+    connection(port).await.is_some()
+}
+
+async fn connection(port: u16) -> Option<TcpStream> {
+    timeout(CONNECTS_WITHIN, TcpStream::connect(address(port))).await.ok()?.ok()
+}
+
+/// Asks whoever listens on that port of this machine, by what changes nothing: by HEAD, and where that
+/// brings nothing, by GET.
 pub async fn ask(port: u16) -> Probe {
-    let Ok(connection) = TcpStream::connect(address(port)).await else { return Probe::Nobody };
-    match timeout(ANSWER_WITHIN, exchange(connection, port)).await {
+    match ask_by("HEAD", HEAD_WITHIN, port).await {
+        Probe::Silent => ask_by("GET", GET_WITHIN, port).await,
+        found => found,
+    }
+}
+
+async fn ask_by(method: &str, within: Duration, port: u16) -> Probe {
+    let Some(connection) = connection(port).await else { return Probe::Nobody };
+    match timeout(within, exchange(connection, method, port)).await {
         Ok(Ok(head)) if head.starts_with(b"HTTP/1.") => Probe::Answers,
         _ => Probe::Silent,
     }
 }
 
-async fn exchange(mut connection: TcpStream, port: u16) -> io::Result<[u8; 7]> {
+async fn exchange(mut connection: TcpStream, method: &str, port: u16) -> io::Result<[u8; 7]> {
     let host = address(port);
     let request = format!(
-        "HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: larder\r\nConnection: close\r\n\r\n"
+        "{method} / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: larder\r\nConnection: close\r\n\r\n"
     );
     connection.write_all(request.as_bytes()).await?;
     let mut head = [0; 7];
@@ -60,7 +85,9 @@ pub fn trouble(
         );
     }
     if listening.iter().any(|at| takes(at, wanted)) {
-        return format!("the app takes connections on {wanted} and does not answer HEAD / there");
+        return format!(
+            "the app takes connections on {wanted} and does not answer GET / there yet"
+        );
     }
     if probe != Probe::Nobody {
         return format!("another process listens on {wanted}, where the app was to");
@@ -75,7 +102,7 @@ pub fn trouble(
 }
 
 /// Whether who listens on `at` gets connections to `wanted`.
-fn takes(at: &SocketAddr, wanted: SocketAddr) -> bool {
+pub fn takes(at: &SocketAddr, wanted: SocketAddr) -> bool {
     // `[::]` takes those of IPv4 too, unless it was told otherwise.
     at.port() == wanted.port() && (at.ip().is_unspecified() || at.ip() == wanted.ip())
 }
@@ -94,7 +121,7 @@ mod tests {
                 ["listens on 127.0.0.1:3000 and not", "--port-env"],
             ),
             (Probe::Nobody, &["0.0.0.0:3000"], ["--port {port}", "127.0.0.1:81"]),
-            (Probe::Silent, &["0.0.0.0:81"], ["takes connections", "HEAD /"]),
+            (Probe::Silent, &["0.0.0.0:81"], ["takes connections", "GET /"]),
             (Probe::Silent, &["127.0.0.1:9", "[::]:81"], ["takes connections", "127.0.0.1:81"]),
             (Probe::Answers, &["127.0.0.1:9"], ["another process", "127.0.0.1:81"]),
             (Probe::Nobody, &[], ["does not listen", "PORT"]),

@@ -9,6 +9,8 @@ pub struct Process {
     pub pid: i32,
     /// That of its parent.
     pub parent: i32,
+    /// That of its process group.
+    pub group: i32,
     /// That of its session.
     pub session: i32,
     /// Whether it has ended and nobody has heard of it yet.
@@ -42,6 +44,17 @@ pub fn tree(root: i32, all: &[Process]) -> Vec<i32> {
     tree
 }
 
+/// The names of processes with their numbers, for people.
+pub fn named(pids: &[i32]) -> String {
+    let name = |pid: &i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        let name: String = name.trim_end().chars().filter(|c| !c.is_control()).collect();
+        Some(format!("{name} ({pid})"))
+    };
+    let names: Vec<String> = pids.iter().filter_map(name).collect();
+    names.join(", ")
+}
+
 /// A line of `/proc/PID/stat`: the name, the second word, stands in parentheses and may hold any.
 fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
@@ -49,8 +62,9 @@ fn parse(stat: &str) -> Option<Process> {
     let mut words = rest.split(' ');
     let is_zombie = words.next()? == "Z";
     let parent = words.next()?.parse().ok()?;
-    let session = words.nth(1)?.parse().ok()?;
-    Some(Process { pid: pid.parse().ok()?, parent, session, is_zombie })
+    let group = words.next()?.parse().ok()?;
+    let session = words.next()?.parse().ok()?;
+    Some(Process { pid: pid.parse().ok()?, parent, group, session, is_zombie })
 }
 
 #[cfg(test)]
@@ -59,11 +73,12 @@ mod tests {
 
     #[test]
     fn a_process_is_known_whatever_it_is_called() {
-        let parent =
-            |stat: &str| parse(stat).map(|it| (it.pid, it.parent, it.session, it.is_zombie));
+        let parent = |stat: &str| {
+            parse(stat).map(|it| (it.pid, it.parent, [it.group, it.session], it.is_zombie))
+        };
         for (stat, found) in [
-            ("7 (sh) S 3 7 5 0 -1 4194304", Some((7, 3, 5, false))),
-            ("8 (a) Z (b) Z 1 8 8 0", Some((8, 1, 8, true))),
+            ("7 (sh) S 3 7 5 0 -1 4194304", Some((7, 3, [7, 5], false))),
+            ("8 (a) Z (b) Z 1 8 9 0", Some((8, 1, [8, 9], true))),
             ("8 (a) Z", None),
             ("", None),
         ] {
@@ -73,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_tree_is_all_below_its_root() {
-        let process = |(pid, parent)| Process { pid, parent, session: 1, is_zombie: false };
+        let process =
+            |(pid, parent)| Process { pid, parent, group: 1, session: 1, is_zombie: false };
         let all = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 1), (6, 3)].map(process);
         assert_eq!(tree(2, &all), [2, 3, 4, 6]);
         assert_eq!(tree(9, &all), [9]);
@@ -83,5 +99,7 @@ mod tests {
     fn this_process_is_among_them() {
         let own = i32::try_from(std::process::id()).expect("numbers of processes are small");
         assert!(all().iter().any(|process| process.pid == own && !process.is_zombie));
+        let named = named(&[own, i32::MAX]);
+        assert!(named.ends_with(&format!(" ({own})")) && !named.contains(','), "{named}");
     }
 }

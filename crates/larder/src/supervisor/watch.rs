@@ -1,25 +1,20 @@
 //! The watch over an app: life after life, until it is told to end or too many were short.
 
+use super::answering::{Awaited, Heard};
 use super::crashes::{Crashes, Exit, Next};
+use super::ending::{Ending, Overdue, REST_TIMEOUT};
 use super::guard::{Told, Word};
 use super::launch::{Launch, address};
 use super::life::Life;
+use super::orphans::Earlier;
 use super::port::{Taken, is_free};
-use super::probe::{self, Probe};
 use super::state::AppState;
-use super::{News, Wanted, listening};
+use super::{News, Wanted};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, sleep_until};
-
-/// How often it is looked whether the app answers, until it does.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// An app that has not answered for so long is asked why; then after twice as long, and so on. Tests
-/// do not wait so long.
-const WONDER_AFTER: Duration =
-    if cfg!(feature = "turned-clock") { Duration::from_secs(1) } else { Duration::from_secs(10) };
+use tokio::time::sleep;
 
 /// Watches over an app.
 pub struct Watch {
@@ -35,6 +30,10 @@ pub struct Watch {
     pub news: mpsc::UnboundedSender<News>,
     /// SIGUSR1 and SIGUSR2, which mean something to apps and nothing to Larder.
     pub for_app: [Signal; 2],
+    /// Our children that have nothing to do with the app.
+    pub earlier: Earlier,
+    /// Who listened at the last port of the app.
+    pub heard: Heard,
 }
 
 impl Watch {
@@ -50,6 +49,8 @@ impl Watch {
             let next = match exit {
                 // What could not be started once cannot be the next moment.
                 Exit::NotStarted(_) if self.state.now().starts == 1 => Next::GiveUp(1),
+                // It did nothing wrong.
+                Exit::Displaced => continue,
                 _ => crashes.ended(begun, Instant::now()),
             };
             let ran = begun.elapsed();
@@ -92,6 +93,9 @@ impl Watch {
 
     /// Starts the app and waits until it and all that it began have ended.
     async fn live(&mut self) -> Exit {
+        if *self.wish.borrow() == Wanted::Ended {
+            return Exit::Unseen;
+        }
         let (before, port) = (self.state.port(), self.port());
         self.state.starts(port);
         if port != before {
@@ -104,48 +108,84 @@ impl Watch {
                 return Exit::Unseen;
             }
         };
-        let (mut exit, mut answered, mut kill_at) = (Exit::Unseen, false, None);
-        let answers = answers(self.state.clone(), life.guard(), self.launch.port_variable.clone());
-        tokio::pin!(answers);
-        if *self.wish.borrow_and_update() == Wanted::Ended {
-            return exit;
+        let exit = self.live_on(&mut life).await;
+        if exit == Exit::Unseen {
+            let guard = life.guard();
+            self.state.ended("the process that guards the app was killed".to_owned());
+            tracing::warn!(
+                "the process that guards the app (larder-guard, {guard}) was killed: what is left \
+                 of the app is killed too"
+            );
         }
+        life.bury(&self.earlier).await;
+        exit
+    }
+
+    /// Does what is due in a life until its end.
+    async fn live_on(&mut self, life: &mut Life) -> Exit {
+        let (mut exit, mut answered) = (Exit::Unseen, false);
+        let mut ending = Ending::new(self.launch.stop_timeout);
+        let (state, launch) = (self.state.clone(), self.launch.clone());
+        let (variable, has_a_proxy) = (&*launch.port_variable, self.heard != Heard::Own);
+        let awaited = Awaited { state: &state, guard: life.guard(), variable, has_a_proxy };
+        let answers = awaited.hear();
+        tokio::pin!(answers);
         loop {
-            let kill_then = kill_at.unwrap_or_else(tokio::time::Instant::now);
             tokio::select! {
                 word = life.hear() => match word {
-                    Some(Word::Started(pid)) => self.state.runs(pid),
-                    Some(word) => (exit, answered) = (self.ended(word), true),
-                    None => break,
+                    Some(Word::Started(pid)) => state.runs(pid),
+                    Some(Word::Rests) => ending.rests(tokio::time::Instant::now()),
+                    Some(word) => (exit, answered) = (self.ended(word, exit), true),
+                    None => return exit,
                 },
-                () = &mut answers, if !answered => answered = true,
+                heard = &mut answers, if !answered => {
+                    (self.heard, answered) = (heard, true);
+                    if heard == Heard::Stranger {
+                        exit = Exit::Displaced;
+                        ending.killed(tokio::time::Instant::now());
+                        life.tell(Told::Kill);
+                    }
+                }
                 changed = self.wish.changed() => match changed {
                     Ok(()) if *self.wish.borrow_and_update() == Wanted::Ended => {
                         life.tell(Told::Stop);
-                        kill_at = Some(tokio::time::Instant::now() + self.launch.stop_timeout);
+                        ending.told(tokio::time::Instant::now());
                     }
                     Ok(()) => {}
                     Err(_) => return exit,
                 },
                 told = passed_on(&mut self.for_app) => life.tell(told),
-                () = sleep_until(kill_then), if kill_at.is_some() => {
-                    kill_at = None;
-                    let time = self.launch.stop_timeout;
-                    tracing::warn!("the app did not end within {time:?} (--stop-timeout): killed");
-                    life.tell(Told::Kill);
-                }
+                overdue = ending.overdue() => self.hasten(overdue, life, &mut ending),
             }
         }
-        if exit == Exit::Unseen {
-            self.state.ended("the app's guard was killed".to_owned());
-        }
-        life.bury().await;
-        exit
     }
 
-    /// How the app ended, or why it did not begin.
-    fn ended(&self, word: Word) -> Exit {
+    /// Ends what did not end within its time.
+    fn hasten(&self, overdue: Overdue, life: &mut Life, ending: &mut Ending) {
+        let (left, time) = (life.left(), self.launch.stop_timeout);
+        match overdue {
+            Overdue::App => tracing::warn!(
+                "the app did not end within {time:?} (--stop-timeout): killed; left were {left}"
+            ),
+            Overdue::Rest => tracing::warn!(
+                "the app ended, but what it began did not within {:?} of that: killed; left were \
+                 {left}",
+                REST_TIMEOUT.min(time)
+            ),
+            Overdue::Guard => {
+                tracing::error!("the process that guards the app hangs: killed; left were {left}");
+                ending.over();
+                return life.kill_guard();
+            }
+        }
+        ending.killed(tokio::time::Instant::now());
+        life.tell(Told::Kill);
+    }
+
+    /// How the app ended, or why it did not begin; `exit` where we know better.
+    fn ended(&self, word: Word, exit: Exit) -> Exit {
         let exit = match word {
+            Word::Ended(_) if exit == Exit::Displaced => exit,
             Word::Ended(exit) => exit,
             Word::NotStarted(code, why) => {
                 let program = self.launch.command.first().map(|it| it.to_string_lossy());
@@ -156,7 +196,7 @@ impl Watch {
                 );
                 Exit::NotStarted(code)
             }
-            Word::Started(_) => Exit::Unseen,
+            Word::Started(_) | Word::Rests => exit,
         };
         self.state.ended(format!("the app ended {exit}"));
         exit
@@ -168,33 +208,5 @@ async fn passed_on([first, second]: &mut [Signal; 2]) -> Told {
     tokio::select! {
         _ = first.recv() => Told::First,
         _ = second.recv() => Told::Second,
-    }
-}
-
-/// Waits until the app answers, and says what is wrong where that takes long.
-async fn answers(state: Arc<AppState>, guard: i32, variable: String) {
-    let (begun, port) = (Instant::now(), state.port());
-    let mut wonder_after = WONDER_AFTER;
-    loop {
-        let found = probe::ask(port).await;
-        let is_late = begun.elapsed() >= wonder_after;
-        if found == Probe::Answers || is_late {
-            let listening = listening::by_tree(guard);
-            // Where it cannot be known who listens, it is believed to be the app.
-            let is_its_own =
-                listening.as_ref().is_none_or(|all| all.iter().any(|at| at.port() == port));
-            if found == Probe::Answers && is_its_own {
-                state.answers();
-                let time = begun.elapsed();
-                return tracing::info!("the app answers on {} after {time:.1?}", address(port));
-            }
-            if is_late {
-                let what = probe::trouble(found, listening.as_deref(), port, &variable);
-                state.troubles(what.clone());
-                tracing::warn!("{what} ({:.0?} since it was started)", begun.elapsed());
-                wonder_after *= 2;
-            }
-        }
-        sleep(LOOK_EVERY).await;
     }
 }
