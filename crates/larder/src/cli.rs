@@ -176,8 +176,9 @@ pub struct Run {
     /// Variable of the environment that tells the app its port
     #[arg(long, value_name = "NAME", default_value = "PORT", value_parser = variable)]
     pub port_env: String,
-    /// After so many crashes in a row Larder ends too, with the app's exit code; 0: it never gives up
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    /// After so many crashes in a row Larder ends too, with the app's exit code; ten take a minute; 0: it
+    /// never gives up
+    #[arg(long, value_name = "N", default_value_t = supervisor::MAX_CRASHES)]
     pub max_crashes: u32,
     /// How long the app may take to end when it is told to; then it is killed
     #[arg(long, value_name = "TIME", default_value = "10s")]
@@ -504,7 +505,10 @@ mod tests {
             parse("larder run --port-env NITRO_PORT -- sh -c x --config").expect("it is right");
         let Command::Run(run) = cli.command else { panic!("not run: {cli:?}") };
         assert_eq!(run.command, ["sh", "-c", "x", "--config"]);
-        assert_eq!((run.port_env.as_str(), run.max_crashes), ("NITRO_PORT", 5));
+        assert_eq!(
+            (run.port_env.as_str(), run.max_crashes),
+            ("NITRO_PORT", supervisor::MAX_CRASHES)
+        );
         assert!(run.flags().app.is_some() && run.flags().origin.is_none());
         for wrong in [
             "larder run",

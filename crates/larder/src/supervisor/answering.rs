@@ -5,8 +5,8 @@
 //! milliseconds of a core. How often the port itself is tried falls with time.
 
 use super::launch::address;
-use super::listening;
-use super::probe::{self, Probe, takes};
+use super::listening::{self, takes};
+use super::probe::{self, Probe};
 use super::state::AppState;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 /// How long it is waited after the first crash; after each further one twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause. Ten crashes take a minute by it: what an app waits for at its start, as a
+/// database that starts beside it, is mostly there by then.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// Crashes in a row after which an app is given up, unless the command line says otherwise.
+pub const MAX_CRASHES: u32 = 10;
 /// Who ran so long did not crash at its start: what comes next counts as the first again.
 pub const LONG_ENOUGH: Duration = Duration::from_secs(60);
 
@@ -109,8 +112,19 @@ mod tests {
             assert_eq!(after(max, ran), found, "{max} {ran:?}");
         }
         let never = after(0, &[0; 100]);
-        assert_eq!(never[7..9], [pause(30_000), pause(30_000)]);
-        assert_eq!(never.last(), Some(&pause(30_000)));
+        assert_eq!(never[5..8], [pause(8_000), pause(15_000), pause(15_000)]);
+        assert_eq!(never.last(), Some(&pause(15_000)));
+    }
+
+    #[test]
+    fn it_is_given_up_after_a_minute() {
+        let next = after(MAX_CRASHES, &[0; 10]);
+        assert_eq!(next[9], Next::GiveUp(10));
+        let pause = |next: &Next| match next {
+            Next::StartAfter(pause) => *pause,
+            Next::GiveUp(_) => Duration::ZERO,
+        };
+        assert_eq!(next.iter().map(pause).sum::<Duration>(), Duration::from_millis(60_750));
     }
 
     #[test]

@@ -20,15 +20,33 @@ pub fn by_tree(root: i32) -> Option<Vec<SocketAddr>> {
     for pid in processes::tree(root, &all) {
         sockets.extend(sockets_of(pid)?);
     }
-    let tables = ["tcp", "tcp6"].map(|name| fs::read_to_string(format!("/proc/{root}/net/{name}")));
-    let [Ok(tcp), tcp6] = tables else { return None };
-    // There is none where the system does without IPv6.
-    let rows = tcp.lines().chain(tcp6.as_deref().unwrap_or_default().lines());
-    let listening = rows.filter_map(parse).filter(|(_, socket)| sockets.contains(socket));
-    let mut addresses: Vec<SocketAddr> = listening.map(|(address, _)| address).collect();
+    let all = all_listening(&root.to_string())?.into_iter();
+    let own = all.filter(|(_, socket)| sockets.contains(socket));
+    let mut addresses: Vec<SocketAddr> = own.map(|(address, _)| address).collect();
     addresses.sort_unstable();
     addresses.dedup();
     Some(addresses)
+}
+
+/// Whether any process listens where connections to `wanted` come; nothing where the system does not
+/// tell.
+pub fn is_listened_at(wanted: SocketAddr) -> Option<bool> {
+    Some(all_listening("self")?.iter().any(|(at, _)| takes(at, wanted)))
+}
+
+/// Whether who listens on `at` gets connections to `wanted`.
+pub fn takes(at: &SocketAddr, wanted: SocketAddr) -> bool {
+    // `[::]` takes those of IPv4 too, unless it was told otherwise.
+    at.port() == wanted.port() && (at.ip().is_unspecified() || at.ip() == wanted.ip())
+}
+
+/// Where the system of a process is listened at, and the numbers of the sockets.
+fn all_listening(process: &str) -> Option<Vec<(SocketAddr, u64)>> {
+    let table = |name| fs::read_to_string(format!("/proc/{process}/net/{name}"));
+    let (tcp, tcp6) = (table("tcp").ok()?, table("tcp6"));
+    // There is none where the system does without IPv6.
+    let rows = tcp.lines().chain(tcp6.as_deref().unwrap_or_default().lines());
+    Some(rows.filter_map(parse).collect())
 }
 
 /// The numbers of the sockets that a process has open; nothing where we may not know, as of one that

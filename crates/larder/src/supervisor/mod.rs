@@ -20,6 +20,7 @@ mod relay;
 mod state;
 mod watch;
 
+pub use crashes::MAX_CRASHES;
 pub use launch::Launch;
 pub use port::{UNPLACED, unplaced};
 pub use state::AppState;

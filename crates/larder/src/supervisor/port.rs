@@ -1,6 +1,7 @@
 //! The app's port: one that is free, and that hardly anybody else takes.
 
 use super::launch::{HOST, address};
+use super::listening;
 use crate::config::address::Origin;
 use crate::random;
 use proxy::settings::{OriginAddress, Settings};
@@ -59,9 +60,18 @@ impl Taken {
     }
 }
 
-/// Whether nobody listens there.
+/// Whether it can be listened there.
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind(address(port)).is_ok()
+}
+
+/// Who has a port that cannot be listened at, for people: also connections that have ended keep it for
+/// a minute, where who listened did without SO_REUSEADDR.
+pub fn holder(port: u16) -> &'static str {
+    match listening::is_listened_at(address(port)) {
+        Some(false) => "connections that ended a moment ago still hold",
+        _ => "another process took",
+    }
 }
 
 fn any() -> u16 {
@@ -87,6 +97,22 @@ mod tests {
         let all_but_one = Taken(PORTS.filter(|other| *other != port).collect());
         let found = all_but_one.choose().expect("the system has one");
         assert!(found == port || !PORTS.contains(&found));
+    }
+
+    #[test]
+    fn connections_that_have_ended_are_no_process() {
+        use socket2::{Domain, Socket, Type};
+        // Without SO_REUSEADDR, which the standard library sets.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are sockets");
+        let port = Taken(Vec::new()).choose().expect("there are ports");
+        socket.bind(&address(port).into()).expect("it is free");
+        socket.listen(1).expect("it is bound");
+        assert!(!is_free(port) && holder(port).starts_with("another process"));
+        let client = std::net::TcpStream::connect(address(port)).expect("it is listened");
+        // Who closes first has the connection's end on its hands.
+        drop(socket.accept().expect("a client is there"));
+        drop((socket, client));
+        assert!(!is_free(port) && holder(port).starts_with("connections that ended"));
     }
 
     #[test]

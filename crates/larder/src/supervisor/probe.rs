@@ -1,6 +1,7 @@
 //! Whether the app answers; and if not, what is wrong and how to mend it.
 
 use super::launch::address;
+use super::listening::takes;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -99,12 +100,6 @@ pub fn trouble(
         ),
         None => format!("the app does not listen on {wanted} yet, which it is told by {told}"),
     }
-}
-
-/// Whether who listens on `at` gets connections to `wanted`.
-pub fn takes(at: &SocketAddr, wanted: SocketAddr) -> bool {
-    // `[::]` takes those of IPv4 too, unless it was told otherwise.
-    at.port() == wanted.port() && (at.ip().is_unspecified() || at.ip() == wanted.ip())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::guard::{Told, Word};
 use super::launch::{Launch, address};
 use super::life::Life;
 use super::orphans::Earlier;
-use super::port::{Taken, is_free};
+use super::port::{Taken, holder, is_free};
 use super::state::AppState;
 use super::{News, Wanted};
 use std::sync::Arc;
@@ -87,7 +87,8 @@ impl Watch {
             return port;
         }
         let Ok(other) = self.taken.choose() else { return port };
-        tracing::warn!("another process took {}: the app gets {}", address(port), address(other));
+        let holder = holder(port);
+        tracing::warn!("{holder} {}: the app gets {}", address(port), address(other));
         other
     }
 
