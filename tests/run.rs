@@ -1,8 +1,10 @@
 //! `larder run`: an app that Larder starts, fronts, restarts and ends.
 
 use crate::support::{Client, Larder, Origin, Reply, Setup, until};
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -325,12 +327,32 @@ fn after_crashes_in_a_row_it_ends_with_the_code_of_the_app() {
 
 #[test]
 fn what_cannot_be_started_is_not_tried_again() {
-    for (program, code) in [("/nowhere/app", 127), ("/etc/passwd", 126)] {
+    let script = file("script-without-first-line");
+    std::fs::write(&script, "exit 0\n").unwrap();
+    std::fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    for (program, code, says) in [
+        ("/nowhere/app", 127, "there is no such file"),
+        ("no-such-program", 127, "no folder of PATH has it"),
+        ("/etc/passwd", 126, "/etc/passwd is not executable: chmod +x /etc/passwd"),
+        (script.to_str().unwrap(), 126, "has no first line that says what runs it"),
+    ] {
         let mut larder = Setup::default().running(&["--", program]).start();
         assert_eq!(larder.wait().code(), Some(code), "{program}");
-        larder.wait_for_error_line(&format!("the app cannot be started: {program}: "));
+        let said = larder.wait_for_error_line(&format!("the app cannot be started: {program}: "));
+        assert!(said.contains(says), "{said}");
         assert!(larder.error_lines("again in").is_empty());
     }
+    std::fs::remove_file(&script).unwrap();
+}
+
+#[test]
+fn an_empty_word_is_no_program() {
+    let output = Command::new(env!("CARGO_BIN_EXE_larder")).args(["run", "--", ""]).output();
+    let output = output.expect("the binary can be started");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the word behind -- is empty"), "{said}");
+    assert!(said.contains("Usage: larder run"), "{said}");
 }
 
 #[test]

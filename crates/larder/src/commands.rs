@@ -36,8 +36,8 @@ pub enum Failure {
     Failed(anyhow::Error),
     /// It failed and has said so already: exit code 1.
     Reported,
-    /// It was not said what to serve: exit code 2.
-    Usage(String),
+    /// It was not said what to serve or to run, to the command of that name: exit code 2.
+    Usage(&'static str, String),
     /// It ended with the app that it watched over, which was said: the app's exit code.
     WithApp(u8),
 }
@@ -52,20 +52,20 @@ impl Failure {
             }
             Failure::Reported => ExitCode::from(1),
             Failure::WithApp(code) => ExitCode::from(code),
-            Failure::Usage(what) => {
-                say_aside(&usage_of_serve(&what));
+            Failure::Usage(command, what) => {
+                say_aside(&usage(command, &what));
                 ExitCode::from(2)
             }
         }
     }
 }
 
-/// What is said where `larder serve` was not given what it needs.
-fn usage_of_serve(what: &str) -> String {
+/// What is said where a command was not given what it needs.
+fn usage(command: &str, what: &str) -> String {
     let mut all = Cli::command();
     all.build();
-    let serve = all.find_subcommand_mut("serve").expect("`Command` has a variant Serve");
-    serve.error(ErrorKind::MissingRequiredArgument, what).to_string()
+    let found = all.find_subcommand_mut(command).expect("commands give their own names");
+    found.error(ErrorKind::MissingRequiredArgument, what).to_string()
 }
 
 impl From<anyhow::Error> for Failure {

@@ -42,7 +42,7 @@ fn meant(config: Option<&Path>, flags: &Flags) -> Result<Meant, Failure> {
     let (name, text) = match config {
         Some(path) => (path.display().to_string(), read(path)?),
         None if flags.origin.is_none() && flags.app.is_none() => {
-            return Err(Failure::Usage(what_to_type()));
+            return Err(Failure::Usage("serve", what_to_type()));
         }
         None => (NO_FILE.name.to_owned(), String::new()),
     };

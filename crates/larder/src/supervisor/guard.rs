@@ -7,14 +7,14 @@
 //! Larder would take away the exit status of a process that somebody else in it waits for.
 
 use super::crashes::Exit;
-use super::processes;
+use super::{processes, unstartable};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
     set_child_subreaper, test_kill_process_group, wait,
 };
 use rustix::thread::set_name;
-use std::ffi::{CStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -115,7 +115,7 @@ pub fn run(command: &[OsString]) -> io::Result<()> {
     command.args(arguments).stdin(Stdio::null()).process_group(0);
     let child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return say(&mut pipe, &not_started(&error)),
+        Err(error) => return say(&mut pipe, &not_started(program, &error)),
     };
     let (is_told, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
     let guarded = Arc::new(Guarded { app: Pid::from_child(&child), is_told, is_over });
@@ -243,10 +243,9 @@ fn exit(status: WaitStatus) -> Exit {
     }
 }
 
-/// The codes are those of shells: 127 where there is none of that name, 126 where it cannot be run.
-fn not_started(error: &io::Error) -> Word {
-    let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-    Word::NotStarted(code, error.to_string().replace('\n', " "))
+fn not_started(program: &OsStr, error: &io::Error) -> Word {
+    let (code, why) = unstartable::why(program, error, std::env::var_os("PATH").as_deref());
+    Word::NotStarted(code, why.replace('\n', " "))
 }
 
 fn say(pipe: &mut File, word: &Word) -> io::Result<()> {

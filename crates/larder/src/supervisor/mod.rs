@@ -18,6 +18,7 @@ mod probe;
 mod processes;
 mod relay;
 mod state;
+mod unstartable;
 mod watch;
 
 pub use crashes::MAX_CRASHES;

@@ -191,8 +191,7 @@ impl Watch {
             Word::NotStarted(code, why) => {
                 let program = self.launch.command.first().map(|it| it.to_string_lossy());
                 tracing::error!(
-                    "the app cannot be started: {}: {why}; name a program that is in PATH, or the \
-                     path to one",
+                    "the app cannot be started: {}: {why}",
                     program.unwrap_or_default()
                 );
                 Exit::NotStarted(code)
