@@ -234,6 +234,22 @@ fn a_signal_to_larder_and_the_guard_cuts_nothing() {
     }
 }
 
+#[test]
+fn an_app_that_is_signalled_beside_larder_is_told_of() {
+    let mut larder = answering(&[], &[]);
+    let app = pid_of_app(&larder);
+    let mut slow = larder.connect();
+    slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let waiting = || Client::connect(address_of_app(&larder)).get("/waiting").text();
+    until("the app has the slow request", || (waiting() == "1").then_some(()));
+    larder.terminate();
+    larder.wait_for_error_line("SIGTERM: no new requests");
+    send("-TERM", &[app]);
+    larder.wait_for_error_line("the app ended with code 0 before it was told to");
+    assert_eq!(slow.read().status, 502);
+    assert_eq!(larder.wait().code(), Some(0));
+}
+
 /// The name under which lists of processes show one.
 fn name_of(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim().to_owned()

@@ -176,8 +176,8 @@ pub struct Run {
     /// Variable of the environment that tells the app its port
     #[arg(long, value_name = "NAME", default_value = "PORT", value_parser = variable)]
     pub port_env: String,
-    /// After so many crashes in a row Larder ends too, with the app's exit code; ten take a minute; 0: it
-    /// never gives up
+    /// After so many crashes in a row (ten take a minute) Larder ends too, with the app's exit code; 0:
+    /// it never gives up
     #[arg(long, value_name = "N", default_value_t = supervisor::MAX_CRASHES)]
     pub max_crashes: u32,
     /// How long the app may take to end when it is told to; then it is killed

@@ -139,8 +139,9 @@ fn outlive_signals() -> io::Result<()> {
     // Once caught they stay so, also when nobody listens any more.
     let caught = |kind| signal(kind).map(drop);
     let to_end = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let others = [SignalKind::quit(), SignalKind::user_defined1(), SignalKind::user_defined2()];
-    to_end.into_iter().chain(others).try_for_each(caught)
+    let for_app = [SignalKind::user_defined1(), SignalKind::user_defined2()];
+    let others = [SignalKind::quit(), SignalKind::alarm()];
+    to_end.into_iter().chain(others).chain(for_app).try_for_each(caught)
 }
 
 impl Guarded {

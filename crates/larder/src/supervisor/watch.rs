@@ -43,7 +43,15 @@ impl Watch {
         loop {
             let begun = Instant::now();
             let exit = self.live().await;
-            if *self.wish.borrow() != Wanted::Running {
+            let wish = *self.wish.borrow();
+            if wish == Wanted::Finishing {
+                tracing::warn!(
+                    "the app ended {exit} before it was told to, while requests were finished: if \
+                     whoever ends Larder signals all its processes, have only Larder told \
+                     (systemd: KillMode=mixed)"
+                );
+            }
+            if wish != Wanted::Running {
                 return;
             }
             let next = match exit {
@@ -75,6 +83,11 @@ impl Watch {
             );
         } else if !matches!(exit, Exit::NotStarted(_)) {
             tracing::error!("the app ended {exit}: what it printed stands above");
+        }
+        if exit == Exit::Code(0) {
+            tracing::error!(
+                "an app that goes into the background has ended too: have it stay in the foreground"
+            );
         }
         // Nobody hears it where the process is ending.
         let _ = self.news.send(News::GivenUp(exit.code()));
