@@ -32,6 +32,11 @@ impl Ending {
         Ending { stop_timeout, due: None }
     }
 
+    /// Whether anybody was told or killed.
+    pub fn has_begun(&self) -> bool {
+        self.due.is_some()
+    }
+
     /// The app was told to end.
     pub fn told(&mut self, now: Instant) {
         self.due = Some((now + self.stop_timeout, Overdue::App));
@@ -89,6 +94,6 @@ mod tests {
     fn nobody_is_overdue_who_was_not_told() {
         let mut ending = Ending::new(Duration::ZERO);
         ending.rests(Instant::now());
-        assert_eq!(ending.due, None);
+        assert!(ending.due.is_none() && !ending.has_begun());
     }
 }

@@ -87,7 +87,7 @@ pub fn trouble(
     }
     if listening.iter().any(|at| takes(at, wanted)) {
         return format!(
-            "the app takes connections on {wanted} and does not answer GET / there yet"
+            "the app takes connections on {wanted} and does not answer GET / by HTTP/1.1 there yet"
         );
     }
     if probe != Probe::Nobody {

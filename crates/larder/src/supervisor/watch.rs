@@ -43,15 +43,7 @@ impl Watch {
         loop {
             let begun = Instant::now();
             let exit = self.live().await;
-            let wish = *self.wish.borrow();
-            if wish == Wanted::Finishing {
-                tracing::warn!(
-                    "the app ended {exit} before it was told to, while requests were finished: if \
-                     whoever ends Larder signals all its processes, have only Larder told \
-                     (systemd: KillMode=mixed)"
-                );
-            }
-            if wish != Wanted::Running {
+            if *self.wish.borrow() != Wanted::Running {
                 return;
             }
             let next = match exit {
@@ -146,10 +138,15 @@ impl Watch {
         tokio::pin!(answers);
         loop {
             tokio::select! {
+                // An app that ends in the same moment in which it is told to was not told.
+                biased;
                 word = life.hear() => match word {
                     Some(Word::Started(pid)) => state.runs(pid),
                     Some(Word::Rests) => ending.rests(tokio::time::Instant::now()),
-                    Some(word) => (exit, answered) = (self.ended(word, exit), true),
+                    Some(word) => {
+                        (exit, answered) = (self.ended(word, exit), true);
+                        self.wonder_at(exit, &ending);
+                    }
                     None => return exit,
                 },
                 heard = &mut answers, if !answered => {
@@ -171,6 +168,17 @@ impl Watch {
                 told = passed_on(&mut self.for_app) => life.tell(told),
                 overdue = ending.overdue() => self.hasten(overdue, life, &mut ending),
             }
+        }
+    }
+
+    /// Says what an app's end means that comes while Larder ends and has not told it to.
+    fn wonder_at(&self, exit: Exit, ending: &Ending) {
+        if *self.wish.borrow() != Wanted::Running && !ending.has_begun() {
+            tracing::warn!(
+                "the app ended {exit} before it was told to, while requests were finished: if \
+                 whoever ends Larder signals all its processes, have only Larder told (systemd: \
+                 KillMode=mixed)"
+            );
         }
     }
 
