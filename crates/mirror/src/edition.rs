@@ -28,7 +28,7 @@ pub struct Edition {
     pub of: Box<str>,
     /// When the upstream last gave it, or said that it is the same, in milliseconds since 1970.
     pub fetched: u64,
-    /// When it was published.
+    /// When this number was published.
     pub published: u64,
     /// The head of the purge log when the request for it left: the log's id and the number.
     pub born: (u64, u64),
@@ -54,6 +54,9 @@ pub struct Edition {
     pub pictures: Vec<Picture>,
     /// Those that do not, and keep their URLs.
     pub missing: Vec<Missing>,
+    /// How many more pictures it names than are fetched; they keep their URLs too.
+    #[serde(default)]
+    pub beyond: usize,
     /// Files that it does not name any more, and since when.
     pub retired: Vec<Retired>,
 }
@@ -208,6 +211,7 @@ pub(crate) mod tests {
             items_sent: pictures.len(),
             pictures: pictures.iter().map(picture).collect(),
             missing: Vec::new(),
+            beyond: 0,
             retired: Vec::new(),
         }
     }

@@ -6,15 +6,18 @@
 //! is for `sweep`.
 
 use crate::edition::{Edition, File};
+use crate::room::{Room, Share};
+use crate::steps::{Step, Steps};
 use blake3::Hasher;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The edition's file.
 const EDITION: &str = "edition.json";
+/// Its name while it is written.
+const EDITION_PART: &str = "edition.json.part";
 /// The name of one that cannot be used.
 const ASIDE: &str = "edition.json.unusable";
 /// The file that says until when the upstream wants to be left alone.
@@ -33,20 +36,7 @@ const PIECE_BYTES: usize = 128 << 10;
 pub struct Folder {
     path: PathBuf,
     share: Arc<Share>,
-}
-
-/// The bytes that files of all feeds may take.
-#[derive(Debug)]
-pub struct Room {
-    most: AtomicU64,
-    taken: AtomicU64,
-}
-
-/// What the files of one folder take of it.
-#[derive(Debug)]
-struct Share {
-    room: Arc<Room>,
-    own: AtomicU64,
+    steps: Steps,
 }
 
 /// What is being written.
@@ -59,6 +49,7 @@ pub struct Unfinished {
     /// Whether it needs room, or has it in any case.
     needs_room: bool,
     share: Arc<Share>,
+    steps: Steps,
     is_done: bool,
 }
 
@@ -82,56 +73,6 @@ pub struct Listed {
     pub bytes: u64,
 }
 
-impl Room {
-    /// Room for so many bytes, of which none is taken.
-    pub fn new(most: u64) -> Arc<Room> {
-        Arc::new(Room { most: AtomicU64::new(most), taken: AtomicU64::new(0) })
-    }
-
-    /// How many bytes are taken.
-    pub fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    /// Lets it have so many bytes from now on.
-    pub fn set_most(&self, most: u64) {
-        self.most.store(most, Ordering::Relaxed);
-    }
-}
-
-impl Share {
-    fn take(&self, bytes: u64) -> io::Result<()> {
-        let room = &self.room;
-        let before = room.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.own.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) <= room.most.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.give_back(bytes);
-        Err(io::Error::new(io::ErrorKind::StorageFull, "feeds.size is used up"))
-    }
-
-    /// Takes it although there may be no room.
-    fn take_in_any_case(&self, bytes: u64) {
-        self.room.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.own.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give_back(&self, bytes: u64) {
-        for count in [&self.own, &self.room.taken] {
-            let less = |taken: u64| Some(taken.saturating_sub(bytes));
-            // It never says no.
-            let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        }
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.give_back(self.own.load(Ordering::Relaxed));
-    }
-}
-
 impl Folder {
     /// Opens the folder of a feed, and makes it where there is none. What was left unfinished is
     /// removed; what is there is counted.
@@ -145,12 +86,13 @@ impl Folder {
         for above in [path.parent(), Some(&*path)].into_iter().flatten() {
             sync(above)?;
         }
-        let share = Arc::new(Share { room, own: AtomicU64::new(0) });
-        let folder = Folder { path, share };
+        let share = Arc::new(Share::new(room));
+        let folder = Folder { path, share, steps: Steps::default() };
+        absent_or(fs::remove_file(folder.path.join(EDITION_PART)))?;
         for entry in fs::read_dir(&files)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
-                fs::remove_file(entry.path())?;
+                absent_or(fs::remove_file(entry.path()))?;
             }
         }
         folder.recount()?;
@@ -163,7 +105,7 @@ impl Folder {
     /// When the folder cannot be read.
     pub fn recount(&self) -> io::Result<()> {
         let there: u64 = self.list()?.iter().map(|listed| listed.bytes).sum();
-        self.share.give_back(self.share.own.load(Ordering::Relaxed));
+        self.share.give_back(self.share.own());
         self.share.take_in_any_case(there);
         Ok(())
     }
@@ -202,16 +144,19 @@ impl Folder {
 
     /// Notes until when, for the next start. That it is lost is no loss but of manners.
     pub fn note_rest(&self, until: u64) {
-        let noted = match until {
-            0 => fs::remove_file(self.path.join(REST)).or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            }),
+        let noted = self.steps.before(Step::NoteRest).and_then(|()| match until {
+            0 => absent_or(fs::remove_file(self.path.join(REST))),
             until => fs::write(self.path.join(REST), until.to_string()),
-        };
+        });
         if let Err(error) = noted {
             tracing::warn!("{} cannot be written: {error}", self.path.join(REST).display());
         }
+    }
+
+    /// Where it is to stop, for tests.
+    #[cfg(any(test, feature = "turned-clock"))]
+    pub fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     /// Publishes an edition, all of whose files are there: from then on it is the one.
@@ -219,12 +164,19 @@ impl Folder {
     /// # Errors
     /// When it cannot be written; then the one before stays.
     pub fn publish(&self, edition: &Edition) -> io::Result<()> {
+        let steps = &self.steps;
+        steps.before(Step::SyncNames)?;
         sync(&self.path.join(FILES))?;
-        let (path, part) = (self.path.join(EDITION), self.path.join("edition.json.part"));
+        let (path, part) = (self.path.join(EDITION), self.path.join(EDITION_PART));
+        steps.before(Step::BeginEdition)?;
         let mut file = fs::File::create(&part)?;
+        steps.before(Step::WriteEdition)?;
         file.write_all(&edition.text())?;
+        steps.before(Step::SyncEdition)?;
         file.sync_all()?;
+        steps.before(Step::Publish)?;
         fs::rename(&part, &path)?;
+        steps.before(Step::SyncPublished)?;
         sync(&self.path)
     }
 
@@ -234,10 +186,11 @@ impl Folder {
     /// When it cannot be made.
     pub fn begin(&self, number: usize) -> io::Result<Unfinished> {
         let path = self.path.join(FILES).join(format!("{number}{UNFINISHED}"));
+        self.steps.before(Step::Begin)?;
         let file = fs::File::create(&path)?;
-        let (share, needs_room) = (self.share.clone(), true);
+        let (share, steps, needs_room) = (self.share.clone(), self.steps.clone(), true);
         let (hasher, bytes, is_done) = (Hasher::new(), 0, false);
-        Ok(Unfinished { file, path, hasher, bytes, needs_room, share, is_done })
+        Ok(Unfinished { file, path, hasher, bytes, needs_room, share, steps, is_done })
     }
 
     /// Writes a whole file, whose name ends so, unless it is there: one that has room in any case, since
@@ -263,10 +216,12 @@ impl Folder {
     pub fn finish(&self, mut unfinished: Unfinished, ending: &str) -> io::Result<File> {
         let hash = unfinished.hasher.finalize().to_hex();
         let name = format!("{}{ending}", &hash[..HASH_CHARS]);
+        self.steps.before(Step::Sync)?;
         unfinished.file.sync_all()?;
         let path = self.at(&name);
         // One of the same name has the same in it, and counts already.
         let before = fs::metadata(&path).map(|found| found.len());
+        self.steps.before(Step::Name)?;
         fs::rename(&unfinished.path, path)?;
         unfinished.is_done = true;
         if let Ok(bytes) = before {
@@ -337,6 +292,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove(&self, file: &Listed) -> io::Result<()> {
+        self.steps.before(Step::Remove)?;
         fs::remove_file(self.at(&file.name))?;
         self.share.give_back(file.bytes);
         Ok(())
@@ -347,10 +303,11 @@ impl Folder {
     /// # Errors
     /// When something cannot be removed.
     pub fn drop_all(&self) -> io::Result<()> {
-        match fs::remove_file(self.path.join(EDITION)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => sync(&self.path)?,
+        self.steps.before(Step::RemoveEdition)?;
+        for edition in [EDITION, EDITION_PART, ASIDE] {
+            absent_or(fs::remove_file(self.path.join(edition)))?;
         }
+        sync(&self.path)?;
         for listed in self.list()? {
             self.remove(&listed)?;
         }
@@ -369,6 +326,7 @@ impl Unfinished {
             false => self.share.take_in_any_case(bytes.len() as u64),
         }
         self.bytes += bytes.len() as u64;
+        self.steps.before(Step::Write)?;
         self.hasher.update(bytes);
         self.file.write_all(bytes)
     }
@@ -379,7 +337,7 @@ impl Drop for Unfinished {
         if !self.is_done {
             self.share.give_back(self.bytes);
             // What stays is removed when the folder is opened again.
-            let _ = fs::remove_file(&self.path);
+            let _ = self.steps.before(Step::GiveUp).and_then(|()| fs::remove_file(&self.path));
         }
     }
 }
@@ -435,6 +393,14 @@ fn check(hasher: &Hasher, name: &str) -> io::Result<()> {
 
 fn damaged(name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("{name} is damaged"))
+}
+
+/// What is not there is removed already.
+fn absent_or(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Makes a folder's entries durable.

@@ -15,7 +15,6 @@ use crate::told::{Stands, State, Told};
 use policy::time::Timestamp;
 use proxy::clock::Clock;
 use proxy::outward::Outward;
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,19 +37,19 @@ pub enum Command {
         /// Whether it may have ever so few items.
         accept_shrink: bool,
         /// Hears how it went.
-        reply: oneshot::Sender<Result<Ended, NotRun>>,
+        reply: oneshot::Sender<Result<Ended, NotDone>>,
     },
     /// To remove what nothing names.
     Sweep {
         /// Only to say what would go.
         dry_run: bool,
         /// Hears what is gone.
-        reply: oneshot::Sender<Vec<Listed>>,
+        reply: oneshot::Sender<Result<Vec<Listed>, NotDone>>,
     },
     /// To forget its edition and all files.
     Drop {
         /// Hears whether it did.
-        reply: oneshot::Sender<Result<(), String>>,
+        reply: oneshot::Sender<Result<(), NotDone>>,
     },
 }
 
@@ -65,12 +64,14 @@ pub struct Ended {
     pub pictures: usize,
     /// Pictures that keep their URLs.
     pub missing: usize,
+    /// Pictures beyond `max_images`, which keep theirs too.
+    pub beyond: usize,
 }
 
-/// Why a refresh that was asked for brought nothing.
+/// Why what a feed was asked for was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotRun {
-    /// It runs just now.
+pub enum NotDone {
+    /// It is being fetched just now.
     Busy,
     /// It failed.
     Failed(Fault),
@@ -78,6 +79,18 @@ pub enum NotRun {
     Unknown,
     /// The process ends.
     Ending,
+}
+
+impl Command {
+    /// Tells who asked that the feed is busy.
+    fn turn_away(self) {
+        // Who does not wait any more need not hear.
+        match self {
+            Command::Refresh { reply, .. } => drop(reply.send(Err(NotDone::Busy))),
+            Command::Sweep { reply, .. } => drop(reply.send(Err(NotDone::Busy))),
+            Command::Drop { reply } => drop(reply.send(Err(NotDone::Busy))),
+        }
+    }
 }
 
 /// A feed and all that it needs.
@@ -140,14 +153,8 @@ impl Keeper {
                     }
                 }
                 () = until(&clock, due) => {
-                    let Some((outcome, waiting)) = self.run(&mut commands, false).await else {
-                        return;
-                    };
+                    let Some(outcome) = self.run(&mut commands, false).await else { return };
                     due = self.next(&outcome, true);
-                    due = match self.obey_all(waiting, &mut commands, due).await {
-                        Some(due) => due,
-                        None => return,
-                    };
                 }
             }
         }
@@ -163,20 +170,7 @@ impl Keeper {
         }
     }
 
-    /// Does what it was asked while it ran; gives when it is due then, or nothing at the end.
-    async fn obey_all(
-        &mut self,
-        waiting: VecDeque<Command>,
-        commands: &mut mpsc::Receiver<Command>,
-        due: Timestamp,
-    ) -> Option<Timestamp> {
-        let mut due = due;
-        for command in waiting {
-            due = Box::pin(self.obey(command, commands, due)).await?;
-        }
-        Some(due)
-    }
-
+    /// Does what it is asked; gives when it is due then, or nothing at the end.
     async fn obey(
         &mut self,
         command: Command,
@@ -186,21 +180,21 @@ impl Keeper {
         // Who asked and does not wait any more need not hear.
         match command {
             Command::Refresh { accept_shrink, reply } => {
-                let (outcome, waiting) = self.run(commands, accept_shrink).await?;
+                let outcome = self.run(commands, accept_shrink).await?;
                 let due = self.next(&outcome, false);
-                let _ = reply.send(outcome.map_err(NotRun::Failed).map(|(ended, _)| ended));
-                self.obey_all(waiting, commands, due).await
+                let _ = reply.send(outcome.map_err(NotDone::Failed).map(|(ended, _)| ended));
+                Some(due)
             }
             Command::Sweep { dry_run, reply } => {
-                let _ = reply.send(self.sweep(dry_run));
+                let _ = reply.send(Ok(self.sweep(dry_run)));
                 Some(due)
             }
             Command::Drop { reply } => {
                 self.edition = None;
                 self.published.show(&self.folder, None);
-                let dropped = self.folder.drop_all().map_err(|error| error.to_string());
+                let dropped = self.folder.drop_all();
                 self.tell();
-                let _ = reply.send(dropped);
+                let _ = reply.send(dropped.map_err(refresh::disk).map_err(NotDone::Failed));
                 Some(due)
             }
         }
@@ -236,13 +230,13 @@ impl Keeper {
         self.edition = Some(edition);
     }
 
-    /// Runs once. Meanwhile no other run begins; what else is asked waits. Nothing when the process
-    /// ends.
+    /// Runs once. Whoever asks for something meanwhile hears that it is busy, at once: nobody waits for an
+    /// upstream without knowing it. Nothing when the process ends.
     async fn run(
         &mut self,
         commands: &mut mpsc::Receiver<Command>,
         accept_shrink: bool,
-    ) -> Option<(Outcome, VecDeque<Command>)> {
+    ) -> Option<Outcome> {
         let now = self.clock.now();
         {
             let mut told = self.lock();
@@ -250,40 +244,34 @@ impl Keeper {
             told.runs += 1;
         }
         let run = Run {
-            fetching: self.fetching(now),
+            fetching: self.fetching(),
             before: self.edition.as_ref(),
             head: self.store.head(),
             anew: self.anew,
             accept_shrink,
         };
-        let mut waiting = VecDeque::new();
         let outcome = {
             let mut running = pin!(refresh::run(run));
             loop {
                 tokio::select! {
                     outcome = &mut running => break outcome,
-                    command = commands.recv() => match command? {
-                        Command::Refresh { reply, .. } => {
-                            let _ = reply.send(Err(NotRun::Busy));
-                        }
-                        other => waiting.push_back(other),
-                    },
+                    command = commands.recv() => command?.turn_away(),
                 }
             }
         };
         let outcome = outcome.map(|done| self.take(done));
         self.sweep(false);
-        Some((outcome, waiting))
+        Some(outcome)
     }
 
-    fn fetching(&self, now: Timestamp) -> Fetching {
+    fn fetching(&self) -> Fetching {
         Fetching {
             outward: self.outward.clone(),
             feed: self.feed.clone(),
             folder: self.folder.clone(),
             concurrency: self.concurrency,
             progress: self.progress.clone(),
-            now,
+            clock: self.clock.clone(),
         }
     }
 
@@ -295,14 +283,15 @@ impl Keeper {
             items: edition.items,
             pictures: edition.pictures.len(),
             missing: edition.missing.len(),
+            beyond: edition.beyond,
         };
         self.published.show(&self.folder, Some(&edition));
         if is_new {
             let (name, number) = (&self.feed.name, edition.number);
-            let Ended { items, pictures, missing, .. } = ended;
+            let Ended { items, pictures, missing, beyond, .. } = ended;
             tracing::info!(
                 "feed {name}: edition {number} with {items} items and {pictures} pictures \
-                 ({missing} keep their URLs)"
+                 ({missing} keep their URLs, and {beyond} beyond `max_images`)"
             );
         }
         for note in notes.iter().filter(|note| !self.lock().notes.contains(note)) {

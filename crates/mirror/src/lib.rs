@@ -8,21 +8,27 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+#[cfg(test)]
+mod crash_tests;
 mod edition;
 mod fetch;
 mod folder;
 mod keeper;
+mod left_over;
 pub mod mirror;
 mod pictures;
 pub mod plan;
 mod published;
 mod refresh;
+mod room;
 pub mod schedule;
 pub mod settings;
+mod steps;
 mod sweep;
 pub mod told;
 
 pub use edition::Missing;
 pub use fetch::Fault;
 pub use folder::Listed;
-pub use keeper::{Ended, NotRun};
+pub use keeper::{Ended, NotDone};
+pub use left_over::LeftOver;

@@ -1,18 +1,23 @@
 //! All feeds: a thread on which they live, and the way for others to reach them.
 
 use crate::calls::Calls;
-use crate::folder::{Folder, Listed, Room};
-use crate::keeper::{Command, Ended, Keeper, NotRun};
+use crate::folder::{Folder, Listed};
+use crate::keeper::{Command, Ended, Keeper, NotDone};
+use crate::left_over::{self, LeftOver};
 use crate::pictures::Progress;
 use crate::published::{Published, SiteShelf};
-use crate::refresh::standing;
+use crate::refresh::{disk, standing};
+use crate::room::Room;
 use crate::settings::{Feed, Settings};
+#[cfg(any(test, feature = "turned-clock"))]
+use crate::steps::Steps;
 use crate::told::Told;
 use policy::time::Timestamp;
 use proxy::clock::Clock;
 use proxy::outward::Outward;
 use proxy::shelf::Shelf;
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +46,10 @@ pub struct Mirror {
 #[derive(Debug)]
 struct Inner {
     handles: Vec<Handle>,
+    /// Those that were taken out, until they have ended.
+    gone: Vec<Gone>,
+    /// Where the folders of all lie.
+    folder: PathBuf,
     orders: Option<mpsc::UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,6 +66,21 @@ struct Handle {
     ended: Arc<Ending>,
 }
 
+/// A feed that was taken out, and has its folder until it has ended.
+#[derive(Clone, Debug)]
+struct Gone {
+    name: Box<str>,
+    folder: Arc<Folder>,
+    ended: Arc<Ending>,
+}
+
+impl From<&Handle> for Gone {
+    fn from(handle: &Handle) -> Gone {
+        let (name, folder) = (handle.feed.name.clone(), handle.folder.clone());
+        Gone { name, folder, ended: handle.ended.clone() }
+    }
+}
+
 /// The end of a keeper, for the one that comes after it.
 #[derive(Debug, Default)]
 struct Ending {
@@ -70,9 +94,13 @@ impl Ending {
         self.notify.notify_waiters();
     }
 
+    fn has_come(&self) -> bool {
+        self.is_there.load(Ordering::Acquire)
+    }
+
     async fn wait(&self) {
         let notified = self.notify.notified();
-        if !self.is_there.load(Ordering::Acquire) {
+        if !self.has_come() {
             notified.await;
         }
     }
@@ -96,7 +124,8 @@ impl Mirror {
     /// When a folder or the thread cannot be had.
     pub fn start(settings: Settings, store: Arc<Store>, clock: Arc<Clock>) -> io::Result<Mirror> {
         let room = Room::new(settings.size_bytes);
-        let inner = Inner { handles: Vec::new(), orders: None, thread: None };
+        let (handles, gone, folder) = (Vec::new(), Vec::new(), PathBuf::new());
+        let inner = Inner { handles, gone, folder, orders: None, thread: None };
         let mirror = Mirror { inner: Mutex::new(inner), room, clock, store };
         mirror.replace(settings)?;
         Ok(mirror)
@@ -111,12 +140,14 @@ impl Mirror {
         self.room.set_most(settings.size_bytes);
         let settings = Arc::new(settings);
         let mut inner = self.lock();
+        inner.gone.retain(|gone| !gone.ended.has_come());
         let (mut handles, mut begun) = (Vec::new(), Vec::new());
         for feed in &settings.feeds {
             let before = inner.handles.iter().find(|handle| handle.feed.name == feed.name);
             match before.filter(|handle| handle.feed == *feed) {
                 Some(handle) => handles.push(handle.clone()),
                 None => {
+                    let before = before.map(Gone::from).or_else(|| inner.left(&feed.name));
                     let (handle, order) = self.begin(feed, &settings, before)?;
                     handles.push(handle);
                     begun.push(order);
@@ -124,7 +155,11 @@ impl Mirror {
             }
         }
         // All could be begun. Who is not among them hears that nobody will ask any more, and ends.
-        inner.handles = handles;
+        let is_kept = |handle: &Handle| handles.iter().any(|it| it.feed.name == handle.feed.name);
+        let gone: Vec<Gone> =
+            inner.handles.iter().filter(|it| !is_kept(it)).map(Gone::from).collect();
+        inner.gone.extend(gone);
+        (inner.handles, inner.folder) = (handles, settings.folder.clone());
         if inner.thread.is_none() && !begun.is_empty() {
             let (orders, ordered) = mpsc::unbounded_channel();
             let clock = self.clock.clone();
@@ -146,9 +181,9 @@ impl Mirror {
         &self,
         feed: &Arc<Feed>,
         settings: &Arc<Settings>,
-        before: Option<&Handle>,
+        before: Option<Gone>,
     ) -> io::Result<(Handle, Order)> {
-        let folder = match before {
+        let folder = match &before {
             Some(before) => before.folder.clone(),
             None => Arc::new(Folder::open(settings.folder.join(&*feed.name), self.room.clone())?),
         };
@@ -167,7 +202,7 @@ impl Mirror {
             ended: Arc::default(),
         };
         let ends = handle.ended.clone();
-        let after = before.map(|before| before.ended.clone());
+        let after = before.map(|before| before.ended);
         let (feed, clock, store) = (feed.clone(), self.clock.clone(), self.store.clone());
         let (concurrency, seed) = (settings.concurrency, clock.now().0 ^ hash(&feed.name));
         let begins = move |outward| {
@@ -228,33 +263,78 @@ impl Mirror {
     ///
     /// # Errors
     /// Why nothing new was published.
-    pub async fn refresh(&self, name: &str, accept_shrink: bool) -> Result<Ended, NotRun> {
+    pub async fn refresh(&self, name: &str, accept_shrink: bool) -> Result<Ended, NotDone> {
         let (reply, answer) = oneshot::channel();
-        let commands = self.commands(name).ok_or(NotRun::Unknown)?;
+        let commands = self.commands(name).ok_or(NotDone::Unknown)?;
         let command = Command::Refresh { accept_shrink, reply };
-        commands.try_send(command).map_err(|_| NotRun::Busy)?;
+        commands.try_send(command).map_err(|_| NotDone::Busy)?;
         // Who holds one keeps the feed alive.
         drop(commands);
-        answer.await.unwrap_or(Err(NotRun::Ending))
+        answer.await.unwrap_or(Err(NotDone::Ending))
     }
 
-    /// Removes files of a feed that nothing names; only says which where it is a dry run. Nothing if
-    /// there is no such feed. Waits for a run under way.
-    pub async fn sweep(&self, name: &str, dry_run: bool) -> Option<Vec<Listed>> {
-        let (reply, answer) = oneshot::channel();
-        self.commands(name)?.try_send(Command::Sweep { dry_run, reply }).ok()?;
-        answer.await.ok()
-    }
-
-    /// Has a feed forget its edition and all files. Waits for a run under way. Nothing if there is no
-    /// such feed.
+    /// Removes files of a feed that nothing names; only says which where it is a dry run.
     ///
     /// # Errors
-    /// What could not be removed.
-    pub async fn drop_edition(&self, name: &str) -> Option<Result<(), String>> {
+    /// Why it is not done: not while the feed is being fetched.
+    pub async fn sweep(&self, name: &str, dry_run: bool) -> Result<Vec<Listed>, NotDone> {
         let (reply, answer) = oneshot::channel();
-        self.commands(name)?.try_send(Command::Drop { reply }).ok()?;
-        answer.await.ok()
+        let commands = self.commands(name).ok_or(NotDone::Unknown)?;
+        commands.try_send(Command::Sweep { dry_run, reply }).map_err(|_| NotDone::Busy)?;
+        drop(commands);
+        answer.await.unwrap_or(Err(NotDone::Ending))
+    }
+
+    /// Has a feed forget its edition and all files; removes what is left of one that the settings have no
+    /// more.
+    ///
+    /// # Errors
+    /// Why it is not done: not while the feed is being fetched.
+    pub async fn drop_edition(&self, name: &str) -> Result<(), NotDone> {
+        let (reply, answer) = oneshot::channel();
+        let Some(commands) = self.commands(name) else { return self.drop_left_over(name) };
+        commands.try_send(Command::Drop { reply }).map_err(|_| NotDone::Busy)?;
+        drop(commands);
+        answer.await.unwrap_or(Err(NotDone::Ending))
+    }
+
+    /// What lies there of feeds that the settings have no more.
+    pub fn left_over(&self) -> Vec<LeftOver> {
+        let mut inner = self.lock();
+        inner.gone.retain(|gone| !gone.ended.has_come());
+        let mut all = left_over::list(&inner.folder);
+        all.retain(|left| !inner.handles.iter().any(|handle| handle.feed.name == left.name));
+        all
+    }
+
+    /// Under the lock, so that no reload begins a feed of that name meanwhile.
+    fn drop_left_over(&self, name: &str) -> Result<(), NotDone> {
+        let inner = self.lock();
+        if inner.handles.iter().any(|handle| *handle.feed.name == *name) {
+            return Err(NotDone::Busy);
+        }
+        if inner.gone.iter().any(|gone| *gone.name == *name && !gone.ended.has_come()) {
+            return Err(NotDone::Busy);
+        }
+        match left_over::remove(&inner.folder, name) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NotDone::Unknown),
+            Err(error) => Err(NotDone::Failed(disk(error))),
+        }
+    }
+
+    /// Ends the process before the next such step of a feed's folder. Whether there are both.
+    #[cfg(feature = "turned-clock")]
+    pub fn abort_before(&self, name: &str, step: &str) -> bool {
+        self.steps(name).is_some_and(|steps| steps.abort_before(step))
+    }
+
+    /// Where a feed's folder is to stop.
+    #[cfg(any(test, feature = "turned-clock"))]
+    pub(crate) fn steps(&self, name: &str) -> Option<Steps> {
+        let inner = self.lock();
+        let handle = inner.handles.iter().find(|handle| *handle.feed.name == *name)?;
+        Some(handle.folder.steps().clone())
     }
 
     /// Ends all that runs, and waits for that. What is published stays.
@@ -278,6 +358,13 @@ impl Mirror {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// The one of that name that was taken out and has not ended yet.
+    fn left(&self, name: &str) -> Option<Gone> {
+        self.gone.iter().find(|gone| *gone.name == *name).cloned()
     }
 }
 

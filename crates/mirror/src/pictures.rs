@@ -10,7 +10,7 @@ use imaging::sniff::kind;
 use policy::cache_control::ResponseDirectives;
 use policy::fields::Fields;
 use policy::name::Name;
-use policy::time::Timestamp;
+use proxy::clock::Clock;
 use proxy::outward::{Gotten, Outward};
 use proxy::{Error, ResponsePiece};
 use std::cell::RefCell;
@@ -59,8 +59,8 @@ pub struct Fetching {
     pub concurrency: usize,
     /// How far it has come.
     pub progress: Arc<Progress>,
-    /// The time.
-    pub now: Timestamp,
+    /// The clock.
+    pub clock: Arc<Clock>,
 }
 
 /// Fetches all that are not there yet or may have changed. `before` are those of the edition before.
@@ -69,7 +69,8 @@ pub async fn fetch_all(
     urls: &[Box<str>],
     before: &[Picture],
 ) -> (Vec<Picture>, Vec<Missing>) {
-    let Fetching { folder, progress, now, .. } = fetching;
+    let Fetching { folder, progress, clock, .. } = fetching;
+    let now = clock.now();
     progress.all.store(urls.len(), Ordering::Relaxed);
     progress.done.store(0, Ordering::Relaxed);
     let known: HashMap<&str, &Picture> = before.iter().map(|it| (&*it.url, it)).collect();
@@ -184,10 +185,10 @@ async fn ask(
     url: &str,
     old: Option<&Picture>,
 ) -> Result<Picture, Lost> {
-    let Fetching { outward, feed, now, .. } = fetching;
+    let Fetching { outward, feed, clock, .. } = fetching;
     let fields = asking(old);
     let got = outward.get(url, &fields, &[], &feed.picture_ways).await?;
-    let fresh_until = now.0.saturating_add(life(&got.fields));
+    let fresh_until = clock.now().0.saturating_add(life(&got.fields));
     match (got.status, old) {
         (200, _) => {}
         (304, Some(old)) => return Ok(Picture { fresh_until, ..old.clone() }),

@@ -54,7 +54,9 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     let before_here = before.filter(|before| before.of == of);
     let source = before_here.and_then(|before| fetching.folder.read(&before.source).ok());
     let validated = before_here.filter(|_| source.is_some() && !anew);
-    let asked = fetch::document(&fetching.outward, &feed, validated, fetching.now).await?;
+    let clock = fetching.clock.clone();
+    let asked = fetch::document(&fetching.outward, &feed, validated, clock.now()).await?;
+    let fetched_at = clock.now();
     let rest = asked.rest;
     let fetched = match (asked.fetched, validated, source) {
         (Some(fetched), ..) => fetched,
@@ -68,13 +70,15 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
         judge(feed.least, document.items(), before_here.map(|before| before.items_sent))?;
     }
     let mut made = make(&fetching, &document, fetched, before).await?;
+    let published_at = clock.now();
+    (made.fetched, made.published) = (fetched_at.0, published_at.0);
     (made.of, made.born) = (of, (head.log_id, head.seq));
     let is_new = before.is_none_or(|before| !before.looks_like(&made));
     if let Some(before) = before {
         made.number = before.number + u64::from(is_new);
         made.published = if is_new { made.published } else { before.published };
     }
-    made.retire(before, fetching.now, feed.grace);
+    made.retire(before, published_at, feed.grace);
     // What is lost is not there to stay.
     made.retired.retain(|retired| fetching.folder.has(&retired.file));
     fetching.folder.publish(&made).map_err(disk)?;
@@ -159,14 +163,15 @@ fn judge(least: Least, items: usize, before: Option<usize>) -> Result<(), Fault>
     }
 }
 
-/// Fetches the pictures of a document and writes what is served.
+/// Fetches the pictures of a document and writes what is served. Whose edition it is, and since when, is
+/// for the caller to say.
 async fn make(
     fetching: &Fetching,
     document: &Document,
     fetched: Fetched,
     before: Option<&Edition>,
 ) -> Result<Edition, Fault> {
-    let Fetching { feed, folder, now, .. } = fetching;
+    let Fetching { feed, folder, .. } = fetching;
     let known = before.map(|before| &before.pictures[..]).unwrap_or_default();
     let (pictures, missing) = fetch_all(fetching, document.pictures(), known).await;
     let written = written(feed, document, &pictures);
@@ -178,8 +183,8 @@ async fn make(
         form: FORM,
         number: 1,
         of: Box::default(),
-        fetched: now.0,
-        published: now.0,
+        fetched: 0,
+        published: 0,
         born: (0, 0),
         etag: fetched.etag,
         last_modified: fetched.last_modified,
@@ -192,6 +197,7 @@ async fn make(
         items_sent: document.items(),
         pictures,
         missing,
+        beyond: document.pictures_beyond(),
         retired: Vec::new(),
     })
 }
@@ -201,7 +207,8 @@ fn name_of(feed: &Feed) -> Box<str> {
     blake3::hash(feed.url.as_bytes()).to_hex().as_str().into()
 }
 
-fn disk(error: std::io::Error) -> Fault {
+/// What the disk does not let happen.
+pub fn disk(error: std::io::Error) -> Fault {
     Fault::Disk(error.to_string())
 }
 

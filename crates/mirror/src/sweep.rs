@@ -46,8 +46,8 @@ mod tests {
     use super::*;
     use crate::edition::Retired;
     use crate::edition::tests::edition;
-    use crate::folder::Room;
     use crate::folder::tests::Scratch;
+    use crate::room::Room;
 
     #[test]
     fn only_what_no_edition_names_and_what_had_its_grace_goes() {

@@ -74,7 +74,9 @@ pub struct Stands {
     pub pictures: usize,
     /// Pictures that keep their URLs.
     pub missing: usize,
-    /// The first of those.
+    /// Pictures beyond `max_images`, which keep theirs too.
+    pub beyond: usize,
+    /// The first of those that are missing.
     pub first_missing: Vec<Missing>,
 }
 
@@ -137,6 +139,7 @@ impl From<&Edition> for Stands {
             items: edition.items,
             pictures: edition.pictures.len(),
             missing: edition.missing.len(),
+            beyond: edition.beyond,
             first_missing: edition.missing.iter().take(MOST_MISSING).cloned().collect(),
         }
     }

@@ -68,6 +68,17 @@ pub async fn nowhere() -> Response {
     Refusal::UnknownPath.problem().into_response()
 }
 
+/// Ends the process before the next such step of a feed's folder: the body is the name of the feed and
+/// that of the step.
+#[cfg(feature = "turned-clock")]
+pub async fn crash(State(admin): State<Admin>, body: String) -> (StatusCode, &'static str) {
+    let (feed, step) = body.split_once(' ').unwrap_or_default();
+    match admin.mirror.abort_before(feed, step) {
+        true => (StatusCode::OK, "it will end there\n"),
+        false => (StatusCode::NOT_FOUND, "there is no such feed, or no such step\n"),
+    }
+}
+
 /// Turns the clock of the data path forward by the milliseconds of the body.
 #[cfg(feature = "turned-clock")]
 pub async fn turn_clock(State(admin): State<Admin>, body: String) -> (StatusCode, &'static str) {

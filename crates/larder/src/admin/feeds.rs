@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use mirror::NotRun;
+use mirror::NotDone;
 use mirror::told::{Stands, Told};
 use policy::time::Timestamp;
 use serde::Deserialize;
@@ -22,7 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(100);
 pub async fn feeds(State(admin): State<Admin>) -> Json<Value> {
     let now = admin.shared().clock.now();
     let feeds: Vec<Value> = admin.mirror.told().iter().map(|told| shown(told, now)).collect();
-    Json(json!({ "feeds": feeds, "bytes": admin.mirror.bytes() }))
+    let left_over: Vec<Value> = admin
+        .mirror
+        .left_over()
+        .iter()
+        .map(|left| json!({ "name": left.name, "bytes": left.bytes }))
+        .collect();
+    Json(json!({ "feeds": feeds, "left_over": left_over, "bytes": admin.mirror.bytes() }))
 }
 
 fn shown(told: &Told, now: Timestamp) -> Value {
@@ -59,6 +65,7 @@ fn edition(stands: &Stands, now: Timestamp) -> Value {
         "items": stands.items,
         "pictures": stands.pictures,
         "missing": stands.missing,
+        "beyond_max_images": stands.beyond,
         "missing_urls": stands.first_missing,
     })
 }
@@ -85,26 +92,21 @@ pub async fn refresh(
         let body = Json(json!({ "name": name, "running": true }));
         return Ok((StatusCode::ACCEPTED, body).into_response());
     };
-    match ended.unwrap_or(Err(NotRun::Ending)) {
+    match ended.unwrap_or(Err(NotDone::Ending)) {
         Ok(ended) => Ok(Json(json!({
             "name": name,
             "published": ended.is_new,
             "items": ended.items,
             "pictures": ended.pictures,
             "missing": ended.missing,
+            "beyond_max_images": ended.beyond,
         }))
         .into_response()),
-        Err(NotRun::Busy) => {
-            let detail = "it is being fetched now: `larder feeds` says how far it is";
-            let problem = Problem::new(409, "feed-busy", "The feed is busy", detail);
-            Err(problem.with(header::RETRY_AFTER, HeaderValue::from_static("1")))
-        }
-        Err(NotRun::Failed(fault)) => {
+        Err(NotDone::Failed(fault)) => {
             let detail = format!("{fault}; what was published stays");
             Err(Problem::new(502, "feed-failed", "Nothing new was published", detail))
         }
-        Err(NotRun::Unknown) => Err(unknown(&admin)),
-        Err(NotRun::Ending) => Err(ending()),
+        Err(other) => Err(not_done(&admin, other)),
     }
 }
 
@@ -122,7 +124,8 @@ pub async fn sweep(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let how: HowToSweep = read(&body)?;
-    let swept = admin.mirror.sweep(&name, how.dry_run).await.ok_or_else(|| unknown(&admin))?;
+    let swept = admin.mirror.sweep(&name, how.dry_run).await;
+    let swept = swept.map_err(|why| not_done(&admin, why))?;
     let bytes: u64 = swept.iter().map(|listed| listed.bytes).sum();
     let names: Vec<&str> = swept.iter().map(|listed| &*listed.name).collect();
     Ok(Json(json!({
@@ -130,16 +133,13 @@ pub async fn sweep(
     })))
 }
 
-/// Has a feed forget its edition and all files.
+/// Has a feed forget its edition and all files, or removes those of one that is configured no more.
 pub async fn drop_edition(
     State(admin): State<Admin>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let dropped = admin.mirror.drop_edition(&name).await.ok_or_else(|| unknown(&admin))?;
-    dropped.map(|()| StatusCode::NO_CONTENT).map_err(|error| {
-        let detail = format!("{error}; mend the folder and ask again");
-        Problem::new(500, "feed-not-dropped", "Not all of it could be removed", detail)
-    })
+    let dropped = admin.mirror.drop_edition(&name).await;
+    dropped.map(|()| StatusCode::NO_CONTENT).map_err(|why| not_done(&admin, why))
 }
 
 fn read<T: for<'de> Deserialize<'de> + Default>(body: &[u8]) -> Result<T, Problem> {
@@ -149,12 +149,35 @@ fn read<T: for<'de> Deserialize<'de> + Default>(body: &[u8]) -> Result<T, Proble
     serde_json::from_slice(body).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
+/// Why what was asked of a feed was not done.
+fn not_done(admin: &Admin, why: NotDone) -> Problem {
+    match why {
+        NotDone::Busy => {
+            let detail = "it is being fetched now, and nothing else is done with it meanwhile: ask again \
+                          when `larder feeds` says that it waits";
+            let problem = Problem::new(409, "feed-busy", "The feed is busy", detail);
+            problem.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        }
+        NotDone::Failed(fault) => {
+            let detail = format!("{fault}; mend the folder and ask again");
+            Problem::new(500, "feed-not-dropped", "Not all of it could be removed", detail)
+        }
+        NotDone::Unknown => unknown(admin),
+        NotDone::Ending => ending(),
+    }
+}
+
 fn unknown(admin: &Admin) -> Problem {
     let names = admin.mirror.names(|_| true);
-    let detail = match names.as_slice() {
+    let mut detail = match names.as_slice() {
         [] => "none is configured: write a [[feed]]".to_owned(),
         names => format!("there are {}", names.join(", ")),
     };
+    let left: Vec<_> = admin.mirror.left_over().into_iter().map(|left| left.name).collect();
+    if !left.is_empty() {
+        detail +=
+            &format!("; not in the configuration, and only to be dropped: {}", left.join(", "));
+    }
     Problem::new(404, "unknown-feed", "There is no such feed", detail)
 }
 

@@ -207,6 +207,14 @@ pub const ROUTES: &[Route] = &[
         takes: Takes::Json,
         door: || post(doors::turn_clock),
     },
+    #[cfg(feature = "turned-clock")]
+    Route {
+        method: "POST",
+        path: "/crash",
+        needs: Needs::Nothing,
+        takes: Takes::Json,
+        door: || post(doors::crash),
+    },
 ];
 
 /// The methods of a path, as `Allow` names them.

@@ -27,10 +27,21 @@ fn list(arguments: &Feeds) -> Result<(), Failure> {
         return say(&format!("{told:#}\n"));
     }
     let feeds = told["feeds"].as_array().cloned().unwrap_or_default();
+    let left: String =
+        told["left_over"].as_array().into_iter().flatten().map(lines_of_left_over).collect();
     match feeds.is_empty() {
-        true => say("no feed is configured: write a [[feed]]\n"),
-        false => say(&feeds.iter().map(lines_of).collect::<String>()),
+        true => say(&format!("no feed is configured: write a [[feed]]\n{left}")),
+        false => say(&(feeds.iter().map(lines_of).collect::<String>() + &left)),
     }
+}
+
+fn lines_of_left_over(left: &Value) -> String {
+    let name = printable(left["name"].as_str().unwrap_or_default());
+    let bytes = size(left["bytes"].as_u64().unwrap_or_default());
+    format!(
+        "{name}  not in the configuration\n  files     {bytes}, which stay until \
+         `larder feeds drop {name}`\n"
+    )
 }
 
 fn lines_of(feed: &Value) -> String {
@@ -75,6 +86,18 @@ fn lines_of(feed: &Value) -> String {
             text(&error["error"])
         ));
     }
+    lines.extend(left_out(edition));
+    for note in feed["notes"].as_array().into_iter().flatten() {
+        lines.push(format!("  note      {}", text(note)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What of its pictures does not lie here.
+fn left_out(edition: &Value) -> Vec<String> {
+    let text = |value: &Value| printable(value.as_str().unwrap_or("–"));
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let mut lines = Vec::new();
     let missing = number(&edition["missing"]);
     if missing > 0 {
         lines.push(format!("  missing   {missing} pictures keep their URLs"));
@@ -83,10 +106,11 @@ fn lines_of(feed: &Value) -> String {
             lines.push(format!("            {}: {}", text(&one["url"]), text(&one["why"])));
         }
     }
-    for note in feed["notes"].as_array().into_iter().flatten() {
-        lines.push(format!("  note      {}", text(note)));
+    let beyond = number(&edition["beyond_max_images"]);
+    if beyond > 0 {
+        lines.push(format!("  beyond    {beyond} pictures more than max_images keep their URLs"));
     }
-    lines.join("\n") + "\n"
+    lines
 }
 
 fn site(site: &Value) -> String {
@@ -130,7 +154,10 @@ fn drop(arguments: &FeedsDrop) -> Result<(), Failure> {
     delete(asking, &format!("/v1/feeds/{}", encode(name)))?;
     match json {
         true => say(&format!("{:#}\n", json!({ "name": name, "dropped": true }))),
-        false => say(&format!("{} has nothing any more until its next run\n", printable(name))),
+        false => say(&format!(
+            "{} has nothing any more; if it is configured, its next run brings it back\n",
+            printable(name)
+        )),
     }
 }
 
@@ -145,7 +172,7 @@ mod tests {
             "site": null, "schedule": "every 2h", "state": "retrying", "bytes": 5 << 20,
             "edition": {
                 "number": 3, "published": "2026-01-01T00:00:00.000Z", "age_seconds": 7300,
-                "items": 12, "pictures": 10, "missing": 1,
+                "items": 12, "pictures": 10, "missing": 1, "beyond_max_images": 7,
                 "missing_urls": [{ "url": "https://cdn.test/a\u{1b}.jpg", "why": "it is no picture" }],
             },
             "last_run": "2026-01-01T02:00:00.000Z", "next_run": null,
@@ -161,6 +188,7 @@ mod tests {
             "last 2026-01-01T02:00:00.000Z, next –\n",
             "2 in a row; 2026-01-01T02:00:01.000Z: the upstream answered 500\n",
             "https://cdn.test/a\u{fffd}.jpg: it is no picture\n",
+            "beyond    7 pictures more than max_images keep their URLs\n",
             "note      images[0] selects nothing\n",
         ] {
             assert!(lines.contains(part), "{part} in {lines}");
@@ -169,5 +197,8 @@ mod tests {
             json!({ "name": "news", "state": "fetching", "progress": { "done": 1, "all": 4 } });
         assert!(lines_of(&none).contains("news  fetching, 1 of 4 pictures\n"));
         assert!(lines_of(&none).contains("none yet"));
+        let left = lines_of_left_over(&json!({ "name": "old", "bytes": 5 << 20 }));
+        assert!(left.starts_with("old  not in the configuration\n"), "{left}");
+        assert!(left.ends_with("5 MiB, which stay until `larder feeds drop old`\n"), "{left}");
     }
 }

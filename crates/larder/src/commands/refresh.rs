@@ -53,6 +53,10 @@ fn words(told: &Value) -> String {
     if missing.as_u64() > Some(0) {
         words += &format!(", {missing} that keep their URLs (`larder feeds` says why)");
     }
+    let beyond = &told["beyond_max_images"];
+    if beyond.as_u64() > Some(0) {
+        words += &format!(", {beyond} more than max_images, which keep theirs");
+    }
     words + "\n"
 }
 

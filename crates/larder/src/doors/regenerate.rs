@@ -6,7 +6,7 @@ use crate::config::secret::Secret;
 use crate::failures::Failures;
 use crate::feeds::is_of;
 use mirror::mirror::Mirror;
-use mirror::{Ended, NotRun};
+use mirror::{Ended, NotDone};
 use policy::request::{Method, Request};
 use policy::rule::SiteId;
 use proxy::doors::{Door, Knock, Said};
@@ -98,18 +98,18 @@ impl RegenerateDoor {
 }
 
 /// How a feed's run ended; nothing where it goes on.
-type Outcome = (String, Option<Result<Ended, NotRun>>);
+type Outcome = (String, Option<Result<Ended, NotDone>>);
 
 /// Waits for runs, all together no longer than `patience`.
 async fn within(
     patience: Duration,
-    runs: Vec<(String, JoinHandle<Result<Ended, NotRun>>)>,
+    runs: Vec<(String, JoinHandle<Result<Ended, NotDone>>)>,
 ) -> Vec<Outcome> {
     let end = Instant::now() + patience;
     let mut ended = Vec::new();
     for (name, run) in runs {
         let outcome = timeout_at(end, run).await.ok();
-        ended.push((name, outcome.map(|outcome| outcome.unwrap_or(Err(NotRun::Ending)))));
+        ended.push((name, outcome.map(|outcome| outcome.unwrap_or(Err(NotDone::Ending)))));
     }
     ended
 }
@@ -119,9 +119,9 @@ fn summary(outcomes: &[Outcome]) -> (u16, Value) {
     let status = outcomes.iter().map(|(_, outcome)| match outcome {
         Some(Ok(_)) => 200,
         None => 202,
-        Some(Err(NotRun::Busy)) => 409,
-        Some(Err(NotRun::Failed(_))) => 502,
-        Some(Err(NotRun::Unknown | NotRun::Ending)) => 503,
+        Some(Err(NotDone::Busy)) => 409,
+        Some(Err(NotDone::Failed(_))) => 502,
+        Some(Err(NotDone::Unknown | NotDone::Ending)) => 503,
     });
     // They rise with how bad they are.
     let status = status.max().unwrap_or(200);
@@ -150,12 +150,12 @@ fn shown((name, outcome): &Outcome) -> Value {
     let error = match outcome {
         None => return json!({ "name": name, "running": true }),
         Some(Ok(ended)) => return json!({ "name": name, "ok": true, "count": ended.items }),
-        Some(Err(NotRun::Busy)) => "it is being fetched now".to_owned(),
-        Some(Err(NotRun::Failed(fault))) => {
+        Some(Err(NotDone::Busy)) => "it is being fetched now".to_owned(),
+        Some(Err(NotDone::Failed(fault))) => {
             let kind = fault.token();
             format!("{kind}: what was published stays, and `larder feeds` says more")
         }
-        Some(Err(NotRun::Unknown | NotRun::Ending)) => {
+        Some(Err(NotDone::Unknown | NotDone::Ending)) => {
             "the server is stopping, or reads its configuration".to_owned()
         }
     };
@@ -167,15 +167,15 @@ mod tests {
     use super::*;
     use mirror::Fault;
 
-    fn published(items: usize) -> Option<Result<Ended, NotRun>> {
-        Some(Ok(Ended { is_new: true, items, pictures: 0, missing: 0 }))
+    fn published(items: usize) -> Option<Result<Ended, NotDone>> {
+        Some(Ok(Ended { is_new: true, items, pictures: 0, missing: 0, beyond: 0 }))
     }
 
     #[test]
     fn the_worst_of_all_runs_is_the_answer_and_each_is_named() {
-        let busy = || Some(Err(NotRun::Busy));
-        let failed = || Some(Err(NotRun::Failed(Fault::Malformed("a secret".to_owned()))));
-        let ending = || Some(Err(NotRun::Ending));
+        let busy = || Some(Err(NotDone::Busy));
+        let failed = || Some(Err(NotDone::Failed(Fault::Malformed("a secret".to_owned()))));
+        let ending = || Some(Err(NotDone::Ending));
         for (one, other, status, count) in [
             (published(3), published(4), 200, 7),
             (published(3), None, 202, 3),
@@ -200,13 +200,13 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_too_long_goes_on_and_keeps_nobody_waiting() {
-        let done = tokio::spawn(async { Err(NotRun::Busy) });
+        let done = tokio::spawn(async { Err(NotDone::Busy) });
         while !done.is_finished() {
             tokio::task::yield_now().await;
         }
         let endless = tokio::spawn(std::future::pending());
         let runs = vec![("a".to_owned(), endless), ("b".to_owned(), done)];
         let ended = within(Duration::ZERO, runs).await;
-        assert_eq!(ended, [("a".to_owned(), None), ("b".to_owned(), Some(Err(NotRun::Busy)))]);
+        assert_eq!(ended, [("a".to_owned(), None), ("b".to_owned(), Some(Err(NotDone::Busy)))]);
     }
 }

@@ -24,7 +24,7 @@ pub struct Feeds {
 /// A number of a feed.
 type Number = (&'static str, &'static str, fn(&Told, &Clock) -> Option<u64>);
 
-const GAUGES: [Number; 8] = [
+const GAUGES: [Number; 9] = [
     (
         "larder_feed_age_seconds",
         "Since the upstream last gave a feed's document, or said that it is the same",
@@ -46,6 +46,11 @@ const GAUGES: [Number; 8] = [
         "larder_feed_pictures_missing",
         "Pictures of a feed's edition that keep their URLs",
         |told, _| told.published.as_ref().map(|stands| stands.missing as u64),
+    ),
+    (
+        "larder_feed_pictures_beyond",
+        "Pictures of a feed's edition beyond max_images, which keep their URLs",
+        |told, _| told.published.as_ref().map(|stands| stands.beyond as u64),
     ),
     ("larder_feed_bytes", "Bytes on disk of a feed's files", |told, _| Some(told.bytes)),
     (

@@ -17,6 +17,7 @@ pub struct Document {
     published: usize,
     layout: Layout,
     pictures: Vec<Box<str>>,
+    beyond: usize,
     notes: Vec<String>,
 }
 
@@ -43,7 +44,7 @@ pub fn read(
         Language::Xml => plan_xml(&text, from, &base, recipe, &mut gather)?,
     };
     let notes = gather.take_notes();
-    let (layout, pictures) = Layout::new(
+    let (layout, pictures, beyond) = Layout::new(
         plan.stretches,
         gather.edits,
         gather.urls,
@@ -52,7 +53,7 @@ pub fn read(
     );
     let (format, items, published) = (plan.format, plan.items, plan.published);
     let text = text.into_owned().into_boxed_str();
-    Ok(Document { format, text, items, published, layout, pictures, notes })
+    Ok(Document { format, text, items, published, layout, pictures, beyond, notes })
 }
 
 impl Document {
@@ -75,6 +76,11 @@ impl Document {
     /// once, in the order in which they are published.
     pub fn pictures(&self) -> &[Box<str>] {
         &self.pictures
+    }
+
+    /// How many more there are than the recipe takes; they keep their URLs.
+    pub fn pictures_beyond(&self) -> usize {
+        self.beyond
     }
 
     /// The media type to serve it as.

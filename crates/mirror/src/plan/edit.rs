@@ -3,7 +3,7 @@
 //! Nothing is written anew but what changes: all else are bytes of the document as it came.
 
 use crate::plan::spelling::Spelling;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// What changes at one place.
@@ -41,31 +41,38 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Of stretches and edits in any order. Where two edits overlap, the first to be found counts. Gives the
-    /// pictures of what is written, each once and `max_pictures` at the most, numbered anew.
+    /// pictures of what is written, each once and `max_pictures` at the most, numbered anew, and how many
+    /// there are beyond.
     pub fn new(
         stretches: Vec<Stretch>,
         edits: Vec<Edit>,
         urls: Vec<Box<str>>,
         max_pictures: usize,
         kept_as: Option<&str>,
-    ) -> (Layout, Vec<Box<str>>) {
+    ) -> (Layout, Vec<Box<str>>, usize) {
         let kept_as = kept_as.map(|name| serde_json::Value::from(name).to_string());
         let mut layout =
             Layout { stretches, edits: apart(edits), kept_as: kept_as.unwrap_or_default() };
-        let pictures = layout.number(urls, max_pictures);
-        (layout, pictures)
+        let (pictures, beyond) = layout.number(urls, max_pictures);
+        (layout, pictures, beyond)
     }
 
-    fn number(&mut self, urls: Vec<Box<str>>, max_pictures: usize) -> Vec<Box<str>> {
+    fn number(&mut self, urls: Vec<Box<str>>, max_pictures: usize) -> (Vec<Box<str>>, usize) {
         let mut order: Vec<u32> = Vec::new();
         let mut numbers: HashMap<u32, u32> = HashMap::new();
+        let mut beyond: HashSet<u32> = HashSet::new();
         for stretch in &self.stretches {
             for edit in self.edits_in(stretch) {
                 let Change::Place { picture, .. } = edit.change else { continue };
-                if order.len() < max_pictures && !numbers.contains_key(&picture) {
-                    numbers.insert(picture, order.len() as u32);
-                    order.push(picture);
+                if numbers.contains_key(&picture) {
+                    continue;
                 }
+                if order.len() >= max_pictures {
+                    beyond.insert(picture);
+                    continue;
+                }
+                numbers.insert(picture, order.len() as u32);
+                order.push(picture);
             }
         }
         self.edits.retain_mut(|edit| match &mut edit.change {
@@ -80,7 +87,8 @@ impl Layout {
             }
         });
         let mut urls: Vec<Option<Box<str>>> = urls.into_iter().map(Some).collect();
-        order.into_iter().filter_map(|old| urls[old as usize].take()).collect()
+        let pictures = order.into_iter().filter_map(|old| urls[old as usize].take()).collect();
+        (pictures, beyond.len())
     }
 
     fn edits_in(&self, stretch: &Stretch) -> &[Edit] {
