@@ -2,6 +2,7 @@
 
 mod kept;
 mod killed;
+mod memory;
 mod scene;
 mod served;
 mod told;

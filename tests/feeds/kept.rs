@@ -1,7 +1,7 @@
 //! What is kept when the upstream fails, lies, or limits.
 
 use crate::support::upstream::{
-    NEWS, Upstream, document, edition, feed, files, images, refresh, runs,
+    NEWS, Upstream, document, edition, feed, files, images, named, refresh, runs,
 };
 use crate::support::{Gate, Larder, Origin, Reply, until};
 
@@ -137,6 +137,14 @@ fn limits_of_number_and_size_are_kept_to() {
     assert_eq!(upstream.count("/p/c.png"), 0);
     let told = larder.command(&["feeds", "--json"]).1;
     assert!(told.contains("max_image_size"), "{told}");
+    let told = feed(&larder)["edition"].clone();
+    assert_eq!((&told["missing"], &told["beyond_max_images"]), (&1.into(), &1.into()), "{told}");
+    let (_, said, _) = larder.command(&["feeds"]);
+    assert!(said.contains("beyond    1 pictures more than max_images keep their URLs"), "{said}");
+    assert_eq!(larder.metrics().sum("larder_feed_pictures_beyond", &["news"]), 1);
+    larder.wait_for_error_line("(1 keep their URLs, and 1 beyond `max_images`)");
+    let (_, said, _) = larder.command(&["refresh", "news"]);
+    assert!(said.ends_with(", 1 more than max_images, which keep theirs\n"), "{said}");
 }
 
 #[test]
@@ -160,17 +168,17 @@ fn validators_save_the_document_and_pictures_are_still_tried_again() {
 
 #[test]
 fn a_rate_limit_is_kept_to_and_a_refresh_by_hand_is_not_made_to_wait() {
-    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let (app, upstream, other) = (app(), Upstream::of(&["a"]), Upstream::of(&["a"]));
     upstream.says().instead.insert(NEWS.to_owned(), (429, Vec::new()));
     upstream.says().field = Some(("Retry-After".to_owned(), "1800".to_owned()));
-    let larder = Larder::configured(&upstream.toml(""), &app);
+    let toml = with_another(&upstream.toml(""), &other);
+    let larder = Larder::configured(&toml, &app);
     let told = runs(&larder, 1);
     assert_eq!(
         (&told["state"], &told["last_error"]["kind"]),
         (&"retrying".into(), &"rate-limited".into())
     );
-    larder.turn_clock(1700);
-    larder.get("/");
+    turn_clock_and_see(&larder, 1600);
     assert_eq!(feed(&larder)["runs"], 1, "it is let alone");
     let (status, problem) = refresh(&larder);
     assert_eq!(status, 502, "{problem}");
@@ -178,9 +186,30 @@ fn a_rate_limit_is_kept_to_and_a_refresh_by_hand_is_not_made_to_wait() {
     assert_eq!(refresh(&larder).0, 200);
     assert_eq!(feed(&larder)["state"], "waiting");
     let runs_now = feed(&larder)["runs"].clone();
-    larder.turn_clock(1700);
-    larder.get("/");
+    turn_clock_and_see(&larder, 1700);
     assert_eq!(feed(&larder)["runs"], runs_now, "the retry was cancelled");
+}
+
+/// The same with a feed of another upstream that is fetched each minute.
+fn with_another(toml: &str, other: &Upstream) -> String {
+    let (_, of_other) =
+        other.toml("").split_once("[[feed]]").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let of_other = of_other.replace("\"news\"", "\"other\"").replace("news.json", "other.json");
+    format!("{toml}[[feed]]{}", of_other.replace("\"1h\"", "\"1m\""))
+}
+
+/// Turns the clock, and waits until all feeds have looked at it: all live on one thread and look equally
+/// often, so when one has seen two turns the others have seen the first.
+fn turn_clock_and_see(larder: &Larder, seconds: u64) {
+    let ran = || {
+        let other = named(larder, "other");
+        (other["state"] == "waiting").then(|| other["runs"].as_u64()).flatten()
+    };
+    for seconds in [seconds, 60] {
+        let before = until("the other feed waits", ran);
+        larder.turn_clock(seconds);
+        until("the other feed has run", || ran().filter(|runs| *runs > before));
+    }
 }
 
 #[test]
@@ -196,9 +225,12 @@ fn a_purge_has_it_fetched_anew_and_takes_nothing_away() {
     for (body, number) in [
         (r#"{"urls": ["/api/news.json"]}"#, 2),
         (r#"{"prefixes": ["/api"]}"#, 3),
-        (r#"{"everything": true}"#, 4),
+        (r#"{"sites": ["*"]}"#, 4),
+        (r#"{"everything": true}"#, 5),
     ] {
+        let asked = upstream.count(NEWS);
         assert_eq!(larder.admin_post("/v1/purge", body).status, 200);
+        assert_eq!(upstream.count(NEWS), asked, "{body}: nobody has asked for it yet");
         assert_eq!(larder.get("/api/news.json").status, 200, "{body}: the old one stands");
         edition(&larder, number);
         let name = format!("c{number}");

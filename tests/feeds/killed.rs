@@ -1,8 +1,14 @@
 //! A process that is killed at any step of a refresh: the old edition is whole, and nothing of the new
 //! one is left after the next sweep.
 
-use crate::support::upstream::{NEWS, Upstream, document, edition, files, images, refresh, runs};
+use crate::support::upstream::{
+    NEWS, Upstream, document, edition, files, images, refresh, runs, sweep,
+};
 use crate::support::{Gate, Larder, Origin, Reply, until};
+use std::os::unix::process::ExitStatusExt;
+
+/// What a process ends by that aborts.
+const SIGABRT: i32 = 6;
 
 #[test]
 fn killed_at_each_step_of_a_refresh_the_old_edition_is_whole() {
@@ -27,14 +33,57 @@ fn killed_at_each_step_of_a_refresh_the_old_edition_is_whole() {
         for image in images(&first) {
             assert_eq!(larder.get(&image).status, 200, "killed at {step}: {image}");
         }
-        let swept = larder.command(&["feeds", "sweep", "news"]);
-        assert_eq!(swept.0, Some(0), "{}", swept.2);
+        sweep(&larder);
         assert_eq!(files(&larder), before, "killed at {step}: no orphan is left");
         upstream.origin.come_back();
     }
     let told = larder.command(&["refresh", "news"]);
     assert_eq!(told.0, Some(0), "{}", told.2);
     assert_eq!(images(&edition(&larder, 2)).len(), 3);
+}
+
+#[test]
+fn ended_before_a_step_on_disk_the_edition_is_the_old_one_or_the_new_one() {
+    let app = Origin::answering(|_| Reply::ok("of the app"));
+    let upstream = Upstream::of(&["first", "other"]);
+    let toml = upstream.toml("grace = \"0s\"\nretries = 0\nmax_shrink = 100");
+    let mut larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    // Each step of a refresh, and whether what it fetched is published by then.
+    for (step, is_new) in [
+        ("Begin", false),
+        ("Write", false),
+        ("Sync", false),
+        ("Name", false),
+        ("SyncNames", false),
+        ("WriteEdition", false),
+        ("SyncEdition", false),
+        ("Publish", false),
+        ("SyncPublished", true),
+        ("Remove", true),
+    ] {
+        let old = document(&larder);
+        upstream.has(&[step, "other"]);
+        larder.crash_before("news", step);
+        larder.turn_clock(3600);
+        assert_eq!(larder.wait().signal(), Some(SIGABRT), "before {step}");
+        upstream.origin.go_away();
+        larder.start_again();
+        let found = document(&larder);
+        match is_new {
+            true => assert_eq!(found["data"][0]["id"], step),
+            false => assert_eq!(found, old, "before {step}"),
+        }
+        for image in images(&found) {
+            assert_eq!(larder.get(&image).status, 200, "before {step}: {image}");
+        }
+        sweep(&larder);
+        // Two pictures, and the document as it came and as it is served.
+        assert_eq!(files(&larder).len(), 4, "before {step}: {:?}", files(&larder));
+        upstream.origin.come_back();
+        until("it is fetched", || (refresh(&larder).0 == 200).then_some(()));
+        assert_eq!(document(&larder)["data"][0]["id"], step);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What visitors get of a feed.
 
 use crate::support::upstream::{NEWS, Upstream, document, edition, feed, images, runs};
-use crate::support::{Larder, Origin, Reply, pictures};
+use crate::support::{Gate, Larder, Origin, Reply, pictures, until};
 
 fn app() -> Origin {
     Origin::answering(|_| Reply::cached("max-age=60", "of the app"))
@@ -81,6 +81,27 @@ fn a_long_document_has_them_too() {
     assert_eq!((part.status, part.body), (206, whole.body[..8].to_vec()));
     let packed = larder.get_with("/api/news.json", &[("Accept-Encoding", "gzip")]);
     assert_eq!(packed.field("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn a_document_is_as_old_as_its_fetch_and_changed_when_its_last_picture_was_there() {
+    let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
+    let (document, picture) = (Gate::shut(), Gate::shut());
+    upstream.says().gates.insert(NEWS.to_owned(), document.clone());
+    upstream.says().gates.insert("/p/b.png".to_owned(), picture.clone());
+    let larder = Larder::configured(&upstream.toml(""), &app);
+    until("the document is asked for", || (upstream.count(NEWS) > 0).then_some(()));
+    larder.turn_clock(50);
+    document.open();
+    until("a picture is asked for", || (upstream.count("/p/b.png") > 0).then_some(()));
+    larder.turn_clock(100);
+    picture.open();
+    edition(&larder, 1);
+    let told = feed(&larder);
+    assert_eq!(told["edition"]["age_seconds"], 100, "{told}");
+    let received = larder.get("/api/news.json");
+    assert_eq!(received.field("last-modified"), received.field("date"));
+    assert!(told["last_run"].as_str() < told["edition"]["fetched"].as_str(), "{told}");
 }
 
 #[test]

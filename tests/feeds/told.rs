@@ -1,9 +1,9 @@
 //! What operators and content systems are told, and what they can have done.
 
 use crate::support::upstream::{
-    NEWS, Upstream, document, edition, feed, files, images, refresh, runs,
+    NEWS, Upstream, document, edition, feed, files, images, named, refresh, runs,
 };
-use crate::support::{Gate, Larder, Origin, Reply, until};
+use crate::support::{Authority, Gate, Larder, Origin, Reply, until};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
@@ -67,8 +67,10 @@ fn a_refresh_says_what_came_of_it() {
     let larder = Larder::configured(&upstream.toml(""), &app);
     edition(&larder, 1);
     let unchanged = refresh(&larder);
-    let same =
-        json!({ "name": "news", "published": false, "items": 1, "pictures": 1, "missing": 0 });
+    let same = json!({
+        "name": "news", "published": false, "items": 1, "pictures": 1, "missing": 0,
+        "beyond_max_images": 0,
+    });
     assert_eq!(unchanged, (200, same));
     assert_eq!(larder.admin_post("/v1/feeds/other/refresh", "{}").status, 404);
     assert_eq!(larder.admin_post("/v1/feeds/news/refresh", "{\"x\": 1}").status, 400);
@@ -83,6 +85,15 @@ fn a_refresh_says_what_came_of_it() {
     let (code, _, said) = larder.command(&["refresh", "news"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("it is being fetched now"), "{said}");
+    let before = files(&larder);
+    for words in [&["feeds", "sweep", "news", "--dry-run"][..], &["feeds", "drop", "news"]] {
+        let (code, _, said) = larder.command(words);
+        assert_eq!(code, Some(1), "{words:?}");
+        assert!(said.contains("it is being fetched now") && said.contains("ask again"), "{said}");
+    }
+    assert_eq!(files(&larder), before);
+    let (status, problem) = (larder.admin_post("/v1/feeds/news/sweep", "{}"), "feed-busy");
+    assert!(status.status == 409 && status.text().contains(problem), "{}", status.text());
     assert_eq!(feed(&larder)["state"], "fetching");
     gate.open();
     runs(&larder, 3);
@@ -152,6 +163,139 @@ fn a_reload_changes_feeds_and_leaves_the_others_alone() {
 }
 
 #[test]
+fn what_a_feed_leaves_that_is_configured_no_more_is_listed_until_it_is_dropped() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let toml = upstream.toml("");
+    let larder = Larder::configured(&toml, &app);
+    let first = edition(&larder, 1);
+    let (_, said, _) = larder.command(&["feeds"]);
+    assert!(!said.contains("not in the configuration"), "{said}");
+    let with = toml.replace("{origin}", &format!("http://{}", app.address()));
+    let without = format!("[[site]]\norigin = \"http://{}\"\n", app.address());
+    let left_over = || larder.admin_json("/v1/feeds")["left_over"].clone();
+    larder.reload(&without);
+    until("it is left", || (left_over()[0]["name"] == "news").then_some(()));
+    assert!(left_over()[0]["bytes"].as_u64() > Some(0));
+    upstream.origin.go_away();
+    larder.reload(&with);
+    until("it is back", || (left_over() == json!([])).then_some(()));
+    until("it is served as it was", || {
+        let received = larder.get("/api/news.json");
+        (serde_json::from_slice(&received.body).ok() == Some(first.clone())).then_some(())
+    });
+    larder.reload(&without);
+    until("it is left", || (left_over()[0]["name"] == "news").then_some(()));
+    let (code, said, _) = larder.command(&["feeds"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("no feed is configured"), "{said}");
+    assert!(said.contains("news  not in the configuration\n"), "{said}");
+    for wrong in ["../feeds", "..", "news/files", "none", "."] {
+        let (code, _, said) = larder.command(&["feeds", "drop", wrong]);
+        assert_eq!(code, Some(1), "{wrong}: {said}");
+    }
+    assert!(!files(&larder).is_empty());
+    let (_, _, said) = larder.command(&["feeds", "sweep", "news"]);
+    assert!(said.contains("only to be dropped: news"), "{said}");
+    until("it has ended and is dropped", || {
+        (larder.command(&["feeds", "drop", "news"]).0 == Some(0)).then_some(())
+    });
+    assert!(!larder.data().join("feeds/news").exists());
+    assert!(larder.data().join("feeds").exists());
+    assert_eq!(left_over(), json!([]));
+    assert_eq!(larder.command(&["feeds", "drop", "news"]).0, Some(1), "there is nothing any more");
+}
+
+#[test]
+fn a_reload_says_which_settings_of_all_feeds_wait_for_the_next_start() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let toml = upstream.toml("");
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let written = toml.replace("{origin}", &format!("http://{}", app.address()));
+    larder.reload(&format!("{written}[feeds]\nsize = \"1GiB\"\n"));
+    larder.wait_for_error_line("the configuration was read again");
+    assert_eq!(larder.error_lines("takes effect at the next start"), Vec::<String>::new());
+    let authority = Authority::new();
+    larder.reload(&format!(
+        "{written}[feeds]\nconcurrency = 3\nca = {:?}\n[origin]\nconnect_timeout = \"4s\"\n",
+        authority.file()
+    ));
+    for name in ["feeds.concurrency", "feeds.ca", "origin"] {
+        let line = format!("{name} (of feeds that stay as they are) changed: it takes effect");
+        larder.wait_for_error_line(&line);
+    }
+    assert_eq!(upstream.count(NEWS), 1, "it is the same feed");
+}
+
+#[test]
+fn who_asks_whether_it_is_ready_hears_of_feeds_that_fail_and_of_no_others() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    upstream.says().instead.insert(NEWS.to_owned(), (404, b"a secret".to_vec()));
+    let larder = Larder::configured(&upstream.toml("retries = 0"), &app);
+    runs(&larder, 1);
+    let ready = || {
+        let ready = larder.admin("GET", "/ready", "");
+        (ready.status, ready.text())
+    };
+    let said = "ready\nfeed news: nothing yet; status (`larder feeds` says more)\n";
+    assert_eq!(ready(), (200, said.to_owned()));
+    upstream.says().instead.clear();
+    assert_eq!(refresh(&larder).0, 200);
+    assert_eq!(ready(), (200, "ready\n".to_owned()), "of one that is well nothing is said");
+    upstream.says().instead.insert(NEWS.to_owned(), (200, b"{\"data\": []}".to_vec()));
+    assert_eq!(refresh(&larder).0, 502);
+    let said = "ready\nfeed news: edition 1 stays; too-few (`larder feeds` says more)\n";
+    assert_eq!(ready(), (200, said.to_owned()));
+}
+
+#[test]
+fn regenerate_fetches_all_feeds_of_the_site_and_the_worst_of_them_is_the_status() {
+    let (app, upstream, other) = (app(), Upstream::of(&["a", "b"]), Upstream::of(&["c"]));
+    let of_other = other.toml("retries = 0").split_once("[[feed]]").unwrap().1.to_owned();
+    let of_other = of_other.replace("\"news\"", "\"other\"").replace("news.json", "other.json");
+    let toml = upstream
+        .toml("retries = 0")
+        .replace("[[feed]]", &format!("[site.regenerate]\nkey = \"{KEY}\"\n[[feed]]"));
+    let larder = Larder::configured(&format!("{toml}[[feed]]{of_other}"), &app);
+    runs(&larder, 1);
+    until("both have run", || (named(&larder, "other")["state"] == "waiting").then_some(()));
+    let call = || {
+        let fields = [("X-API-Key", KEY), ("Content-Length", "0")];
+        let received = larder.ask("POST", "/api/regenerate", &fields);
+        let body: Value = serde_json::from_str(&received.text()).expect("it is JSON");
+        (received.status, body)
+    };
+    let (status, body) = call();
+    let both = json!([
+        { "name": "news", "ok": true, "count": 2 }, { "name": "other", "ok": true, "count": 1 },
+    ]);
+    assert_eq!((status, &body["count"], &body["feeds"]), (200, &json!(3), &both), "{body}");
+    assert_eq!((upstream.count(NEWS), other.count(NEWS)), (2, 2));
+    other.says().instead.insert(NEWS.to_owned(), (500, Vec::new()));
+    upstream.has(&["d"]);
+    let (status, body) = call();
+    assert_eq!(
+        (status, &body["success"], &body["count"]),
+        (502, &json!(false), &json!(1)),
+        "{body}"
+    );
+    assert_eq!(body["feeds"][0], json!({ "name": "news", "ok": true, "count": 1 }));
+    assert_eq!(body["feeds"][1]["ok"], false);
+    assert!(body["error"].as_str().is_some_and(|it| it.starts_with("other: status")), "{body}");
+    assert_eq!(document(&larder)["data"][0]["id"], "d", "the other's failure is not its own");
+    let gate = Gate::shut();
+    other.says().gates.insert(NEWS.to_owned(), gate.clone());
+    let count = other.count(NEWS);
+    larder.turn_clock(3600);
+    until("it is in flight", || (other.count(NEWS) > count).then_some(()));
+    until("the first has run", || (feed(&larder)["state"] == "waiting").then_some(()));
+    let (status, body) = call();
+    assert_eq!((status, &body["feeds"][0]["ok"]), (409, &json!(true)), "{body}");
+    assert_eq!(body["feeds"][1]["error"], "it is being fetched now");
+    gate.open();
+}
+
+#[test]
 fn a_reload_that_fails_leaves_all_feeds_alone() {
     let (app, upstream) = (app(), Upstream::of(&["a"]));
     let toml = upstream.toml("");
@@ -191,8 +335,9 @@ fn a_reload_within_a_run_has_one_after_the_other() {
         assert_eq!(larder.get(&image).status, 200, "{image}");
     }
     assert_eq!(files(&larder).iter().filter(|name| name.ends_with(".part")).count(), 0);
-    let (code, _, said) = larder.command(&["feeds", "drop", "news"]);
-    assert_eq!(code, Some(0), "{said}");
+    until("it is dropped", || {
+        (larder.command(&["feeds", "drop", "news"]).0 == Some(0)).then_some(())
+    });
     assert_eq!(larder.admin_json("/v1/feeds")["bytes"], 0);
 }
 

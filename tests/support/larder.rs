@@ -325,6 +325,12 @@ impl Larder {
         assert_eq!(turned.status, 200, "{}", turned.text());
     }
 
+    /// Has it end before the next such step of a feed's folder.
+    pub fn crash_before(&self, feed: &str, step: &str) {
+        let told = self.admin("POST", "/crash", &format!("{feed} {step}"));
+        assert_eq!(told.status, 200, "{}", told.text());
+    }
+
     /// What `/metrics` says now.
     pub fn metrics(&self) -> Metrics {
         Metrics(self.admin("GET", "/metrics", "").text())

@@ -139,6 +139,22 @@ pub fn runs(larder: &Larder, count: u64) -> Value {
     })
 }
 
+/// How the feed of that name stands.
+pub fn named(larder: &Larder, name: &str) -> Value {
+    let told = larder.admin_json("/v1/feeds");
+    let feeds = told["feeds"].as_array().expect("it lists feeds");
+    feeds.iter().find(|feed| feed["name"] == name).cloned().unwrap_or_default()
+}
+
+/// Has the feed swept, once it is not being fetched.
+pub fn sweep(larder: &Larder) {
+    until("it is swept", || {
+        let (code, _, said) = larder.command(&["feeds", "sweep", "news"]);
+        assert!(code == Some(0) || said.contains("it is being fetched now"), "{said}");
+        (code == Some(0)).then_some(())
+    });
+}
+
 /// Has the feed fetched at once.
 pub fn refresh(larder: &Larder) -> (u16, Value) {
     let received: Received = larder.admin_post("/v1/feeds/news/refresh", "{}");

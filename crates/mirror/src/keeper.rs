@@ -289,9 +289,13 @@ impl Keeper {
         if is_new {
             let (name, number) = (&self.feed.name, edition.number);
             let Ended { items, pictures, missing, beyond, .. } = ended;
+            let beyond = match beyond {
+                0 => String::new(),
+                beyond => format!(", and {beyond} beyond `max_images`"),
+            };
             tracing::info!(
                 "feed {name}: edition {number} with {items} items and {pictures} pictures \
-                 ({missing} keep their URLs, and {beyond} beyond `max_images`)"
+                 ({missing} keep their URLs{beyond})"
             );
         }
         for note in notes.iter().filter(|note| !self.lock().notes.contains(note)) {

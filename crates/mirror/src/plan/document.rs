@@ -44,6 +44,7 @@ pub fn read(
         Language::Xml => plan_xml(&text, from, &base, recipe, &mut gather)?,
     };
     let notes = gather.take_notes();
+    let not_looked_at = gather.beyond;
     let (layout, pictures, beyond) = Layout::new(
         plan.stretches,
         gather.edits,
@@ -53,7 +54,16 @@ pub fn read(
     );
     let (format, items, published) = (plan.format, plan.items, plan.published);
     let text = text.into_owned().into_boxed_str();
-    Ok(Document { format, text, items, published, layout, pictures, beyond, notes })
+    Ok(Document {
+        format,
+        text,
+        items,
+        published,
+        layout,
+        pictures,
+        beyond: beyond + not_looked_at,
+        notes,
+    })
 }
 
 impl Document {

@@ -5,20 +5,29 @@
 use crate::plan::spelling::Spelling;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::rc::Rc;
 
 /// What changes at one place.
 pub(super) struct Edit {
     /// The bytes that are replaced; none of them where something is added.
     pub range: Range<usize>,
     pub change: Change,
+    /// Which one it was to be found.
+    pub found: u32,
 }
 
 /// What becomes of it.
 pub(super) enum Change {
     /// The place of a picture, by its number.
     Place { picture: u32, spelling: Spelling },
-    /// What stands at `value` is repeated under the name of originals, if one of these pictures is replaced.
-    Keep { value: Range<usize>, pictures: Vec<u32> },
+    /// A value is repeated. There are few of them, and of places many.
+    Keep(Box<Keep>),
+}
+
+/// What stands at `value` is repeated under the name of originals, if one of these pictures is replaced.
+pub(super) struct Keep {
+    pub value: Range<usize>,
+    pub pictures: Vec<u32>,
 }
 
 /// A stretch of what is written.
@@ -46,18 +55,18 @@ impl Layout {
     pub fn new(
         stretches: Vec<Stretch>,
         edits: Vec<Edit>,
-        urls: Vec<Box<str>>,
+        urls: Vec<Rc<str>>,
         max_pictures: usize,
         kept_as: Option<&str>,
     ) -> (Layout, Vec<Box<str>>, usize) {
         let kept_as = kept_as.map(|name| serde_json::Value::from(name).to_string());
         let mut layout =
             Layout { stretches, edits: apart(edits), kept_as: kept_as.unwrap_or_default() };
-        let (pictures, beyond) = layout.number(urls, max_pictures);
+        let (pictures, beyond) = layout.number(&urls, max_pictures);
         (layout, pictures, beyond)
     }
 
-    fn number(&mut self, urls: Vec<Box<str>>, max_pictures: usize) -> (Vec<Box<str>>, usize) {
+    fn number(&mut self, urls: &[Rc<str>], max_pictures: usize) -> (Vec<Box<str>>, usize) {
         let mut order: Vec<u32> = Vec::new();
         let mut numbers: HashMap<u32, u32> = HashMap::new();
         let mut beyond: HashSet<u32> = HashSet::new();
@@ -81,13 +90,13 @@ impl Layout {
                 *picture = number.copied().unwrap_or_default();
                 number.is_some()
             }
-            Change::Keep { pictures, .. } => {
-                *pictures = pictures.iter().filter_map(|old| numbers.get(old).copied()).collect();
-                !pictures.is_empty()
+            Change::Keep(keep) => {
+                let known = keep.pictures.iter().filter_map(|old| numbers.get(old).copied());
+                keep.pictures = known.collect();
+                !keep.pictures.is_empty()
             }
         });
-        let mut urls: Vec<Option<Box<str>>> = urls.into_iter().map(Some).collect();
-        let pictures = order.into_iter().filter_map(|old| urls[old as usize].take()).collect();
+        let pictures = order.into_iter().map(|old| Box::from(&*urls[old as usize])).collect();
         (pictures, beyond.len())
     }
 
@@ -131,29 +140,29 @@ impl Layout {
         let place = |picture: u32| places.get(picture as usize)?.as_deref();
         match change {
             Change::Place { picture, spelling } => place(*picture).map(|url| spelling.spell(url)),
-            Change::Keep { value, pictures } => {
-                let is_replaced = pictures.iter().any(|picture| place(*picture).is_some());
-                is_replaced.then(|| format!(",{}:{}", self.kept_as, &text[value.clone()]))
+            Change::Keep(keep) => {
+                let is_replaced = keep.pictures.iter().any(|picture| place(*picture).is_some());
+                is_replaced.then(|| format!(",{}:{}", self.kept_as, &text[keep.value.clone()]))
             }
         }
     }
 }
 
 /// The edits by their place, without those that overlap one that was found earlier.
-fn apart(edits: Vec<Edit>) -> Vec<Edit> {
-    let mut ordered: Vec<(usize, Edit)> = edits.into_iter().enumerate().collect();
-    ordered.sort_by_key(|(found, edit)| (edit.range.start, edit.range.end, *found));
-    let mut apart: Vec<(usize, Edit)> = Vec::with_capacity(ordered.len());
-    for (found, edit) in ordered {
-        let before = apart.last().filter(|(_, before)| before.range.end > edit.range.start);
-        match before.map(|(earlier, _)| *earlier < found) {
-            Some(true) => {}
-            Some(false) => {
-                apart.pop();
-                apart.push((found, edit));
-            }
-            None => apart.push((found, edit)),
+fn apart(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_unstable_by_key(|edit| (edit.range.start, edit.range.end, edit.found));
+    let mut kept: usize = 0;
+    for at in 0..edits.len() {
+        let before = kept.checked_sub(1).map(|last| &edits[last]);
+        let overlapped = before.filter(|before| before.range.end > edits[at].range.start);
+        match overlapped.map(|before| before.found < edits[at].found) {
+            Some(true) => continue,
+            Some(false) => kept -= 1,
+            None => {}
         }
+        edits.swap(kept, at);
+        kept += 1;
     }
-    apart.into_iter().map(|(_, edit)| edit).collect()
+    edits.truncate(kept);
+    edits
 }

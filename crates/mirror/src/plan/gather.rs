@@ -7,15 +7,25 @@ use crate::plan::within::Within;
 use crate::plan::{address, srcset};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 use url::Url;
+
+/// What all URLs of pictures of a document may take. A short one in a document may be a long one against its
+/// base, so its length is no bound.
+const MAX_URLS_BYTES: usize = 8 << 20;
+/// What each takes beside its own bytes.
+const URL_COST_BYTES: usize = 64;
 
 /// What was found so far.
 #[derive(Default)]
 pub(super) struct Gather {
     /// Each URL once; edits name them by their number.
-    pub urls: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
-    /// In the order in which they were found.
+    pub urls: Vec<Rc<str>>,
+    numbers: HashMap<Rc<str>, u32>,
+    /// What all of them take.
+    bytes: usize,
+    /// Places of further ones, which keep theirs.
+    pub beyond: usize,
     pub edits: Vec<Edit>,
     notes: BTreeSet<String>,
 }
@@ -34,10 +44,17 @@ impl Gather {
     /// A part of a text is a URL. Gives the number of the picture, if it is one.
     pub fn url(&mut self, base: &Url, text: &Within<'_>, part: Range<usize>) -> Option<u32> {
         let url = address::picture(base, &text.text()[part.clone()])?;
-        let picture = self.number(url);
+        let picture = self.number(url)?;
         let place = Change::Place { picture, spelling: text.spelling() };
-        self.edits.push(Edit { range: text.source(part), change: place });
+        self.edit(text.source(part), place);
         Some(picture)
+    }
+
+    /// These bytes change.
+    pub fn edit(&mut self, range: Range<usize>, change: Change) {
+        // A document of 4 GiB is beyond any limit on bodies.
+        let found = self.edits.len() as u32;
+        self.edits.push(Edit { range, change, found });
     }
 
     /// All of a text is a URL, but for white space around it.
@@ -73,14 +90,23 @@ impl Gather {
         }
     }
 
-    fn number(&mut self, url: Box<str>) -> u32 {
-        if let Some(number) = self.numbers.get(&url) {
-            return *number;
+    /// The number of a picture; none for one that there is no place for.
+    fn number(&mut self, url: Box<str>) -> Option<u32> {
+        if let Some(number) = self.numbers.get(&*url) {
+            return Some(*number);
         }
-        // A document of 4 GiB of URLs is beyond any limit on bodies.
-        let number = self.urls.len() as u32;
+        if self.bytes + url.len() + URL_COST_BYTES > MAX_URLS_BYTES {
+            self.beyond += 1;
+            self.note(format!(
+                "the URLs of its pictures take more than {} MiB, so further pictures keep theirs",
+                MAX_URLS_BYTES >> 20
+            ));
+            return None;
+        }
+        self.bytes += url.len() + URL_COST_BYTES;
+        let (number, url) = (self.urls.len() as u32, Rc::<str>::from(url));
         self.urls.push(url.clone());
         self.numbers.insert(url, number);
-        number
+        Some(number)
     }
 }

@@ -1,12 +1,12 @@
 //! Which strings of JSON are pictures: those that the operator's paths select, and those of a JSON Feed.
 
-use crate::plan::edit::{Change, Edit};
+use crate::plan::address::is_picture;
+use crate::plan::edit::{Change, Keep};
 use crate::plan::fault::Fault;
 use crate::plan::gather::Gather;
 use crate::plan::recipe::{Format, JsonPath, Recipe};
+use crate::plan::select::{Selected, select};
 use crate::plan::tree::{Kind, Node};
-use serde_json::Value;
-use serde_json_path::{NormalizedPath, PathElement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use url::Url;
@@ -21,10 +21,12 @@ enum Holds {
     Url,
     Srcset,
     Html,
+    /// An attachment of a JSON Feed, which may be a picture.
+    Attachment,
 }
 
 /// Where the pictures of a JSON Feed are (1.1, and the author of 1.0).
-const JSON_FEED: [(Holds, &str); 11] = [
+const JSON_FEED: [(Holds, &str); 10] = [
     (Holds::Url, "$.icon"),
     (Holds::Url, "$.favicon"),
     (Holds::Url, "$.author.avatar"),
@@ -33,11 +35,7 @@ const JSON_FEED: [(Holds, &str); 11] = [
     (Holds::Url, "$.items[*].banner_image"),
     (Holds::Url, "$.items[*].author.avatar"),
     (Holds::Url, "$.items[*].authors[*].avatar"),
-    (Holds::Url, "$.items[*].attachments[?match(@.mime_type, '[Ii][Mm][Aa][Gg][Ee]/.*')].url"),
-    (
-        Holds::Url,
-        "$.items[*].attachments[?!@.mime_type && search(@.url, '[.](jpe?g|png|gif|webp|avif)$')].url",
-    ),
+    (Holds::Attachment, "$.items[*].attachments[*]"),
     (Holds::Html, "$.items[*].content_html"),
 ];
 
@@ -76,13 +74,10 @@ pub(super) fn read<'t>(
         kept: BTreeMap::new(),
         owners: BTreeSet::new(),
     };
-    let paths = written(format, recipe);
-    let asks = !paths.is_empty() || recipe.items.is_some();
-    let value = if asks { root.to_value(text) } else { Value::Null };
-    for (holds, name, path) in paths {
-        selector.select(holds, name.as_deref(), &path, &value);
+    for (holds, name, path) in written(format, recipe) {
+        selector.select(holds, name.as_deref(), &path)?;
     }
-    let items = selector.items(format, &value);
+    let items = selector.items(format)?;
     selector.keep();
     let most = recipe.max_items;
     if items.len() > most {
@@ -128,59 +123,51 @@ struct Selector<'a, 't> {
     owners: BTreeSet<usize>,
 }
 
-/// A selected value, and the member of an object that it is, or in whose array it is.
-struct Selected<'t> {
-    node: &'t Node,
-    owner: Option<(&'t Node, &'t Node)>,
-}
-
 impl<'t> Selector<'_, 't> {
-    fn select(&mut self, holds: Holds, name: Option<&str>, path: &JsonPath, value: &Value) {
-        let found = path.query(value);
-        let (mut count, mut strings) = (0, 0);
-        for location in found.locations() {
-            count += 1;
-            let Some(selected) = self.walk(location) else { continue };
+    fn select(&mut self, holds: Holds, name: Option<&str>, path: &JsonPath) -> Result<(), Fault> {
+        let found = select(self.text, self.root, path)?;
+        let (count, mut strings) = (found.len(), 0);
+        for selected in found {
+            let selected = match holds {
+                Holds::Attachment => self.picture_of(selected),
+                _ => Some(selected),
+            };
+            let Some(selected) = selected else { continue };
             let elements = selected.node.elements().filter(|_| holds == Holds::Url);
             let mut pictures = Vec::new();
             for node in elements.unwrap_or(std::slice::from_ref(selected.node)) {
                 let Some(said) = node.said(self.text) else { continue };
                 strings += 1;
                 match holds {
-                    Holds::Url => pictures.extend(self.gather.whole_url(self.base, &said)),
+                    Holds::Url | Holds::Attachment => {
+                        pictures.extend(self.gather.whole_url(self.base, &said))
+                    }
                     Holds::Srcset => pictures.extend(self.gather.srcset(self.base, &said)),
                     Holds::Html => self.gather.html(self.base, &said),
                 }
             }
             self.remember(&selected, pictures);
         }
-        let Some(name) = name else { return };
+        let Some(name) = name else { return Ok(()) };
         if count == 0 {
             self.gather.note(format!("{name} `{path}` selects nothing"));
         } else if strings == 0 {
             self.gather.note(format!("{name} `{path}` selects {count} values, and no string"));
         }
+        Ok(())
     }
 
-    fn walk(&self, location: &NormalizedPath<'_>) -> Option<Selected<'t>> {
-        let mut selected = Selected { node: self.root, owner: None };
-        let mut steps = 0;
-        for step in location.iter() {
-            let node = selected.node.step(self.text, step)?;
-            match step {
-                PathElement::Name(_) => {
-                    selected.owner = Some((selected.node, node));
-                    steps = 0;
-                }
-                // An array in an array is nobody's member.
-                PathElement::Index(_) => {
-                    steps += 1;
-                    selected.owner = selected.owner.filter(|_| steps == 1);
-                }
-            }
-            selected.node = node;
-        }
-        Some(selected)
+    /// The URL of an attachment, if that is a picture.
+    fn picture_of(&self, attachment: Selected<'t>) -> Option<Selected<'t>> {
+        let member = |name| attachment.node.member(self.text, name);
+        let url = member("url")?;
+        let said = match member("mime_type") {
+            None => None,
+            Some(member) => Some(member.value.said(self.text)?),
+        };
+        let media_type = said.as_ref().map(|said| said.text());
+        let is_picture = is_picture(media_type, url.value.said(self.text)?.text());
+        is_picture.then(|| attachment.member(url))
     }
 
     /// Remembers what to keep beside pictures: the value of the member that they are of.
@@ -206,35 +193,34 @@ impl<'t> Selector<'_, 't> {
 
     fn keep(self) {
         for (end, (start, pictures)) in self.kept {
-            let change = Change::Keep { value: start..end, pictures };
-            self.gather.edits.push(Edit { range: end..end, change });
+            let change = Change::Keep(Box::new(Keep { value: start..end, pictures }));
+            self.gather.edit(end..end, change);
         }
     }
 
-    fn items(&mut self, format: Format, value: &Value) -> Vec<&'t Node> {
+    fn items(&mut self, format: Format) -> Result<Vec<&'t Node>, Fault> {
         let (text, root) = (self.text, self.root);
         let array = |name: &str| root.member(text, name).and_then(|member| member.value.elements());
         let all = |nodes: &'t [Node]| nodes.iter().collect();
         let Some(path) = &self.recipe.items else {
-            return match root.elements() {
+            return Ok(match root.elements() {
                 Some(elements) => all(elements),
                 None if format == Format::JsonFeed => array("items").map_or(Vec::new(), all),
                 None => {
                     ITEM_NAMES.iter().find_map(|name| array(name)).map_or_else(|| vec![root], all)
                 }
-            };
+            });
         };
-        let found = path.query(value);
-        let nodes = found.locations().filter_map(|location| self.walk(location));
-        let mut items: Vec<&Node> = nodes.map(|selected| selected.node).collect();
+        let found = select(text, root, path)?;
+        let mut items: Vec<&Node> = found.into_iter().map(|selected| selected.node).collect();
         items.sort_by_key(|node| node.range.start);
         items.dedup_by_key(|node| node.range.start);
         match items[..] {
             [] => self.gather.note(format!("items `{path}` selects nothing")),
-            [Node { kind: Kind::Array(elements), .. }] => return all(elements),
+            [Node { kind: Kind::Array(elements), .. }] => return Ok(all(elements)),
             _ => {}
         }
-        items
+        Ok(items)
     }
 }
 

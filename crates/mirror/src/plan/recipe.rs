@@ -1,6 +1,7 @@
 //! What the operator says of a document.
 
 use crate::plan::fault::Fault;
+use crate::plan::path::{self, Segment};
 use std::fmt;
 
 /// What the operator says of a document. The default finds out by itself and changes nothing but pictures.
@@ -75,6 +76,8 @@ pub struct Sort {
 pub struct JsonPath {
     text: Box<str>,
     query: serde_json_path::JsonPath,
+    /// Nothing where it cannot be parted.
+    parts: Option<Box<[Segment]>>,
 }
 
 impl Default for Recipe {
@@ -163,13 +166,21 @@ impl JsonPath {
     /// [`Fault::Path`] with the place.
     pub fn parse(text: &str) -> Result<JsonPath, Fault> {
         match serde_json_path::JsonPath::parse(text) {
-            Ok(query) => Ok(JsonPath { text: text.into(), query }),
+            Ok(query) => {
+                let parts = path::parts(text).map(Vec::into_boxed_slice);
+                Ok(JsonPath { text: text.into(), query, parts })
+            }
             Err(error) => Err(Fault::Path {
                 text: text.to_owned(),
                 position: error.position() + 1,
                 what: error.message().to_owned(),
             }),
         }
+    }
+
+    /// Its segments; nothing where it can only be asked of a value.
+    pub(super) fn parts(&self) -> Option<&[Segment]> {
+        self.parts.as_deref()
     }
 
     /// The places that it selects.

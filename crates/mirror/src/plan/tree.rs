@@ -8,7 +8,6 @@ use crate::plan::recipe::{MAX_DEPTH, Recipe};
 use crate::plan::spelling::Layer;
 use crate::plan::within::{Decoded, Within};
 use serde_json::Value;
-use serde_json_path::PathElement;
 use std::ops::Range;
 
 /// A value and its place.
@@ -23,8 +22,9 @@ pub(super) enum Kind {
     /// A number, a truth value or null.
     Plain,
     Text,
-    Array(Vec<Node>),
-    Object(Vec<Member>),
+    /// As long as it is: of hundreds of thousands, each with one element, spare places would add up.
+    Array(Box<[Node]>),
+    Object(Box<[Member]>),
 }
 
 /// A member of an object; the key's place is that with quotes.
@@ -86,14 +86,6 @@ impl Node {
                 .iter()
                 .map(|member| (member.name(text).text().to_owned(), member.value.to_value(text)))
                 .collect(),
-        }
-    }
-
-    /// The value at one step from here.
-    pub fn step(&self, text: &str, step: &PathElement<'_>) -> Option<&Node> {
-        match step {
-            PathElement::Name(name) => self.member(text, name).map(|member| &member.value),
-            PathElement::Index(index) => self.elements()?.get(*index),
         }
     }
 }
@@ -189,11 +181,11 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Kind, Fault> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(1);
         self.at += 1;
         self.space();
         if self.take(b'}') {
-            return Ok(Kind::Object(members));
+            return Ok(Kind::Object(members.into()));
         }
         loop {
             self.space();
@@ -210,7 +202,7 @@ impl Reader<'_> {
             members.push(Member { key, value: self.value(depth + 1)? });
             self.space();
             if self.take(b'}') {
-                return Ok(Kind::Object(members));
+                return Ok(Kind::Object(members.into()));
             }
             if !self.take(b',') {
                 return Err(self.fault("a comma or a closing brace should be here"));
@@ -219,17 +211,17 @@ impl Reader<'_> {
     }
 
     fn array(&mut self, depth: usize) -> Result<Kind, Fault> {
-        let mut elements = Vec::new();
+        let mut elements = Vec::with_capacity(1);
         self.at += 1;
         self.space();
         if self.take(b']') {
-            return Ok(Kind::Array(elements));
+            return Ok(Kind::Array(elements.into()));
         }
         loop {
             elements.push(self.value(depth + 1)?);
             self.space();
             if self.take(b']') {
-                return Ok(Kind::Array(elements));
+                return Ok(Kind::Array(elements.into()));
             }
             if !self.take(b',') {
                 return Err(self.fault("a comma or a closing bracket should be here"));
