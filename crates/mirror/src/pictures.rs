@@ -69,29 +69,11 @@ pub async fn fetch_all(
     urls: &[Box<str>],
     before: &[Picture],
 ) -> (Vec<Picture>, Vec<Missing>) {
-    let Fetching { folder, progress, clock, .. } = fetching;
-    let now = clock.now();
-    progress.all.store(urls.len(), Ordering::Relaxed);
-    progress.done.store(0, Ordering::Relaxed);
     let known: HashMap<&str, &Picture> = before.iter().map(|it| (&*it.url, it)).collect();
-    let mut found: Vec<Option<Result<Picture, Missing>>> = Vec::new();
-    let mut left = VecDeque::new();
-    for (place, url) in urls.iter().enumerate() {
-        let old = known.get(&**url).filter(|picture| folder.has(&picture.file));
-        match old {
-            Some(picture) if picture.fresh_until > now.0 => {
-                progress.done.fetch_add(1, Ordering::Relaxed);
-                found.push(Some(Ok((*picture).clone())));
-            }
-            old => {
-                left.push_back((place, url.clone(), old.map(|picture| (*picture).clone())));
-                found.push(None);
-            }
-        }
-    }
+    let (found, left) = sorted(fetching, urls, &known);
+    let most = fetching.concurrency.clamp(1, MOST_AT_ONCE).min(left.len());
     let (left, found) = (Rc::new(RefCell::new(left)), Rc::new(RefCell::new(found)));
     let mut all = JoinSet::new();
-    let most = fetching.concurrency.clamp(1, MOST_AT_ONCE).min(left.borrow().len());
     for number in 0..most {
         let (fetching, left, found) = (fetching.clone(), left.clone(), found.clone());
         all.spawn_local(async move {
@@ -104,30 +86,55 @@ pub async fn fetch_all(
     }
     let work = async { while all.join_next().await.is_some() {} };
     // The document waits for no picture for ever.
-    let is_whole = timeout(fetching.feed.limits.pictures_time, work).await.is_ok();
+    if timeout(fetching.feed.limits.pictures_time, work).await.is_err() {
+        tracing::warn!("feed {}: {NO_TIME}", fetching.feed.name);
+    }
     all.shutdown().await;
-    let found = found.take();
     let (mut pictures, mut missing) = (Vec::new(), Vec::new());
-    for (outcome, url) in found.into_iter().zip(urls) {
+    for (outcome, url) in found.take().into_iter().zip(urls) {
         match (outcome, known.get(&**url)) {
             (Some(Ok(picture)), _) => pictures.push(picture),
             (Some(Err(lost)), _) => missing.push(lost),
-            (None, Some(old)) if folder.has(&old.file) => pictures.push((*old).clone()),
+            (None, Some(old)) if fetching.folder.has(&old.file) => pictures.push((*old).clone()),
             (None, _) => missing.push(Missing { url: url.clone(), why: NO_TIME.into() }),
         }
-    }
-    if !is_whole {
-        tracing::warn!(
-            "feed {}: not all pictures came within `images_timeout`",
-            fetching.feed.name
-        );
     }
     (pictures, missing)
 }
 
-type Left = Rc<RefCell<VecDeque<(usize, Box<str>, Option<Picture>)>>>;
+/// How a picture came out, by its place; nothing where it is to be asked for.
+type Outcomes = Vec<Option<Result<Picture, Missing>>>;
 
-fn next(left: &Left) -> Option<(usize, Box<str>, Option<Picture>)> {
+/// Those that need not be asked for, and the others.
+fn sorted(
+    fetching: &Fetching,
+    urls: &[Box<str>],
+    known: &HashMap<&str, &Picture>,
+) -> (Outcomes, VecDeque<ToAsk>) {
+    let Fetching { folder, progress, clock, .. } = fetching;
+    let now = clock.now();
+    let (mut found, mut left) = (Vec::new(), VecDeque::new());
+    for (place, url) in urls.iter().enumerate() {
+        let old = known.get(&**url).filter(|picture| folder.has(&picture.file));
+        match old {
+            Some(picture) if picture.fresh_until > now.0 => {
+                found.push(Some(Ok((*picture).clone())));
+            }
+            old => {
+                left.push_back((place, url.clone(), old.map(|picture| (*picture).clone())));
+                found.push(None);
+            }
+        }
+    }
+    progress.all.store(urls.len(), Ordering::Relaxed);
+    progress.done.store(urls.len() - left.len(), Ordering::Relaxed);
+    (found, left)
+}
+
+/// A picture's place, its URL, and the one that was there.
+type ToAsk = (usize, Box<str>, Option<Picture>);
+
+fn next(left: &RefCell<VecDeque<ToAsk>>) -> Option<ToAsk> {
     left.borrow_mut().pop_front()
 }
 

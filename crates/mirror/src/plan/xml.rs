@@ -141,6 +141,29 @@ impl Walk<'_> {
         start: usize,
         end: usize,
     ) -> Result<(), Fault> {
+        self.count_element()?;
+        let name = tag.name();
+        let local: Box<str> = name.local_name().as_ref().into();
+        if self.format.is_none() {
+            self.format = Some(root(space, &local)?);
+        } else if self.stack.is_empty() {
+            return Err(self.fault(start, "a second root element begins"));
+        }
+        let attributes = self.attributes(tag, start)?;
+        let (base, in_xhtml) = self.within(&attributes);
+        let is_item = matches!((space, &*local), (Space::Rss, "item") | (Space::Atom, "entry"));
+        if is_item && self.item.is_none() {
+            self.item = Some((start, self.stack.len()));
+        }
+        self.of_attributes(space, &local, &attributes, &base, in_xhtml);
+        let content_is =
+            if in_xhtml { Content::Xhtml } else { self.content(space, &local, &attributes) };
+        let (name, content, has_children) = (name.as_ref().into(), end, false);
+        self.stack.push(Open { space, local, name, content, base, has_children, content_is });
+        Ok(())
+    }
+
+    fn count_element(&mut self) -> Result<(), Fault> {
         self.elements += 1;
         for (limit, most, has) in [
             ("max_depth", self.recipe.max_depth.min(MAX_DEPTH), self.stack.len()),
@@ -150,41 +173,20 @@ impl Walk<'_> {
                 return Err(Fault::TooMuch { limit, most });
             }
         }
-        let tag_name = tag.name();
-        let (local, name) = (tag_name.local_name(), tag_name);
-        let local: Box<str> = local.as_ref().into();
-        if self.format.is_none() {
-            self.format = Some(root(space, &local)?);
-        } else if self.stack.is_empty() {
-            return Err(self.fault(start, "a second root element begins"));
-        }
-        let attributes = self.attributes(tag, start)?;
-        let around = self.stack.last_mut().map(|open| {
-            open.has_children = true;
-            (open.base.clone(), open.content_is == Content::Xhtml)
-        });
-        let (mut base, in_xhtml) = around.unwrap_or((self.base.clone(), false));
-        if let Some(own) = attributes.said("xml:base").and_then(|said| base.join(&said).ok()) {
-            base = Rc::new(own);
-        }
-        let is_item = matches!((space, &*local), (Space::Rss, "item") | (Space::Atom, "entry"));
-        if is_item && self.item.is_none() {
-            self.item = Some((start, self.stack.len()));
-        }
-        self.of_attributes(space, &local, &attributes, &base, in_xhtml);
-        let content_is =
-            if in_xhtml { Content::Xhtml } else { self.content(space, &local, &attributes) };
-        let name: Box<str> = name.as_ref().into();
-        self.stack.push(Open {
-            space,
-            local,
-            name,
-            content: end,
-            base,
-            has_children: false,
-            content_is,
-        });
         Ok(())
+    }
+
+    /// What an element that begins is read against, and whether it is one of XHTML.
+    fn within(&mut self, attributes: &Attributes<'_>) -> (Rc<Url>, bool) {
+        let (base, in_xhtml) = match self.stack.last_mut() {
+            None => (self.base.clone(), false),
+            Some(around) => {
+                around.has_children = true;
+                (around.base.clone(), around.content_is == Content::Xhtml)
+            }
+        };
+        let own = attributes.said("xml:base").and_then(|said| base.join(&said).ok());
+        (own.map_or(base, Rc::new), in_xhtml)
     }
 
     fn attributes<'t>(

@@ -36,31 +36,12 @@ pub fn feeds(
     notes: &mut Notes<'_, '_>,
 ) -> (Vec<Arc<Feed>>, Option<OriginTls>) {
     let top = Place::top().key("feed");
-    if written.feed.len() > MAX_FEEDS {
-        let mend = format!("write at most {MAX_FEEDS}");
-        notes.error(&top.index(MAX_FEEDS), "there are too many feeds", mend);
-    }
-    if written.feeds.concurrency.0 > MAX_CONCURRENCY {
-        let place = Place::top().key("feeds").key("concurrency");
-        let mend = format!("write at most {MAX_CONCURRENCY}");
-        notes.error(&place, "these are more pictures at once than are fetched", mend);
-    }
+    check_counts(written, &top, notes);
     let mut known: Vec<Arc<Feed>> = Vec::new();
     for (i, feed) in written.feed.iter().enumerate().take(MAX_FEEDS) {
         let place = top.index(i);
         let Some(feed) = one(feed, sites, not_us, &place, notes) else { continue };
-        if known.iter().any(|other| other.name == feed.name) {
-            notes.error(&place.key("name"), "another feed has this name", "give each its own");
-        }
-        let same_path = |other: &&Arc<Feed>| {
-            other.serve_at == feed.serve_at
-                && (other.site_id == feed.site_id
-                    || other.site_id.is_none()
-                    || feed.site_id.is_none())
-        };
-        if known.iter().find(same_path).is_some() {
-            notes.error(&place.key("serve_at"), "another feed has this path", "give each its own");
-        }
+        check_apart(&feed, &known, &place, notes);
         feed_checks::check_path(&feed, (written, sites, hooks), &place.key("serve_at"), notes);
         known.push(Arc::new(feed));
     }
@@ -71,6 +52,32 @@ pub fn feeds(
     let place = Place::top().key("feeds").key("ca");
     let tls = origin_tls::of_feeds(&written.feeds, needs_tls, &place, notes);
     (known, tls)
+}
+
+fn check_counts(written: &Written, top: &Place, notes: &mut Notes<'_, '_>) {
+    if written.feed.len() > MAX_FEEDS {
+        let mend = format!("write at most {MAX_FEEDS}");
+        notes.error(&top.index(MAX_FEEDS), "there are too many feeds", mend);
+    }
+    if written.feeds.concurrency.0 > MAX_CONCURRENCY {
+        let place = Place::top().key("feeds").key("concurrency");
+        let mend = format!("write at most {MAX_CONCURRENCY}");
+        notes.error(&place, "these are more pictures at once than are fetched", mend);
+    }
+}
+
+/// No two feeds have one name, nor one path of the same site.
+fn check_apart(feed: &Feed, known: &[Arc<Feed>], place: &Place, notes: &mut Notes<'_, '_>) {
+    let shares_site = |other: &Feed| match (other.site_id, feed.site_id) {
+        (Some(its), Some(own)) => its == own,
+        _ => true,
+    };
+    if known.iter().any(|other| other.name == feed.name) {
+        notes.error(&place.key("name"), "another feed has this name", "give each its own");
+    }
+    if known.iter().any(|other| other.serve_at == feed.serve_at && shares_site(other)) {
+        notes.error(&place.key("serve_at"), "another feed has this path", "give each its own");
+    }
 }
 
 /// What the feeds are told.
@@ -106,15 +113,11 @@ fn one(
     let serve_at = written.serve_at.as_ref()?;
     feed_checks::check(written, place, notes);
     let (schedule, recipe) = (schedule(written, place, notes)?, recipe(written, place, notes)?);
-    let mut headers = Fields::new();
-    for (name, value) in &written.headers {
-        headers.push(name.0.as_bytes(), value.0.as_bytes());
-    }
     let named = if written.allow_private { not_us.clone() } else { Reach::Public };
     Some(Feed {
         name: name.0.as_str().into(),
         url: url.0.as_str().into(),
-        headers,
+        headers: headers(written),
         schedule,
         jitter: written.jitter.0,
         timeout: written.timeout.0,
@@ -124,12 +127,7 @@ fn one(
         site,
         site_id,
         cache_control: written.cache_control.0.as_str().into(),
-        public_url: written
-            .public_url
-            .iter()
-            .map(|origin| origin.0.url())
-            .collect::<String>()
-            .into(),
+        public_url: written.public_url.as_ref().map(|it| it.0.url()).unwrap_or_default().into(),
         before_first: match written.before_first {
             written::BeforeFirst::Unavailable => BeforeFirst::Unavailable,
             written::BeforeFirst::Pass => BeforeFirst::Pass,
@@ -137,18 +135,30 @@ fn one(
         // The operator names the document's server, and it names others.
         ways: Ways { first: not_us.clone(), further: named.clone() },
         picture_ways: Ways { first: named.clone(), further: named },
-        limits: Limits {
-            document_bytes: written.max_size.0,
-            picture_bytes: written.max_image_size.0,
-            pictures: written.max_images.0,
-            pictures_time: written.images_timeout.0,
-        },
+        limits: limits(written),
         least: Least {
             items: written.min_items.0,
             max_shrink_percent: written.max_shrink.min(100),
         },
         grace: written.grace.0,
     })
+}
+
+fn headers(written: &written::Feed) -> Fields {
+    let mut headers = Fields::new();
+    for (name, value) in &written.headers {
+        headers.push(name.0.as_bytes(), value.0.as_bytes());
+    }
+    headers
+}
+
+fn limits(written: &written::Feed) -> Limits {
+    Limits {
+        document_bytes: written.max_size.0,
+        picture_bytes: written.max_image_size.0,
+        pictures: written.max_images.0,
+        pictures_time: written.images_timeout.0,
+    }
 }
 
 fn check_whole(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) {
@@ -240,12 +250,7 @@ fn recipe(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> 
     let sort =
         sort.map_err(|fault| notes.error(&place.key("sort"), fault.to_string(), mend)).ok()?;
     let recipe = Recipe {
-        format: written.format.map(|format| match format {
-            FeedFormat::Json => Format::Json,
-            FeedFormat::JsonFeed => Format::JsonFeed,
-            FeedFormat::Rss => Format::Rss,
-            FeedFormat::Atom => Format::Atom,
-        }),
+        format: written.format.map(format),
         items: written.items.as_ref().and_then(JsonPathText::path),
         images: paths(&written.images),
         srcsets: paths(&written.srcsets),
@@ -268,4 +273,13 @@ fn recipe(written: &written::Feed, place: &Place, notes: &mut Notes<'_, '_>) -> 
     let mend = "leave it out, or write format = \"json\"";
     recipe.check().map_err(|fault| notes.error(place, fault.to_string(), mend)).ok()?;
     Some(recipe)
+}
+
+fn format(written: FeedFormat) -> Format {
+    match written {
+        FeedFormat::Json => Format::Json,
+        FeedFormat::JsonFeed => Format::JsonFeed,
+        FeedFormat::Rss => Format::Rss,
+        FeedFormat::Atom => Format::Atom,
+    }
 }
