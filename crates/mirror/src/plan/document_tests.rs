@@ -307,11 +307,24 @@ fn pictures_beyond_the_limit_keep_their_url() {
     let recipe =
         Recipe { max_pictures: 1, keep_original_as: Some("old".into()), ..images("$[*].a") };
     let document = plan(r#"[{"a":"/1"},{"a":"/2"},{"a":"/1"}]"#, &recipe);
-    assert_eq!(document.pictures().len(), 1);
+    assert_eq!((document.pictures().len(), document.pictures_beyond()), (1, 1));
     assert_eq!(
         written(&document),
         r#"[{"a":"/_m/1","old":"/1"},{"a":"/2"},{"a":"/_m/1","old":"/1"}]"#
     );
+}
+
+#[test]
+fn urls_that_are_long_against_their_base_have_a_bound_together() {
+    let base = format!("https://a.example/{}", "b".repeat(7_000));
+    let items: Vec<String> = (0..3_000).map(|item| format!("{{\"a\":\"?{item}\"}}")).collect();
+    let text = format!("[{}]", items.join(","));
+    let document = read(text.as_bytes(), None, &base, &images("$[*].a")).unwrap();
+    let (kept, beyond) = (document.pictures().len(), document.pictures_beyond());
+    assert_eq!(kept + beyond, 3_000);
+    let bytes: usize = document.pictures().iter().map(|url| url.len()).sum();
+    assert!((7 << 20..=8 << 20).contains(&bytes), "{bytes} bytes of {kept}");
+    assert!(document.notes()[0].contains("more than 8 MiB"), "{:?}", document.notes());
 }
 
 /// Documents with an odd URL in each place where one may be.
