@@ -84,6 +84,34 @@ fn a_long_document_has_them_too() {
 }
 
 #[test]
+fn a_document_too_long_for_memory_goes_out_whole_to_who_has_it_not_yet() {
+    let names: Vec<String> = (0..1500).map(|item| format!("n{item}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (app, upstream) = (app(), Upstream::of(&names));
+    let toml = upstream.toml("max_images = 0") + "[storage]\nmemory = \"16MiB\"\n";
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let whole = larder.fill("/api/news.json");
+    assert!(whole.body.len() > 5 << 19, "{} bytes", whole.body.len());
+    let again = larder.fill_with("/api/news.json", &[("Range", "bytes=0-7")]);
+    assert_eq!((again.status, again.is_hit()), (200, false), "{}", again.cache());
+    assert_eq!(again.body, whole.body);
+    let (tag, changed) = (whole.field("etag").unwrap(), whole.field("last-modified").unwrap());
+    for (name, value) in [("If-None-Match", tag), ("If-Modified-Since", changed)] {
+        let same = larder.get_with("/api/news.json", &[(name, value)]);
+        assert_eq!((same.status, same.body.len()), (304, 0), "{name}");
+        assert_eq!(same.field("etag"), Some(tag), "{name}");
+    }
+    let other = larder.get_with("/api/news.json", &[("If-None-Match", "\"other\"")]);
+    assert_eq!((other.status, other.body.len()), (200, whole.body.len()));
+    assert_eq!(upstream.count(NEWS), 1);
+    assert_eq!(larder.admin_post("/v1/purge", "{\"everything\": true}").status, 200);
+    let same = larder.get_with("/api/news.json", &[("If-None-Match", tag)]);
+    assert_eq!(same.status, 304, "the old one stands");
+    until("it is fetched anew", || (upstream.count(NEWS) > 1).then_some(()));
+}
+
+#[test]
 fn a_document_is_as_old_as_its_fetch_and_changed_when_its_last_picture_was_there() {
     let (app, upstream) = (app(), Upstream::of(&["a", "b"]));
     let (document, picture) = (Gate::shut(), Gate::shut());

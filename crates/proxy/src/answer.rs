@@ -6,6 +6,7 @@ use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
 use crate::fill::{Errand, Flowing, Reader};
 use crate::metrics::Verdict;
+use crate::shelf;
 use crate::slices::Slices;
 use crate::upstream::{Response, ResponseBody, Tunnel};
 use bytes::Bytes;
@@ -141,11 +142,14 @@ impl Answer {
             &head.admission.as_ref().map(|_| ()).map_err(|w| *w),
             collapsed,
         );
-        let not_modified = head.admission.as_ref().is_ok_and(|meta| {
-            let (status, has_forms) = (head.status, meta.has_forms);
-            reply::reply(&errand.request, status, &meta.fields, None, has_forms)
-                == Reply::NotModified
-        });
+        let has_it = |fields: &Fields, has_forms| {
+            let reply = reply::reply(&errand.request, head.status, fields, None, has_forms);
+            reply == Reply::NotModified
+        };
+        let not_modified = match &head.admission {
+            Ok(meta) => has_it(&meta.fields, meta.has_forms),
+            Err(_) => shelf::client_has_it(errand, head.status, &head.shown),
+        };
         let part = part_of(errand, &head).filter(|_| !not_modified);
         let (coded, reader) = match part {
             Some(part) => {

@@ -8,6 +8,7 @@ use crate::fill::{
 };
 use crate::metrics::Verdict;
 use crate::serve::Caller;
+use crate::shelf;
 use crate::slices;
 use crate::upstream::Response;
 use policy::admission;
@@ -332,6 +333,7 @@ impl Miss {
             }
             (decision, _) => {
                 let stored = decision.map(|_| ());
+                let response = shelf::as_asked(&errand, response);
                 let cache = fetched(why, response.status, &stored, false);
                 let Errand { core, site, request, .. } = &errand;
                 Answer::passing(core, site, request, response, (Verdict::Miss, cache))

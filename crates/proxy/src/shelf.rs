@@ -14,12 +14,14 @@ use crate::fill::Errand;
 use crate::metrics::Verdict;
 use crate::settings::SiteSettings;
 use crate::upstream::{Pieces, Response, ResponseBody};
+use bytes::Bytes;
 use policy::fields::Fields;
 use policy::freshness::Exchange;
 use policy::key::KeyRef;
 use policy::lineage::Lineage;
 use policy::name::Name;
 use policy::purge::Born;
+use policy::reply::{self, Reply};
 use policy::request::{Method, Request, split_target};
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -211,6 +213,23 @@ pub async fn exchange(errand: &Errand, taken: &Taken) -> Result<Response, Error>
         is_provisional: false,
         body: ResponseBody::Pieces(opened),
     })
+}
+
+/// Whether a client has already what lies on this machine and is not kept. An origin is told its conditions
+/// and a shelf is not, since its answer may be for several.
+pub fn client_has_it(errand: &Errand, status: u16, fields: &Fields) -> bool {
+    let reply = || reply::reply(&errand.request, status, fields, None, false);
+    errand.shelved.is_some() && reply() == Reply::NotModified
+}
+
+/// An answer of an exchange that is for one client: 304 where that has what lies on this machine.
+pub fn as_asked(errand: &Errand, mut response: Response) -> Response {
+    if client_has_it(errand, response.status, &response.fields) {
+        (response.status, response.length) = (304, None);
+        response.fields.retain(|field| reply::belongs_in_304(field.id));
+        response.body = ResponseBody::Made(Bytes::new());
+    }
+    response
 }
 
 fn plain(status: u16, mut fields: Fields, text: &str, detail: &'static str) -> Answer {
