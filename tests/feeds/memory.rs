@@ -4,7 +4,7 @@ use crate::support::upstream::{NEWS, Upstream, edition, refresh};
 use crate::support::{Larder, Origin, Reply};
 
 /// The most memory that Larder may ever hold here, in bytes. A debug build takes 40 MiB before any such
-/// document and 90 after all, a release half of that; one alone once took half a gigabyte.
+/// document and up to 100 after all; one alone once took half a gigabyte.
 const MOST_BYTES: u64 = 128 << 20;
 
 fn repeated(count: usize, part: impl Fn(usize) -> String, between: &str) -> String {
