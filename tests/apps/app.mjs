@@ -29,6 +29,8 @@ const answers = {
 	'/processes': () => `${begin(false)} ${begin(true)}`,
 	// One that left the app's group and does not end when told.
 	'/deaf': () => String(begin(true, ['sh', '-c', 'trap "" TERM; sleep 600'])),
+	// More than lies in sockets between a server and a client that does not read.
+	'/kept-large': () => 'x'.repeat(32 << 20),
 	'/waiting': () => String(waiting.length),
 	'/open': () => {
 		waiting.splice(0).forEach((answer) => answer.end('at last'));
