@@ -1,6 +1,6 @@
 //! What visitors get of a feed.
 
-use crate::support::upstream::{NEWS, Upstream, document, edition, feed, images, runs};
+use crate::support::upstream::{NEWS, Upstream, document, edition, feed, images, refresh, runs};
 use crate::support::{Gate, Larder, Origin, Reply, pictures, until};
 
 fn app() -> Origin {
@@ -130,6 +130,30 @@ fn a_document_is_as_old_as_its_fetch_and_changed_when_its_last_picture_was_there
     let received = larder.get("/api/news.json");
     assert_eq!(received.field("last-modified"), received.field("date"));
     assert!(told["last_run"].as_str() < told["edition"]["fetched"].as_str(), "{told}");
+}
+
+#[test]
+fn what_is_told_of_a_document_is_what_is_configured_and_when_it_was_published() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let toml = upstream.toml("");
+    let larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let first = larder.fill("/api/news.json");
+    let written = toml.replace("{origin}", &format!("http://{}", app.address()));
+    larder.reload(&(written + "cache_control = \"public, max-age=7\"\n"));
+    until("clients are told so", || {
+        let told = larder.get("/api/news.json");
+        (told.field("cache-control") == Some("public, max-age=7")).then_some(())
+    });
+    for (number, item) in [(2, "b"), (3, "a")] {
+        upstream.has(&[item]);
+        larder.turn_clock(100);
+        assert_eq!(refresh(&larder).0, 200);
+        edition(&larder, number);
+    }
+    let again = larder.fill("/api/news.json");
+    assert_eq!((again.body == first.body, again.status), (true, 200));
+    assert_ne!(again.field("last-modified"), first.field("last-modified"), "it came back");
 }
 
 #[test]

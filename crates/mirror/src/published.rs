@@ -21,6 +21,8 @@ use tokio::task::spawn_blocking;
 const FOR_EVER: &str = "public, max-age=31536000";
 /// What clients are told of pictures: another has another URL.
 const OF_PICTURES: &str = "public, max-age=31536000, immutable";
+/// Characters of a hash that tell fields from others of the same file.
+const MARK_CHARS: usize = 16;
 /// After how many seconds it is worth asking again for what was not fetched yet.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
@@ -58,6 +60,8 @@ struct Found {
 /// A file that lies there.
 struct Lying {
     file: File,
+    /// What it is kept in the cache under: the same file may be told of with other fields later.
+    kept_as: String,
     at: PathBuf,
     fields: Fields,
     born: Option<Born>,
@@ -102,7 +106,8 @@ impl Published {
 
     fn lying(&self, folder: &Folder, file: &File, fields: Fields) -> Lying {
         let (at, call) = (folder.at(&file.name), self.call.clone());
-        Lying { file: file.clone(), at, fields, born: None, call }
+        let kept_as = format!("{}.{}", file.name, mark(&fields));
+        Lying { file: file.clone(), kept_as, at, fields, born: None, call }
     }
 
     fn document(&self) -> Option<Standing> {
@@ -124,6 +129,17 @@ impl Published {
     fn current(&self) -> Arc<Found> {
         self.found.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// What no other fields have.
+fn mark(fields: &Fields) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for field in fields.iter() {
+        for part in [field.name.as_bytes(), field.value] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+    }
+    hasher.finalize().to_hex()[..MARK_CHARS].to_owned()
 }
 
 fn fields(file: &File, media_type: &str, cache_control: &str) -> Fields {
@@ -156,7 +172,7 @@ fn media_type(name: &str) -> Option<&'static str> {
 
 impl Shelved for Lying {
     fn name(&self) -> &str {
-        &self.file.name
+        &self.kept_as
     }
 
     fn fields(&self) -> Fields {

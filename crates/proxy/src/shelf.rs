@@ -65,7 +65,8 @@ pub enum Standing {
 
 /// Something that lies there. It never changes.
 pub trait Shelved: Debug + Send + Sync {
-    /// A name that no other content has. It is kept in the cache by that.
+    /// A name that no other content has, and none that is told of otherwise. It is kept in the cache by
+    /// that.
     fn name(&self) -> &str;
 
     /// Its fields: what it is, its validators, how long clients may keep it.
