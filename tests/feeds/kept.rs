@@ -100,6 +100,24 @@ fn a_picture_that_fails_keeps_its_url_and_is_tried_again() {
 }
 
 #[test]
+fn a_server_of_pictures_that_wants_rest_has_it() {
+    let names: Vec<String> = (0..40).map(|item| format!("n{item}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (app, upstream) = (app(), Upstream::of(&names));
+    for name in &names {
+        upstream.says().instead.insert(format!("/p/{name}.png"), (429, Vec::new()));
+    }
+    upstream.says().field = Some(("Retry-After".to_owned(), "600".to_owned()));
+    let larder = Larder::configured(&(upstream.toml("") + "[feeds]\nconcurrency = 4\n"), &app);
+    edition(&larder, 1);
+    let asked = upstream.origin.asked().iter().filter(|it| it.target.starts_with("/p/")).count();
+    assert!(asked <= 4, "those that were under way, {asked}");
+    let (_, said, _) = larder.command(&["feeds"]);
+    assert!(said.contains("40 pictures keep their URLs"), "{said}");
+    assert!(said.contains("of rest"), "{said}");
+}
+
+#[test]
 fn pictures_with_the_same_name_are_two_and_the_same_picture_is_one() {
     let (app, upstream) = (app(), Upstream::of(&["ab", "ba", "c"]));
     let larder = Larder::configured(&upstream.toml(""), &app);
@@ -276,6 +294,21 @@ fn what_the_upstream_wants_is_kept_to_over_a_restart() {
     // A little later than all others who were told the same.
     larder.turn_clock(2000);
     edition(&larder, 1);
+}
+
+#[test]
+fn a_clock_that_was_wrong_once_keeps_no_feed_waiting_for_years() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    let mut larder = Larder::configured(&upstream.toml(""), &app);
+    edition(&larder, 1);
+    let rest = larder.data().join("feeds/news/rest");
+    larder.kill();
+    std::fs::write(rest, "4102444800000").unwrap();
+    larder.start_again();
+    larder.wait_for_metric("larder_feed_failed_in_a_row", &["news"], 0);
+    assert_eq!(upstream.count(NEWS), 1, "an upstream may want a day of rest");
+    larder.turn_clock(DAY);
+    until("it is asked", || (upstream.count(NEWS) > 1).then_some(()));
 }
 
 #[test]

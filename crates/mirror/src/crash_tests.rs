@@ -230,9 +230,15 @@ fn expected(edition: &Edition, items: &[&str]) -> Vec<u8> {
     let mut text = document(items, "");
     for item in items {
         let has = |it: &&crate::edition::Picture| it.url.ends_with(&format!("/p/{item}"));
-        let file = &edition.pictures.iter().find(has).expect("it lies here").file;
-        let local = format!("\"/_larder/mirror/news/{}\"", file.name);
-        text = text.replace(&format!("\"{item}\""), &local);
+        // One that could not be kept has its own URL.
+        let url = match edition.pictures.iter().find(has) {
+            Some(picture) => format!("/_larder/mirror/news/{}", picture.file.name),
+            None => {
+                let has = |it: &&crate::Missing| it.url.ends_with(&format!("/p/{item}"));
+                edition.missing.iter().find(has).expect("it is told of").url.to_string()
+            }
+        };
+        text = text.replace(&format!("\"{item}\""), &format!("\"{url}\""));
     }
     text.into_bytes()
 }
@@ -278,20 +284,49 @@ fn a_refresh_that_ends_before_any_of_its_steps_leaves_the_old_edition_or_the_new
         // It may have published before the step at which it ended.
         let _ = process.refresh();
         drop(process);
-        let (edition, document) = found(&path, &feed);
-        let (number, items) = if at > place { (2, NEW) } else { (1, OLD) };
-        assert_eq!(edition.number, number, "ended before {step:?}, the {at}th");
-        assert_eq!(document, expected(&edition, &items), "ended before {step:?}, the {at}th");
-        upstream.says(&NEW, false);
-        let process = Process::started(&path, &feed);
-        process.refresh().expect("it succeeds");
-        assert_eq!(process.edition(), Some(2));
-        let swept = process.runtime.block_on(process.mirror.sweep("news", false));
-        swept.expect("it is swept");
+        let is_published = at > place;
+        comes_back(&path, &upstream, &feed, is_published, &format!("ended before {step:?}, {at}"));
+    }
+}
+
+/// A folder that a process left is whole, with the new edition or the old one; and the next process
+/// publishes the new one and leaves no orphan.
+fn comes_back(path: &Path, upstream: &Upstream, feed: &Feed, is_published: bool, what: &str) {
+    let (edition, document) = found(path, feed);
+    let (number, items) = if is_published { (2, NEW) } else { (1, OLD) };
+    assert_eq!(edition.number, number, "{what}");
+    assert_eq!(document, expected(&edition, &items), "{what}");
+    upstream.says(&NEW, false);
+    let process = Process::started(path, feed);
+    process.refresh().expect("it succeeds");
+    // A third where a picture was missing in the second.
+    assert!(process.edition() >= Some(2), "{what}");
+    let swept = process.runtime.block_on(process.mirror.sweep("news", false));
+    swept.expect("it is swept");
+    drop(process);
+    let (edition, document) = found(path, feed);
+    assert!(edition.missing.is_empty(), "{what}");
+    assert_eq!(document, expected(&edition, &NEW));
+    let named: BTreeSet<String> = edition.files().map(|file| file.name.to_string()).collect();
+    assert_eq!(names(path), named, "{what}: an orphan is left");
+}
+
+/// A disk that refuses one thing and takes the next: what goes on afterwards, as the sweep does, goes by
+/// what lies there.
+#[test]
+fn one_step_of_a_refresh_that_fails_leaves_the_old_edition_or_the_new_one_whole() {
+    let (upstream, scratch) = (Upstream::start(), Scratch::new("refused"));
+    let feed = feed(&upstream);
+    for at in 0.. {
+        let path = scratch.0.join(format!("at-{at}"));
+        let process = about_to_fetch(&path, &upstream, &feed);
+        process.steps().fail_once(at);
+        let refreshed = process.refresh();
+        let (steps, edition) = (process.steps().stop_after(None), process.edition());
         drop(process);
-        let (edition, document) = found(&path, &feed);
-        assert_eq!(document, expected(&edition, &NEW));
-        let named: BTreeSet<String> = edition.files().map(|file| file.name.to_string()).collect();
-        assert_eq!(names(&path), named, "ended before {step:?}, the {at}th: an orphan is left");
+        // What is told is what lies there.
+        assert_eq!(edition, Some(if refreshed.is_ok() { 2 } else { 1 }), "{at}");
+        let Some(step) = steps.get(at) else { break };
+        comes_back(&path, &upstream, &feed, refreshed.is_ok(), &format!("{step:?} failed, {at}"));
     }
 }

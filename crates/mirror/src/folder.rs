@@ -159,11 +159,12 @@ impl Folder {
         &self.steps
     }
 
-    /// Publishes an edition, all of whose files are there: from then on it is the one.
+    /// Publishes an edition, all of whose files are there: from then on it is the one. Whether it outlasts
+    /// a loss of power is known; else the one before may come back then, and its files have to stay.
     ///
     /// # Errors
     /// When it cannot be written; then the one before stays.
-    pub fn publish(&self, edition: &Edition) -> io::Result<()> {
+    pub fn publish(&self, edition: &Edition) -> io::Result<bool> {
         let steps = &self.steps;
         steps.before(Step::SyncNames)?;
         sync(&self.path.join(FILES))?;
@@ -176,8 +177,11 @@ impl Folder {
         file.sync_all()?;
         steps.before(Step::Publish)?;
         fs::rename(&part, &path)?;
-        steps.before(Step::SyncPublished)?;
-        sync(&self.path)
+        let durable = steps.before(Step::SyncPublished).and_then(|()| sync(&self.path));
+        if let Err(error) = &durable {
+            tracing::error!("{} cannot be made durable: {error}", self.path.display());
+        }
+        Ok(durable.is_ok())
     }
 
     /// Begins a file. `number` tells it from others that are written at the same time.

@@ -123,7 +123,8 @@ pub struct Keeper {
     pub attempt: u32,
     /// Whether the next run asks for the document whatever is there.
     pub anew: bool,
-    /// Whether what nothing names may go: not while an edition lies there that cannot be used.
+    /// Whether what nothing names may go: not while an edition lies there that cannot be used, nor while
+    /// it is not known which one a loss of power would leave.
     pub sweeps: bool,
     /// The upstream is let alone until then, but for who asks by hand.
     pub not_before: Timestamp,
@@ -133,8 +134,10 @@ impl Keeper {
     /// Lives until `commands` ends.
     pub async fn keep(mut self, mut commands: mpsc::Receiver<Command>) {
         self.sweep(false);
-        self.not_before = Timestamp(self.folder.rest_until());
-        let mut due = self.clock.now().max(self.not_before);
+        let now = self.clock.now();
+        // It was noted by a clock that may have been wrong.
+        self.not_before = Timestamp(self.folder.rest_until()).min(at(now, retry::MOST_TOLD));
+        let mut due = now.max(self.not_before);
         loop {
             self.lock().next_run = Some(due);
             let (clock, calls) = (self.clock.clone(), self.calls.clone());
@@ -243,6 +246,7 @@ impl Keeper {
             (told.state, told.last_run, told.next_run) = (State::Fetching, Some(now), None);
             told.runs += 1;
         }
+        self.progress.begin();
         let run = Run {
             fetching: self.fetching(),
             before: self.edition.as_ref(),
@@ -277,7 +281,7 @@ impl Keeper {
 
     /// Lets readers find what came.
     fn take(&mut self, done: Done) -> (Ended, Option<Duration>) {
-        let Done { edition, is_new, rest, notes } = done;
+        let Done { edition, is_new, is_durable, rest, notes } = done;
         let ended = Ended {
             is_new,
             items: edition.items,
@@ -302,7 +306,7 @@ impl Keeper {
             tracing::warn!("feed {}: {note}", self.feed.name);
         }
         self.lock().notes = notes;
-        (self.edition, self.anew, self.sweeps) = (Some(edition), false, true);
+        (self.edition, self.anew, self.sweeps) = (Some(edition), false, is_durable);
         (ended, rest)
     }
 

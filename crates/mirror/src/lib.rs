@@ -20,6 +20,7 @@ mod pictures;
 pub mod plan;
 mod published;
 mod refresh;
+mod resting;
 mod room;
 pub mod schedule;
 pub mod settings;

@@ -5,6 +5,8 @@ use crate::edition::{File, Missing, Picture};
 use crate::fetch::AGENT;
 use crate::folder::{Folder, Unfinished};
 use crate::published::PICTURES;
+use crate::resting::Resting;
+use crate::schedule::retry;
 use crate::settings::Feed;
 use imaging::sniff::kind;
 use policy::cache_control::ResponseDirectives;
@@ -46,6 +48,14 @@ pub struct Progress {
     pub all: AtomicUsize,
 }
 
+impl Progress {
+    /// A run begins: how many there are is not known yet.
+    pub fn begin(&self) {
+        self.done.store(0, Ordering::Relaxed);
+        self.all.store(0, Ordering::Relaxed);
+    }
+}
+
 /// Who fetches.
 #[derive(Clone)]
 pub struct Fetching {
@@ -73,12 +83,13 @@ pub async fn fetch_all(
     let (found, left) = sorted(fetching, urls, &known);
     let most = fetching.concurrency.clamp(1, MOST_AT_ONCE).min(left.len());
     let (left, found) = (Rc::new(RefCell::new(left)), Rc::new(RefCell::new(found)));
-    let mut all = JoinSet::new();
+    let (mut all, resting) = (JoinSet::new(), Rc::<Resting>::default());
     for number in 0..most {
-        let (fetching, left, found) = (fetching.clone(), left.clone(), found.clone());
+        let (left, found) = (left.clone(), found.clone());
+        let (fetching, resting) = (fetching.clone(), resting.clone());
         all.spawn_local(async move {
             while let Some((place, url, old)) = next(&left) {
-                let outcome = one(&fetching, number, &url, old).await;
+                let outcome = one(&fetching, &resting, number, &url, old).await;
                 found.borrow_mut()[place] = Some(outcome);
                 fetching.progress.done.fetch_add(1, Ordering::Relaxed);
             }
@@ -141,14 +152,18 @@ fn next(left: &RefCell<VecDeque<ToAsk>>) -> Option<ToAsk> {
 /// A picture, or the one that was there where it cannot be had now. What may pass is tried again.
 async fn one(
     fetching: &Fetching,
+    resting: &Resting,
     number: usize,
     url: &str,
     old: Option<Picture>,
 ) -> Result<Picture, Missing> {
     let mut tries = 0;
     let lost = loop {
+        if let Err(left) = resting.turn(url).await {
+            break format!("its server wants {left:.0?} of rest");
+        }
         tries += 1;
-        let asking = ask(fetching, number, url, old.as_ref());
+        let asking = ask(fetching, resting, number, url, old.as_ref());
         let asked = timeout(fetching.feed.timeout, asking).await;
         match asked
             .unwrap_or_else(|_| Err(Lost::Passing("it took longer than `timeout`".to_owned())))
@@ -188,6 +203,7 @@ impl From<Error> for Lost {
 
 async fn ask(
     fetching: &Fetching,
+    resting: &Resting,
     number: usize,
     url: &str,
     old: Option<&Picture>,
@@ -201,6 +217,11 @@ async fn ask(
         (304, Some(old)) => return Ok(Picture { fresh_until, ..old.clone() }),
         (status, _) => {
             let why = format!("its server answered {status}");
+            let rest =
+                retry::told(&got.fields, clock.now()).filter(|_| [429, 503].contains(&status));
+            if let Some(rest) = rest {
+                resting.note(url, rest);
+            }
             let passes = status >= 500 || matches!(status, 408 | 425 | 429);
             return Err(if passes { Lost::Passing(why) } else { Lost::ForNow(why) });
         }

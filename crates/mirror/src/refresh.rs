@@ -36,6 +36,8 @@ pub struct Done {
     pub edition: Edition,
     /// Whether readers see something else than before.
     pub is_new: bool,
+    /// Whether it outlasts a loss of power; else the edition before may come back.
+    pub is_durable: bool,
     /// How long the upstream wants to be left alone.
     pub rest: Option<Duration>,
     /// What the operator may want to mend.
@@ -81,8 +83,8 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     made.retire(before, published_at, feed.grace);
     // What is lost is not there to stay.
     made.retired.retain(|retired| fetching.folder.has(&retired.file));
-    fetching.folder.publish(&made).map_err(disk)?;
-    Ok(Done { edition: made, is_new, rest, notes: document.notes().to_vec() })
+    let is_durable = fetching.folder.publish(&made).map_err(disk)?;
+    Ok(Done { edition: made, is_new, is_durable, rest, notes: document.notes().to_vec() })
 }
 
 /// The edition that stands in a folder, whole: where its document is lost or damaged, it is made anew of

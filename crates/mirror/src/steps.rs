@@ -69,6 +69,8 @@ mod stopped {
         /// Steps that were taken, and how many may be; nothing: any.
         taken: Vec<Step>,
         most: Option<usize>,
+        /// The step that fails and none after it, counted likewise.
+        fails: Option<usize>,
     }
 
     impl Steps {
@@ -84,8 +86,12 @@ mod stopped {
             if stop.most.is_some_and(|most| stop.taken.len() >= most) {
                 return Err(io::Error::other("the process has ended here"));
             }
+            let fails = stop.fails == Some(stop.taken.len());
             if cfg!(test) {
                 stop.taken.push(step);
+            }
+            if fails {
+                return Err(io::Error::other("this step fails"));
             }
             Ok(())
         }
@@ -104,6 +110,13 @@ mod stopped {
             let mut stop = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             stop.most = most;
             std::mem::take(&mut stop.taken)
+        }
+
+        /// Lets one step fail, of those from now on, and those after it be taken.
+        #[cfg(test)]
+        pub fn fail_once(&self, at: usize) {
+            let mut stop = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (stop.taken, stop.fails) = (Vec::new(), Some(at));
         }
     }
 
