@@ -10,6 +10,7 @@
 mod calls;
 #[cfg(test)]
 mod crash_tests;
+mod desk;
 mod edition;
 mod fetch;
 mod folder;

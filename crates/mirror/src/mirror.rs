@@ -20,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -33,6 +34,8 @@ use tokio::time::interval;
 const MOST_COMMANDS: usize = 16;
 /// How often idle connections are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long the feeds may take to end. They end between two steps, of which a slow disk may make one long.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// All feeds.
 #[derive(Debug)]
@@ -51,7 +54,15 @@ struct Inner {
     /// Where the folders of all lie.
     folder: PathBuf,
     orders: Option<mpsc::UnboundedSender<Order>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
+}
+
+/// The thread of all feeds.
+#[derive(Debug)]
+struct Thread {
+    handle: JoinHandle<()>,
+    /// Nobody sends when it has ended.
+    ended: std::sync::mpsc::Receiver<()>,
 }
 
 /// The way to one feed.
@@ -163,8 +174,13 @@ impl Mirror {
         if inner.thread.is_none() && !begun.is_empty() {
             let (orders, ordered) = mpsc::unbounded_channel();
             let clock = self.clock.clone();
-            let run = move || live(ordered, &clock);
-            inner.thread = Some(std::thread::Builder::new().name("feeds".into()).spawn(run)?);
+            let (ends, ended) = std::sync::mpsc::channel();
+            let run = move || {
+                let _ends = ends;
+                live(ordered, &clock);
+            };
+            let handle = std::thread::Builder::new().name("feeds".into()).spawn(run)?;
+            inner.thread = Some(Thread { handle, ended });
             inner.orders = Some(orders);
         }
         for order in begun {
@@ -337,7 +353,8 @@ impl Mirror {
         Some(handle.folder.steps().clone())
     }
 
-    /// Ends all that runs, and waits for that. What is published stays.
+    /// Ends all that runs, and waits for that, but no longer than [`CLOSE_WITHIN`]: what a thread still
+    /// computes or writes then ends with the process, and what is published stays.
     pub fn close(&self) {
         let thread = {
             let mut inner = self.lock();
@@ -345,7 +362,11 @@ impl Mirror {
             inner.handles.clear();
             inner.thread.take()
         };
-        if thread.is_some_and(|thread| thread.join().is_err()) {
+        let Some(Thread { handle, ended }) = thread else { return };
+        if ended.recv_timeout(CLOSE_WITHIN) == Err(RecvTimeoutError::Timeout) {
+            let within = CLOSE_WITHIN.as_secs();
+            tracing::warn!("the feeds have not ended within {within} s; what they do is given up");
+        } else if handle.join().is_err() {
             tracing::error!("the thread of the feeds panicked");
         }
     }
@@ -403,7 +424,7 @@ fn live(mut ordered: mpsc::UnboundedReceiver<Order>, clock: &Arc<Clock>) {
             }
         }
     });
-    // Look-ups of names must not hold up the end.
+    // Look-ups of names and a stranger's documents must not hold up the end.
     runtime.shutdown_background();
 }
 

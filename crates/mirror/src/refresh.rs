@@ -1,6 +1,7 @@
 //! One run of a feed: fetch, plan, mirror, publish. It fails whole or succeeds whole; what is
 //! published stays until the next edition takes its place.
 
+use crate::desk;
 use crate::edition::{DOCUMENT_ENDING, Edition, FORM, File, Picture};
 use crate::fetch::{self, Fault, Fetched};
 use crate::folder::{Folder, Stored};
@@ -10,6 +11,7 @@ use crate::settings::{Feed, Least};
 use policy::purge::Born;
 use policy::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the name of a document's file ends with, as it came.
@@ -65,13 +67,11 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
         (None, Some(before), Some(bytes)) => same(before, bytes),
         (None, ..) => return Err(Fault::Malformed("304 to what was no question".to_owned())),
     };
-    let media_type = fetched.media_type.as_deref();
-    let document = plan::read(&fetched.bytes, media_type, &fetched.base, &feed.recipe);
-    let document = document.map_err(|fault| Fault::Malformed(fault.to_string()))?;
+    let (fetched, document) = read(&feed, fetched).await?;
     if !accept_shrink {
         judge(feed.least, document.items(), before_here.map(|before| before.items_sent))?;
     }
-    let mut made = make(&fetching, &document, fetched, before).await?;
+    let (mut made, document) = make(&fetching, document, fetched, before).await?;
     let published_at = clock.now();
     (made.fetched, made.published) = (fetched_at.0, published_at.0);
     (made.of, made.born) = (of, (head.log_id, head.seq));
@@ -135,6 +135,19 @@ pub fn mended(feed: &Feed, folder: &Folder, edition: Edition) -> Result<Edition,
     Ok(edition)
 }
 
+/// What a document says.
+async fn read(feed: &Arc<Feed>, fetched: Fetched) -> Result<(Fetched, Document), Fault> {
+    let of = feed.clone();
+    let reading = move || {
+        let media_type = fetched.media_type.as_deref();
+        let document = plan::read(&fetched.bytes, media_type, &fetched.base, &of.recipe);
+        (fetched, document)
+    };
+    let (fetched, document) = desk::work(reading).await.map_err(disk)?;
+    let document = document.map_err(|fault| Fault::Malformed(fault.to_string()))?;
+    Ok((fetched, document))
+}
+
 fn written(feed: &Feed, document: &Document, pictures: &[Picture]) -> Vec<u8> {
     let local: HashMap<&str, &File> = pictures.iter().map(|it| (&*it.url, &it.file)).collect();
     let root = format!("{}{}", feed.public_url, feed.pictures_path());
@@ -169,19 +182,21 @@ fn judge(least: Least, items: usize, before: Option<usize>) -> Result<(), Fault>
 /// for the caller to say.
 async fn make(
     fetching: &Fetching,
-    document: &Document,
+    document: Document,
     fetched: Fetched,
     before: Option<&Edition>,
-) -> Result<Edition, Fault> {
+) -> Result<(Edition, Document), Fault> {
     let Fetching { feed, folder, .. } = fetching;
     let known = before.map(|before| &before.pictures[..]).unwrap_or_default();
     let (pictures, missing) = fetch_all(fetching, document.pictures(), known).await;
-    let written = written(feed, document, &pictures);
+    let of = feed.clone();
+    let writing = move || (written(&of, &document, &pictures), document, pictures);
+    let (written, document, pictures) = desk::work(writing).await.map_err(disk)?;
     // The pictures' files are numbered below.
     let number = fetching.concurrency + 1;
     let source = folder.write(number, &fetched.bytes, SOURCE_ENDING).map_err(disk)?;
     let document_file = folder.write(number, &written, DOCUMENT_ENDING).map_err(disk)?;
-    Ok(Edition {
+    let edition = Edition {
         form: FORM,
         number: 1,
         of: Box::default(),
@@ -201,7 +216,8 @@ async fn make(
         missing,
         beyond: document.pictures_beyond(),
         retired: Vec::new(),
-    })
+    };
+    Ok((edition, document))
 }
 
 /// By what an edition is known to be of that URL.

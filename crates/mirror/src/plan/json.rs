@@ -7,7 +7,7 @@ use crate::plan::gather::Gather;
 use crate::plan::recipe::{Format, JsonPath, Recipe};
 use crate::plan::select::{Selected, select};
 use crate::plan::tree::{Kind, Node};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use url::Url;
 
@@ -72,13 +72,13 @@ pub(super) fn read<'t>(
         recipe,
         gather,
         kept: BTreeMap::new(),
-        owners: BTreeSet::new(),
+        owners: HashMap::new(),
     };
     for (holds, name, path) in written(format, recipe) {
         selector.select(holds, name.as_deref(), &path)?;
     }
     let items = selector.items(format)?;
-    selector.keep();
+    selector.keep()?;
     let most = recipe.max_items;
     if items.len() > most {
         return Err(Fault::TooMuch { limit: "max_items", most });
@@ -119,8 +119,8 @@ struct Selector<'a, 't> {
     gather: &'a mut Gather,
     /// What is to be kept, by where it ends: from where, and its pictures.
     kept: BTreeMap<usize, (usize, Vec<u32>)>,
-    /// The objects that keep something already.
-    owners: BTreeSet<usize>,
+    /// The objects that were asked to keep something: whether they do, or have a member of that name.
+    owners: HashMap<usize, bool>,
 }
 
 impl<'t> Selector<'_, 't> {
@@ -178,24 +178,40 @@ impl<'t> Selector<'_, 't> {
         if let Some((_, others)) = known {
             return others.extend(pictures);
         }
-        if object.member(self.text, name).is_some() {
+        match self.owners.get(&object.range.start) {
+            Some(true) => {
+                return self.gather.note(format!(
+                    "an object has several pictures, of which only the first is kept as {name:?}"
+                ));
+            }
+            Some(false) => return,
+            None => {}
+        }
+        // Once an object: each look at it is one at all of its members.
+        let keeps = object.member(self.text, name).is_none();
+        self.owners.insert(object.range.start, keeps);
+        if !keeps {
             return self.gather.note(format!(
                 "an object has a member {name:?} already, so its original is not kept: give keep_original_as another name"
-            ));
-        }
-        if !self.owners.insert(object.range.start) {
-            return self.gather.note(format!(
-                "an object has several pictures, of which only the first is kept as {name:?}"
             ));
         }
         self.kept.insert(value.range.end, (value.range.start, pictures));
     }
 
-    fn keep(self) {
+    /// What is kept is written twice, and no more often: values within kept ones would be written as often
+    /// as they nest.
+    fn keep(self) -> Result<(), Fault> {
+        let bytes: usize = self.kept.iter().map(|(end, (start, _))| end - start).sum();
+        if bytes > 2 * self.text.len() {
+            let what = "keep_original_as repeats values that lie in each other many times over: leave it out, \
+                        or let images select no values within others";
+            return Err(Fault::Shape { what: what.to_owned() });
+        }
         for (end, (start, pictures)) in self.kept {
             let change = Change::Keep(Box::new(Keep { value: start..end, pictures }));
             self.gather.edit(end..end, change);
         }
+        Ok(())
     }
 
     fn items(&mut self, format: Format) -> Result<Vec<&'t Node>, Fault> {
