@@ -20,8 +20,16 @@ pub(super) enum Selector {
     /// From the end where it is negative.
     Index(i64),
     Slice(Slice),
+    Filter(Filter),
+}
+
+/// A question to each child.
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
     /// Asked of an array whose only element is the child: whether it selects it.
-    Filter(serde_json_path::JsonPath),
+    pub query: serde_json_path::JsonPath,
+    /// Whether it matches texts with a pattern.
+    pub has_pattern: bool,
 }
 
 /// Elements from one to before another, or backwards.
@@ -32,10 +40,13 @@ pub(super) struct Slice {
     pub step: i64,
 }
 
+/// White space between parts; all other is of names.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// The parts of a path that is known to be one; nothing where it cannot be parted: where a filter asks
 /// about the whole document.
 pub(super) fn parts(path: &str) -> Option<Vec<Segment>> {
-    let mut parts = Parts { rest: path.trim().strip_prefix('$')? };
+    let mut parts = Parts { rest: path.trim_matches(BLANKS).strip_prefix('$')? };
     let mut segments = Vec::new();
     while let Some(segment) = parts.segment()? {
         segments.push(segment);
@@ -96,8 +107,10 @@ impl Parts<'_> {
         let text = self.up_to_end()?;
         if is_filter {
             // It is a part of a path that is one already.
-            let asked = serde_json_path::JsonPath::parse(&format!("$[?{text}]"));
-            return asked.ok().map(Selector::Filter);
+            let query = serde_json_path::JsonPath::parse(&format!("$[?{text}]")).ok()?;
+            // A text that only quotes one of them counts too: it is asked of few values then.
+            let has_pattern = ["match(", "search("].iter().any(|function| text.contains(function));
+            return Some(Selector::Filter(Filter { query, has_pattern }));
         }
         if !text.contains(':') {
             return text.trim().parse().ok().map(Selector::Index);
@@ -140,7 +153,7 @@ impl Parts<'_> {
     }
 
     fn space(&mut self) {
-        self.rest = self.rest.trim_start();
+        self.rest = self.rest.trim_start_matches(BLANKS);
     }
 
     fn take(&mut self, text: &str) -> bool {

@@ -1,15 +1,21 @@
 //! Following a JSONPath over a document's tree: no value is made of more than what a filter looks at.
 
 use crate::plan::fault::Fault;
-use crate::plan::path::{Segment, Selector};
+use crate::plan::path::{Filter, Segment, Selector};
 use crate::plan::recipe::JsonPath;
 use crate::plan::tree::{Member, Node};
 use serde_json::Value;
 use serde_json_path::PathElement;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// The most values within one that a filter looks at. As `serde_json` has it, one takes up to a kilobyte.
 const MAX_ASKED_VALUES: usize = 30_000;
+/// The most values that filters of one path look at, those again that lie in each other: ten times what a
+/// document may have.
+const MAX_LOOKS: usize = 2_000_000;
+/// As how many values one counts whose text is matched: the pattern is compiled for each.
+const PATTERN_LOOKS: usize = 100;
 
 /// A selected value, and the member of an object that it is, or in whose array it is.
 #[derive(Clone, Copy)]
@@ -54,66 +60,97 @@ pub(super) fn select<'t>(
     root: &'t Node,
     path: &JsonPath,
 ) -> Result<Vec<Selected<'t>>, Fault> {
-    let too_much = || Fault::Shape {
-        what: format!(
-            "`{path}` filters values of which one holds more than {MAX_ASKED_VALUES} others: name what \
-             lies between, and filter that"
-        ),
-    };
     let Some(segments) = path.parts() else {
-        return by_value(text, root, path).ok_or_else(too_much);
+        return by_value(text, root, path).ok_or_else(|| Fault::Shape {
+            what: format!(
+                "`{path}` has a filter that asks about the whole document (`$`), which may hold \
+                 {MAX_ASKED_VALUES} values then and holds more: let the filter ask about `@` only"
+            ),
+        });
     };
+    let mut following = Following { text, left: MAX_LOOKS, found: Vec::new() };
     let mut all = vec![Selected::root(root)];
     for segment in segments {
-        let mut found = Vec::new();
+        if segment.descends {
+            outermost(&mut all);
+        }
         for selected in all {
-            take(text, selected, segment, &mut found).ok_or_else(too_much)?;
+            following.take(selected, segment).ok_or_else(|| Fault::Shape {
+                what: format!(
+                    "`{path}` filters values of which one holds more than {MAX_ASKED_VALUES} others, or \
+                     more than may be looked at in all: name what lies between, and filter that"
+                ),
+            })?;
         }
-        if segment.descends || segment.selectors.len() > 1 {
+        all = std::mem::take(&mut following.found);
+        if segment.selectors.len() > 1 {
             let mut seen = HashSet::new();
-            found.retain(|selected| seen.insert(std::ptr::from_ref(selected.node)));
+            all.retain(|selected| seen.insert(std::ptr::from_ref(selected.node)));
         }
-        all = found;
     }
     Ok(all)
 }
 
-/// Adds what a segment takes of a value; nothing when that is too much. It calls itself no deeper than a
-/// document nests.
-fn take<'t>(
-    text: &str,
-    from: Selected<'t>,
-    segment: &Segment,
-    found: &mut Vec<Selected<'t>>,
-) -> Option<()> {
-    for selector in &segment.selectors {
-        match selector {
-            Selector::Name(name) => {
-                found.extend(from.node.member(text, name).map(|member| from.member(member)));
-            }
-            Selector::Wildcard => found.extend(from.children()),
-            Selector::Index(index) => found.extend(at(from, *index)),
-            Selector::Slice(slice) => {
-                let elements = from.node.elements().unwrap_or_default();
-                let places = slice.places(elements.len());
-                found.extend(places.into_iter().map(|place| from.element(&elements[place])));
-            }
-            Selector::Filter(filter) => {
-                for child in from.children() {
-                    let asked = Value::Array(vec![value(text, child.node)?]);
-                    if !filter.query(&asked).is_empty() {
-                        found.push(child);
-                    }
+/// Only those that lie in no other: to descend from one is to descend from all within it too.
+fn outermost(all: &mut Vec<Selected<'_>>) {
+    all.sort_by_key(|selected| selected.node.range.start);
+    let mut end = 0;
+    all.retain(|selected| {
+        let Range { start, end: its_end } = selected.node.range;
+        let is_outermost = start >= end;
+        end = end.max(its_end);
+        is_outermost
+    });
+}
+
+/// A path while it is followed.
+struct Following<'a, 't> {
+    text: &'a str,
+    /// How much filters may still look at.
+    left: usize,
+    /// What the segment took so far.
+    found: Vec<Selected<'t>>,
+}
+
+impl<'t> Following<'_, 't> {
+    /// Adds what a segment takes of a value; nothing when that is too much. It calls itself no deeper than
+    /// a document nests.
+    fn take(&mut self, from: Selected<'t>, segment: &Segment) -> Option<()> {
+        for selector in &segment.selectors {
+            match selector {
+                Selector::Name(name) => {
+                    let member = from.node.member(self.text, name);
+                    self.found.extend(member.map(|member| from.member(member)));
                 }
+                Selector::Wildcard => self.found.extend(from.children()),
+                Selector::Index(index) => self.found.extend(at(from, *index)),
+                Selector::Slice(slice) => {
+                    let elements = from.node.elements().unwrap_or_default();
+                    let places = slice.places(elements.len());
+                    self.found.extend(places.into_iter().map(|at| from.element(&elements[at])));
+                }
+                Selector::Filter(filter) => self.filter(from, filter)?,
             }
         }
-    }
-    if segment.descends {
-        for child in from.children() {
-            take(text, child, segment, found)?;
+        if segment.descends {
+            for child in from.children() {
+                self.take(child, segment)?;
+            }
         }
+        Some(())
     }
-    Some(())
+
+    fn filter(&mut self, from: Selected<'t>, filter: &Filter) -> Option<()> {
+        for child in from.children() {
+            let (value, values) = value(self.text, child.node)?;
+            let looks = if filter.has_pattern { values + PATTERN_LOOKS } else { values };
+            self.left = self.left.checked_sub(looks)?;
+            if !filter.query.query(&Value::Array(vec![value])).is_empty() {
+                self.found.push(child);
+            }
+        }
+        Some(())
+    }
 }
 
 /// The element at a place, which counts from the end where it is negative.
@@ -126,7 +163,7 @@ fn at(from: Selected<'_>, index: i64) -> Option<Selected<'_>> {
 
 /// The same where a filter asks about the whole document, so that all of it has to be a value.
 fn by_value<'t>(text: &str, root: &'t Node, path: &JsonPath) -> Option<Vec<Selected<'t>>> {
-    let value = value(text, root)?;
+    let (value, _) = value(text, root)?;
     let found = path.query(&value);
     let walk = |location: &serde_json_path::NormalizedPath<'_>| {
         location.iter().try_fold(Selected::root(root), |from, step| match step {
@@ -139,15 +176,15 @@ fn by_value<'t>(text: &str, root: &'t Node, path: &JsonPath) -> Option<Vec<Selec
     Some(found.locations().filter_map(walk).collect())
 }
 
-/// A value by itself, unless it is too much.
-fn value(text: &str, node: &Node) -> Option<Value> {
+/// A value by itself and how many it is, unless it is too much.
+fn value(text: &str, node: &Node) -> Option<(Value, usize)> {
     fn count(node: &Node, left: usize) -> Option<usize> {
         let members = node.members().iter().map(|member| &member.value);
         let mut within = members.chain(node.elements().unwrap_or_default());
         within.try_fold(left.checked_sub(1)?, |left, node| count(node, left))
     }
-    count(node, MAX_ASKED_VALUES)?;
-    Some(node.to_value(text))
+    let left = count(node, MAX_ASKED_VALUES)?;
+    Some((node.to_value(text), MAX_ASKED_VALUES - left))
 }
 
 #[cfg(test)]
@@ -232,13 +269,44 @@ mod tests {
             let path = JsonPath::parse(path).expect("it is one");
             select(&text, &root, &path).map(|all| all.len()).map_err(|fault| fault.to_string())
         };
-        for path in ["$.a[?@.b]", "$.a[?$.a]", "$[?@[0].b]"] {
+        for (path, remedy) in [
+            ("$.a[?@.b]", "filter that"),
+            ("$[?@[0].b]", "filter that"),
+            ("$.a[?$.a]", "ask about `@` only"),
+            ("$.a[*].b[?match(@, '1')]", "filter that"),
+        ] {
             let fault = count(path).expect_err("it is too much");
-            assert!(fault.contains(path) && fault.contains("filter that"), "{fault}");
+            assert!(fault.contains(path) && fault.ends_with(remedy), "{fault}");
         }
         assert_eq!(count("$.a[*].b[?@ == 1]"), Ok(MAX_ASKED_VALUES));
         assert_eq!(count("$..*"), Ok(MAX_ASKED_VALUES + 3));
         assert_eq!(count("$..*..*..*..*"), Ok(MAX_ASKED_VALUES));
+    }
+
+    #[test]
+    fn filters_of_values_in_each_other_do_not_look_at_each_again_and_again() {
+        let deep =
+            format!("{}[{}]{}", "{\"a\":".repeat(90), ["1"; 29_000].join(","), "}".repeat(90));
+        let root = tree::read(&deep, 0, &Recipe::default()).expect("it is JSON");
+        let path = JsonPath::parse("$..[?@..u]").expect("it is one");
+        assert!(select(&deep, &root, &path).is_err());
+    }
+
+    #[test]
+    fn a_descent_begins_once_for_values_in_each_other() {
+        let text =
+            format!("{}[{}]{}", "{\"a\":".repeat(90), ["{\"b\":1}"; 9].join(","), "}".repeat(90));
+        let root = tree::read(&text, 0, &Recipe::default()).expect("it is JSON");
+        for (path, starts) in [("$..a", 1), ("$..*", 1), ("$..b", 9), ("$..a[*]", 1)] {
+            let path = JsonPath::parse(path).expect("it is one");
+            let mut all = select(&text, &root, &path).expect("it is not too much");
+            outermost(&mut all);
+            assert_eq!(all.len(), starts, "{path}");
+        }
+        for (path, count) in [("$..a..b", 9), ("$..*..*..b", 9), ("$..*..*", 107)] {
+            let path = JsonPath::parse(path).expect("it is one");
+            assert_eq!(select(&text, &root, &path).expect("it is little").len(), count, "{path}");
+        }
     }
 
     proptest! {
