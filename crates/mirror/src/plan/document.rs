@@ -43,6 +43,7 @@ pub fn read(
         Language::Json => plan_json(&text, from, essence.as_deref(), &base, recipe, &mut gather)?,
         Language::Xml => plan_xml(&text, from, &base, recipe, &mut gather)?,
     };
+    gather.judge()?;
     let notes = gather.take_notes();
     let not_looked_at = gather.beyond;
     let (layout, pictures, beyond) = Layout::new(

@@ -108,6 +108,44 @@ fn originals_are_kept_beside_what_is_replaced() {
     assert_eq!(plan(text, &recipe).written(&|_| None), text.as_bytes());
 }
 
+/// It takes a minute where each picture has all members looked at.
+#[test]
+fn what_is_kept_of_many_members_is_looked_for_once() {
+    let recipe = Recipe { keep_original_as: Some("old".into()), ..images("$.data.*") };
+    let members = |last: &str| {
+        let members: Vec<String> =
+            (0..99_000).map(|i| format!("\"k{i}\":\"/p/{}\"", i % 5)).collect();
+        format!("{{\"data\":{{{}{last}}}}}", members.join(","))
+    };
+    let document = plan(&members(""), &recipe);
+    assert!(document.notes()[0].contains("several pictures"), "{:?}", document.notes());
+    assert_eq!(written(&document).matches("\"old\":").count(), 1);
+    let document = plan(&members(",\"old\":1"), &recipe);
+    assert!(document.notes()[0].contains("another name"), "{:?}", document.notes());
+    assert_eq!(document.pictures().len(), 5);
+}
+
+#[test]
+fn what_is_beyond_a_bound_of_pictures_is_refused_with_a_remedy() {
+    let html = |text: String| {
+        let recipe = Recipe { html: vec![path("$.h")], ..Recipe::default() };
+        let document = format!("{{\"h\":\"{text}\"}}");
+        read(document.as_bytes(), None, BASE, &recipe).map_err(|fault| fault.to_string())
+    };
+    assert_eq!(html("<img src=a>".repeat(100_000)).expect("it is read").pictures().len(), 1);
+    let fault = html("<img src=a>".repeat(100_001)).expect_err("they are too many");
+    assert!(fault.contains("100000 places") && fault.contains("fewer items"), "{fault}");
+    assert!(html("\\n<p>".repeat(499_999)).is_ok());
+    let fault = html("\\n<p>".repeat(500_001)).expect_err("they are too many");
+    assert!(fault.contains("escapes") && fault.contains("a shorter one"), "{fault}");
+    let nested =
+        format!("{}\"{}\"{}", "{\"a\":[\"/1\",".repeat(40), "x".repeat(9000), "]}".repeat(40));
+    let recipe = Recipe { keep_original_as: Some("old".into()), ..images("$..a") };
+    let fault =
+        read(nested.as_bytes(), None, BASE, &recipe).expect_err("it is too much").to_string();
+    assert!(fault.contains("keep_original_as") && fault.contains("leave it out"), "{fault}");
+}
+
 #[test]
 fn items_are_found_where_they_usually_are() {
     for (items, text, count) in [

@@ -1,6 +1,7 @@
 //! Collects what of a document is a picture: which URL, and which bytes of the document it stands in.
 
 use crate::plan::edit::{Change, Edit};
+use crate::plan::fault::Fault;
 use crate::plan::html::{self, Holds};
 use crate::plan::spelling::Layer;
 use crate::plan::within::Within;
@@ -16,6 +17,10 @@ const MAX_URLS_BYTES: usize = 8 << 20;
 /// What each takes beside its own bytes.
 const URL_COST_BYTES: usize = 64;
 
+/// The most places in a document where URLs of pictures stand: each costs memory, and a longer URL that takes
+/// it.
+const MAX_PLACES: usize = 100_000;
+
 /// What was found so far.
 #[derive(Default)]
 pub(super) struct Gather {
@@ -28,6 +33,8 @@ pub(super) struct Gather {
     pub beyond: usize,
     pub edits: Vec<Edit>,
     notes: BTreeSet<String>,
+    /// Why the document is beyond what is read, if it is.
+    too_much: Option<Fault>,
 }
 
 impl Gather {
@@ -41,9 +48,31 @@ impl Gather {
         std::mem::take(&mut self.notes).into_iter().collect()
     }
 
+    /// What was found is all.
+    ///
+    /// # Errors
+    /// When there is more than is read.
+    pub fn judge(&mut self) -> Result<(), Fault> {
+        self.too_much.take().map_or(Ok(()), Err)
+    }
+
+    fn refuse(&mut self, what: impl Fn() -> String) {
+        self.too_much.get_or_insert_with(|| Fault::Shape { what: what() });
+    }
+
     /// A part of a text is a URL. Gives the number of the picture, if it is one.
     pub fn url(&mut self, base: &Url, text: &Within<'_>, part: Range<usize>) -> Option<u32> {
+        self.too_much.is_none().then_some(())?;
         let url = address::picture(base, &text.text()[part.clone()])?;
+        if self.edits.len() >= MAX_PLACES {
+            self.refuse(|| {
+                format!(
+                    "the document names pictures in more than {MAX_PLACES} places, and no more are read: have \
+                     the upstream send fewer items, or let images, srcsets and html name fewer values"
+                )
+            });
+            return None;
+        }
         let picture = self.number(url)?;
         let place = Change::Place { picture, spelling: text.spelling() };
         self.edit(text.source(part), place);
@@ -59,6 +88,7 @@ impl Gather {
 
     /// All of a text is a URL, but for white space around it.
     pub fn whole_url(&mut self, base: &Url, text: &Within<'_>) -> Option<u32> {
+        self.check(text);
         let said = text.text();
         let start = said.len() - said.trim_ascii_start().len();
         self.url(base, text, start..start + said.trim_ascii().len())
@@ -66,6 +96,7 @@ impl Gather {
 
     /// A text is a list of candidates. Gives the pictures in it.
     pub fn srcset(&mut self, base: &Url, text: &Within<'_>) -> Vec<u32> {
+        self.check(text);
         // What takes the place of a URL must stay one candidate.
         let list = text.nested(0..text.text().len(), None, Layer::Srcset);
         let candidates = srcset::candidates(list.text());
@@ -74,6 +105,7 @@ impl Gather {
 
     /// A text is HTML.
     pub fn html(&mut self, base: &Url, text: &Within<'_>) {
+        self.check(text);
         for attribute in html::attributes(text.text()) {
             let layer = if attribute.is_quoted { Layer::HtmlQuoted } else { Layer::HtmlBare };
             let decoded = html::decoded(&text.text()[attribute.value.clone()]);
@@ -87,6 +119,16 @@ impl Gather {
         match holds {
             Holds::Url => drop(self.whole_url(base, value)),
             Holds::Srcset => drop(self.srcset(base, value)),
+        }
+    }
+
+    fn check(&mut self, text: &Within<'_>) {
+        if text.is_cut() {
+            self.refuse(|| {
+                "a text in which pictures are has more escapes or references than are read (half a million): \
+                 have the upstream send a shorter one"
+                    .to_owned()
+            });
         }
     }
 

@@ -51,8 +51,11 @@ pub(super) fn attributes(html: &str) -> Vec<Attribute> {
     found
 }
 
-/// A tag's attributes: the name in lower case, the value as it stands, and whether it has quotes.
+/// A tag's attributes of which some element's hold pictures, so that they are few: the name in lower case, the
+/// value as it stands, and whether it has quotes.
 type Attributes = Vec<(String, Range<usize>, bool)>;
+/// Their names.
+const NAMES: [&str; 5] = ["src", "data-src", "srcset", "data-srcset", "poster"];
 
 /// Calls for every start tag outside of comments and of text without tags.
 fn each_tag(html: &str, call: &mut impl FnMut(&str, &Attributes)) {
@@ -131,7 +134,8 @@ fn tag(html: &str, from: usize) -> Option<Tag> {
         let attribute = html[at..end].to_ascii_lowercase();
         let (value, is_quoted, next) = value(bytes, end)?;
         // Of attributes of one name the first counts.
-        if attributes.iter().all(|(known, ..)| *known != attribute) {
+        let is_one = NAMES.contains(&&*attribute);
+        if is_one && attributes.iter().all(|(known, ..)| *known != attribute) {
             attributes.push((attribute, value, is_quoted));
         }
         at = next;

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// The most descriptors that a candidate may have: a width and a height.
+const MAX_DESCRIPTORS: usize = 2;
+
 /// The URLs of all candidates that a browser would take, in their order. One whose descriptors are wrong is
 /// none, and so stays as it is.
 pub fn candidates(text: &str) -> Vec<Range<usize>> {
@@ -40,20 +43,25 @@ fn descriptors(text: &str, from: usize) -> (Vec<&str>, usize) {
             _ if in_parens => {}
             b'(' => in_parens = true,
             b',' => {
-                found.push(&text[start..i]);
-                found.retain(|descriptor| !descriptor.is_empty());
+                push(&mut found, &text[start..i]);
                 return (found, i + 1);
             }
             _ if byte.is_ascii_whitespace() => {
-                found.push(&text[start..i]);
+                push(&mut found, &text[start..i]);
                 start = i + 1;
             }
             _ => {}
         }
     }
-    found.push(&text[start..]);
-    found.retain(|descriptor| !descriptor.is_empty());
+    push(&mut found, &text[start..]);
     (found, text.len())
+}
+
+/// More than enough are wrong, however many.
+fn push<'t>(found: &mut Vec<&'t str>, descriptor: &'t str) {
+    if !descriptor.is_empty() && found.len() <= MAX_DESCRIPTORS {
+        found.push(descriptor);
+    }
 }
 
 fn are_descriptors(descriptors: &[&str]) -> bool {
@@ -133,6 +141,7 @@ mod tests {
             ("a 0w, b -1w, c 1.5w, d 10W, e 007w", &["e"]),
             ("a 1x 2x, b 1w 1x, c 1w 1w, d 1h, e 1w 2h", &["e"]),
             ("a (1x, 2x), b 2x", &["b"]),
+            ("a 1w 2h 3w 4w 5w, b   2x  ", &["b"]),
             ("a (1x, 2x", &[]),
             ("a 1x (", &[]),
             ("data:,a 1x, b 2x", &["data:,a", "b"]),

@@ -16,39 +16,51 @@ pub(super) struct Within<'a> {
     at: usize,
     around: Option<&'a Within<'a>>,
     spelling: Spelling,
+    is_cut: bool,
 }
 
-/// From `text` on stands what is at `source`: literally, or, if there is an `end`, as one piece up to there.
+/// From `text` on stands what is at `source`: literally, or as one piece up to `end`, if that is not 0. There are
+/// many of them, and documents have no 4 GiB.
 struct Mark {
-    text: usize,
-    source: usize,
-    end: Option<usize>,
+    text: u32,
+    source: u32,
+    end: u32,
 }
+
+/// The most marks of one text: half a million escapes or references, each with something before it.
+const MAX_MARKS: usize = 1_000_000;
 
 /// Text while it is decoded: pieces in the order of their source.
 #[derive(Default)]
 pub(super) struct Decoded {
     text: String,
     marks: Vec<Mark>,
+    /// Whether it would have more marks than may be, and ends before.
+    is_cut: bool,
 }
 
 impl Decoded {
     /// What stands literally at `source`.
     pub fn literal(&mut self, text: &str, source: usize) {
-        if !text.is_empty() {
-            self.marks.push(Mark { text: self.text.len(), source, end: None });
+        if !text.is_empty() && self.mark(source, 0) {
             self.text.push_str(text);
         }
     }
 
     /// What one escape or reference stands for.
     pub fn piece(&mut self, piece: char, source: Range<usize>) {
-        self.marks.push(Mark {
-            text: self.text.len(),
-            source: source.start,
-            end: Some(source.end),
-        });
-        self.text.push(piece);
+        if self.mark(source.start, source.end) {
+            self.text.push(piece);
+        }
+    }
+
+    fn mark(&mut self, source: usize, end: usize) -> bool {
+        self.is_cut |= self.marks.len() >= MAX_MARKS;
+        if !self.is_cut {
+            let text = self.text.len() as u32;
+            self.marks.push(Mark { text, source: source as u32, end: end as u32 });
+        }
+        !self.is_cut
     }
 }
 
@@ -56,14 +68,15 @@ impl<'a> Within<'a> {
     /// What stands literally in the document at `at`.
     pub fn literal(text: &'a str, at: usize, layer: Layer) -> Within<'a> {
         let spelling = Spelling::default().within(layer);
-        Within { text: Cow::Borrowed(text), marks: Vec::new(), at, around: None, spelling }
+        let (text, marks) = (Cow::Borrowed(text), Vec::new());
+        Within { text, marks, at, around: None, spelling, is_cut: false }
     }
 
     /// What stands in the document at `at`, decoded; the sources of `decoded` count from there.
     pub fn decoded(decoded: Decoded, at: usize, layer: Layer) -> Within<'a> {
         let spelling = Spelling::default().within(layer);
-        let text = Cow::Owned(decoded.text);
-        Within { text, marks: decoded.marks, at, around: None, spelling }
+        let Decoded { text, marks, is_cut } = decoded;
+        Within { text: Cow::Owned(text), marks, at, around: None, spelling, is_cut }
     }
 
     /// A part of this text that is itself decoded, if need be.
@@ -83,9 +96,10 @@ impl<'a> Within<'a> {
                 at,
                 around,
                 spelling,
+                is_cut: false,
             },
-            Some(Decoded { text, marks }) => {
-                Within { text: Cow::Owned(text), marks, at, around, spelling }
+            Some(Decoded { text, marks, is_cut }) => {
+                Within { text: Cow::Owned(text), marks, at, around, spelling, is_cut }
             }
         }
     }
@@ -93,6 +107,11 @@ impl<'a> Within<'a> {
     /// What it says.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it says more than this: no document is read that has such a text where pictures are.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// How what takes the place of a part is to be spelled.
@@ -110,20 +129,28 @@ impl<'a> Within<'a> {
     }
 
     fn start(&self, at: usize) -> usize {
-        let behind = self.marks.partition_point(|mark| mark.text <= at);
-        match behind.checked_sub(1).map(|before| &self.marks[before]) {
-            None => at,
-            Some(mark) => mark.source + (at - mark.text),
-        }
+        let behind = self.marks.partition_point(|mark| mark.text as usize <= at);
+        self.marked(behind).map_or(at, |mark| mark.literal(at))
     }
 
     /// The end is that of the last character within, not the beginning of the next.
     fn end(&self, at: usize) -> usize {
-        let behind = self.marks.partition_point(|mark| mark.text < at);
-        match behind.checked_sub(1).map(|before| &self.marks[before]) {
+        let behind = self.marks.partition_point(|mark| (mark.text as usize) < at);
+        match self.marked(behind) {
             None => at,
-            Some(mark) => mark.end.unwrap_or(mark.source + (at - mark.text)),
+            Some(mark) if mark.end == 0 => mark.literal(at),
+            Some(mark) => mark.end as usize,
         }
+    }
+
+    fn marked(&self, behind: usize) -> Option<&Mark> {
+        behind.checked_sub(1).map(|before| &self.marks[before])
+    }
+}
+
+impl Mark {
+    fn literal(&self, at: usize) -> usize {
+        self.source as usize + (at - self.text as usize)
     }
 }
 

@@ -3,7 +3,7 @@
 //! The document is read event by event, and only places are kept. No entity is ever expanded: a document
 //! that declares some is refused, and a reference to one stays what it is.
 
-use crate::plan::address::is_picture;
+use crate::plan::address::{MAX_URL_BYTES, is_picture};
 use crate::plan::fault::Fault;
 use crate::plan::gather::Gather;
 use crate::plan::html;
@@ -17,6 +17,9 @@ use quick_xml::events::{BytesStart, Event};
 use std::ops::Range;
 use std::rc::Rc;
 use url::Url;
+
+/// The most attributes of an element: each is held against all others, since no two may have one name.
+const MAX_ATTRIBUTES: usize = 1000;
 
 /// What was found besides pictures.
 #[derive(Debug)]
@@ -151,6 +154,10 @@ impl Walk<'_> {
         }
         let attributes = self.attributes(tag, start)?;
         let (base, in_xhtml) = self.within(&attributes);
+        if base.as_str().len() > self.base.as_str().len().max(MAX_URL_BYTES) {
+            let what = format!("an xml:base makes URLs longer than {MAX_URL_BYTES} bytes");
+            return Err(self.fault(start, &what));
+        }
         let is_item = matches!((space, &*local), (Space::Rss, "item") | (Space::Atom, "entry"));
         if is_item && self.item.is_none() {
             self.item = Some((start, self.stack.len()));
@@ -197,6 +204,10 @@ impl Walk<'_> {
         let mut list = Vec::new();
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|error| self.fault(start, &error.to_string()))?;
+            if list.len() >= MAX_ATTRIBUTES {
+                let what = format!("an element has more than {MAX_ATTRIBUTES} attributes");
+                return Err(self.fault(start, &what));
+            }
             let std::borrow::Cow::Borrowed(raw) = attribute.value else { continue };
             // The tag is a part of the text: one byte before it is its `<`.
             let within = raw.as_ptr() as usize - tag.as_ptr() as usize;
