@@ -26,10 +26,11 @@ pub fn explain(message: &str, place: &Place) -> Fault {
         let mend = mend.unwrap_or_else(|| format!("write one of: {}", known.join(", ")));
         return Fault::new(format!("\"{unknown}\" is not known here"), mend);
     }
-    if let Some((found, expected)) = message.split_once(", expected ") {
-        return explain_type(found, expected, place);
+    match message.split_once(", expected ") {
+        // One that brings its remedy may have these words in it.
+        Some((found, expected)) if !message.contains('\n') => explain_type(found, expected, place),
+        _ => Fault::unpack(message),
     }
-    Fault::unpack(message)
 }
 
 /// Takes apart "unknown field `a`, expected one of `b`, `c`".

@@ -3,7 +3,7 @@
 use crate::plan::recipe::Format;
 use std::fmt;
 
-/// Why there is no plan. Each says what is wrong, where, and how to mend it.
+/// Why there is no plan. Each says what is wrong and where, and how to mend it where who reads settings does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The bytes are in an encoding that is not read.
@@ -130,11 +130,9 @@ impl fmt::Display for Fault {
                 "{url:?} is no URL of a document ({what}): write one with http or https and a host in ASCII, \
                  as \"xn--…\" if need be"
             ),
-            Fault::Path { text, position, what } => write!(
-                f,
-                "{text:?} is no JSONPath at character {position} ({what}): write one of RFC 9535, as \
-                 \"$.data[*].image\""
-            ),
+            Fault::Path { text, position, what } => {
+                write!(f, "{text:?} is no JSONPath, as character {position} shows: {what}")
+            }
             Fault::Shape { what } => f.write_str(what),
         }
     }
