@@ -50,6 +50,9 @@ pub struct Edition {
     pub items: usize,
     /// How many came, before it was shaped: what thresholds are held against.
     pub items_sent: usize,
+    /// Whether they came in a list.
+    #[serde(default)]
+    pub are_listed: bool,
     /// Its pictures that lie here.
     pub pictures: Vec<Picture>,
     /// Those that do not, and keep their URLs.
@@ -209,6 +212,7 @@ pub(crate) mod tests {
             media_type: "application/json".into(),
             items: pictures.len(),
             items_sent: pictures.len(),
+            are_listed: true,
             pictures: pictures.iter().map(picture).collect(),
             missing: Vec::new(),
             beyond: 0,

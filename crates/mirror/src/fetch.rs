@@ -64,8 +64,19 @@ pub enum Fault {
     TooFew(usize, usize),
     /// It has so many items where the one before had so many.
     Shrunk(usize, usize),
+    /// It has no list of items where the one before had one, of so many.
+    NoList(usize),
     /// It cannot be kept.
     Disk(String),
+}
+
+/// So many of them, in words.
+struct Items(usize);
+
+impl fmt::Display for Items {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} item{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
 }
 
 impl fmt::Display for Fault {
@@ -82,14 +93,25 @@ impl fmt::Display for Fault {
             }
             Fault::Coding(what) => write!(f, "the document's content coding: {what}"),
             Fault::Malformed(what) => write!(f, "the document is malformed: {what}"),
-            Fault::TooFew(0, _) => write!(f, "the document is empty (`min_items`)"),
+            Fault::TooFew(0, _) => write!(
+                f,
+                "the document is empty: no items are found in it (`min_items`); where they are elsewhere, \
+                 say so by `items`"
+            ),
             Fault::TooFew(items, least) => {
-                write!(f, "the document has {items} items, fewer than {least} (`min_items`)")
+                let items = Items(*items);
+                write!(f, "the document has {items}, fewer than {least} (`min_items`)")
             }
             Fault::Shrunk(items, before) => write!(
                 f,
-                "the document has {items} items where it had {before} (`max_shrink`): \
-                 `larder refresh NAME --accept-shrink` takes it as it is"
+                "the document has {} where it had {before} (`max_shrink`): \
+                 `larder refresh NAME --accept-shrink` takes it as it is",
+                Items(*items)
+            ),
+            Fault::NoList(before) => write!(
+                f,
+                "the document has no list of items any more, where it had one of {before}: look at what the \
+                 URL answers; `larder refresh NAME --accept-shrink` takes it as it is"
             ),
             Fault::Disk(how) => write!(f, "it cannot be kept: {how}"),
         }
@@ -107,7 +129,7 @@ impl Fault {
             Fault::TooLong(_) => "too-long",
             Fault::Coding(_) | Fault::Malformed(_) => "malformed",
             Fault::TooFew(..) => "too-few",
-            Fault::Shrunk(..) => "shrunk",
+            Fault::Shrunk(..) | Fault::NoList(_) => "shrunk",
             Fault::Disk(_) => "disk",
         }
     }

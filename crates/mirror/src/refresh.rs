@@ -69,7 +69,7 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     };
     let (fetched, document) = read(&feed, fetched).await?;
     if !accept_shrink {
-        judge(feed.least, document.items(), before_here.map(|before| before.items_sent))?;
+        judge(feed.least, came(&document), before_here.map(Came::from))?;
     }
     let (mut made, document) = make(&fetching, document, fetched, before).await?;
     let published_at = clock.now();
@@ -165,15 +165,38 @@ fn same(before: &Edition, bytes: Vec<u8>) -> Fetched {
     }
 }
 
+/// What came as items.
+#[derive(Clone, Copy)]
+struct Came {
+    items: usize,
+    are_listed: bool,
+}
+
+fn came(document: &Document) -> Came {
+    Came { items: document.items(), are_listed: document.are_listed() }
+}
+
+impl From<&Edition> for Came {
+    fn from(edition: &Edition) -> Came {
+        let items = edition.items_sent;
+        // An older Larder did not note it.
+        Came { items, are_listed: edition.are_listed || items > 1 }
+    }
+}
+
 /// Holds back what has lost too much.
-fn judge(least: Least, items: usize, before: Option<usize>) -> Result<(), Fault> {
+fn judge(least: Least, now: Came, before: Option<Came>) -> Result<(), Fault> {
+    let items = now.items;
     if items < least.items {
         return Err(Fault::TooFew(items, least.items));
     }
     let Some(before) = before else { return Ok(()) };
-    let lost = before.saturating_sub(items);
-    match lost * 100 > before * usize::from(least.max_shrink_percent) {
-        true => Err(Fault::Shrunk(items, before)),
+    if before.are_listed && !now.are_listed {
+        return Err(Fault::NoList(before.items));
+    }
+    let lost = before.items.saturating_sub(items);
+    match lost * 100 > before.items * usize::from(least.max_shrink_percent) {
+        true => Err(Fault::Shrunk(items, before.items)),
         false => Ok(()),
     }
 }
@@ -212,6 +235,7 @@ async fn make(
         media_type: document.media_type().into(),
         items: document.published_items(),
         items_sent: document.items(),
+        are_listed: document.are_listed(),
         pictures,
         missing,
         beyond: document.pictures_beyond(),
@@ -241,18 +265,27 @@ mod tests {
 
     #[test]
     fn what_has_lost_too_much_is_held_back() {
-        for (items, before, outcome) in [
-            (0, None, Err(Fault::TooFew(0, 1))),
-            (1, None, Ok(())),
-            (1, Some(4), Ok(())),
-            (1, Some(5), Err(Fault::Shrunk(1, 5))),
-            (9, Some(5), Ok(())),
-            (1, Some(0), Ok(())),
+        let listed = |items| Came { items, are_listed: true };
+        let alone = |items| Came { items, are_listed: false };
+        for (now, before, outcome) in [
+            (listed(0), None, Err(Fault::TooFew(0, 1))),
+            (listed(1), None, Ok(())),
+            (alone(0), None, Err(Fault::TooFew(0, 1))),
+            (alone(1), None, Ok(())),
+            (alone(1), Some(alone(1)), Ok(())),
+            (listed(1), Some(alone(1)), Ok(())),
+            (alone(1), Some(listed(1)), Err(Fault::NoList(1))),
+            (alone(1), Some(listed(4)), Err(Fault::NoList(4))),
+            (listed(1), Some(listed(4)), Ok(())),
+            (listed(1), Some(listed(5)), Err(Fault::Shrunk(1, 5))),
+            (listed(9), Some(listed(5)), Ok(())),
+            (listed(1), Some(listed(0)), Ok(())),
         ] {
             let least = Least { items: 1, max_shrink_percent: 75 };
-            assert_eq!(judge(least, items, before), outcome, "{items} after {before:?}");
+            let (n, b) = (now.items, before.map(|before| before.items));
+            assert_eq!(judge(least, now, before), outcome, "{n} after {b:?}");
         }
         let any = Least { items: 0, max_shrink_percent: 100 };
-        assert_eq!(judge(any, 0, Some(100)), Ok(()));
+        assert_eq!(judge(any, listed(0), Some(listed(100))), Ok(()));
     }
 }

@@ -14,6 +14,7 @@ pub struct Document {
     format: Format,
     text: Box<str>,
     items: usize,
+    are_listed: bool,
     published: usize,
     layout: Layout,
     pictures: Vec<Box<str>>,
@@ -44,21 +45,22 @@ pub fn read(
         Language::Xml => plan_xml(&text, from, &base, recipe, &mut gather)?,
     };
     gather.judge()?;
+    let Plan { format, items, are_listed, published, stretches } = plan;
     let notes = gather.take_notes();
     let not_looked_at = gather.beyond;
     let (layout, pictures, beyond) = Layout::new(
-        plan.stretches,
+        stretches,
         gather.edits,
         gather.urls,
         recipe.max_pictures,
         recipe.keep_original_as.as_deref(),
     );
-    let (format, items, published) = (plan.format, plan.items, plan.published);
     let text = text.into_owned().into_boxed_str();
     Ok(Document {
         format,
         text,
         items,
+        are_listed,
         published,
         layout,
         pictures,
@@ -76,6 +78,11 @@ impl Document {
     /// How many items came.
     pub fn items(&self) -> usize {
         self.items
+    }
+
+    /// Whether they are those of a list: an object by itself may be one item, but not after a list.
+    pub fn are_listed(&self) -> bool {
+        self.are_listed
     }
 
     /// How many of them are published.
@@ -133,6 +140,7 @@ impl std::fmt::Debug for Document {
 struct Plan {
     format: Format,
     items: usize,
+    are_listed: bool,
     published: usize,
     stretches: Vec<Stretch>,
 }
@@ -152,14 +160,15 @@ fn plan_json(
         Some(Format::Json) => Format::Json,
         wanted => as_wanted(wanted, format)?,
     };
-    let nodes = json::read(text, &root, format, base, recipe, gather)?;
+    let json::Items { nodes, are_listed } = json::read(text, &root, format, base, recipe, gather)?;
     let items = json::bytes(&nodes);
     shape::check_neighbours(text, &items, &recipe.shape)?;
     let sort = recipe.shape.sort.as_ref();
     let by = sort.map(|sort| shape::json_keys(text, &nodes, sort)).unwrap_or_default();
     note_unknown_fields(text, &nodes, &by, recipe, gather);
     let item = |number: usize| shape::fields(text, nodes[number], &recipe.shape);
-    Ok(arranged(format, text, &items, &by, recipe, item, |_| false))
+    let plan = arranged(format, text, &items, &by, recipe, item, |_| false);
+    Ok(Plan { are_listed, ..plan })
 }
 
 /// Tells of fields that no item has, which are likely to be misspelled.
@@ -234,9 +243,11 @@ fn arranged(
     let shape = &recipe.shape;
     if shape.is_none() {
         let stretches = vec![Stretch::Copy(0..text.len())];
-        return Plan { format, items: items.len(), published: items.len(), stretches };
+        let published = items.len();
+        return Plan { format, items: items.len(), are_listed: true, published, stretches };
     }
     let order = shape::order(items.len(), by, shape);
     let stretches = shape::arrange(items, text.len(), &order, item, keeps_gap);
-    Plan { format, items: items.len(), published: order.len(), stretches }
+    let published = order.len();
+    Plan { format, items: items.len(), are_listed: true, published, stretches }
 }

@@ -159,6 +159,8 @@ fn items_are_found_where_they_usually_are() {
         (Some("$.a.b[*]"), r#"{"a":{"b":[1,2,3]}}"#, 3),
         (Some("$[?@.on]"), r#"[{"on":1},{"off":1},{"on":1}]"#, 2),
         (Some("$.x"), r#"{"data":[1]}"#, 0),
+        (Some("$"), r#"{"data":{"a":1}}"#, 1),
+        (Some("$.data"), r#"{"data":{"a":1}}"#, 1),
     ] {
         let recipe = Recipe { items: items.map(path), ..Recipe::default() };
         let document = plan(text, &recipe);
@@ -171,6 +173,35 @@ fn items_are_found_where_they_usually_are() {
     let few = Recipe { max_items: 2, ..Recipe::default() };
     let fault = read(b"[1,2,3]", None, BASE, &few).unwrap_err();
     assert_eq!(fault, Fault::TooMuch { limit: "max_items", most: 2 });
+}
+
+#[test]
+fn what_has_no_list_is_one_item_unless_it_is_an_error_or_empty() {
+    let feed = r#"{"version":"https://jsonfeed.org/version/1.1","items":null}"#;
+    for (items, text, count, are_listed) in [
+        (None, "[]", 0, true),
+        (None, r#"{"data":[]}"#, 0, true),
+        (None, r#"{"data":null,"items":[1]}"#, 1, true),
+        (None, r#"{"title":"x","theme":{}}"#, 1, false),
+        (None, r#"{"title":"x"}"#, 1, false),
+        (None, r#"{"error":"quota","title":"x","theme":1}"#, 1, false),
+        (None, "{}", 0, false),
+        (None, r#"{"data":null}"#, 0, false),
+        (None, r#"{"data":{"a":1}}"#, 0, false),
+        (None, r#"{"articles":"none","page":1}"#, 0, false),
+        (None, r#"{"error":"quota exceeded"}"#, 0, false),
+        (None, r#"{"errors":[{"code":1}],"success":false}"#, 0, false),
+        (None, r#"{"type":"about:blank","title":"Busy","status":503,"detail":"later"}"#, 0, false),
+        (None, feed, 0, false),
+        (Some("$"), r#"{"error":"quota"}"#, 1, false),
+        (Some("$.data"), r#"{"data":{"a":1}}"#, 1, true),
+        (Some("$.data[*]"), r#"{"data":[1]}"#, 1, true),
+        (Some("$"), "[1]", 1, true),
+    ] {
+        let recipe = Recipe { items: items.map(path), ..Recipe::default() };
+        let document = plan(text, &recipe);
+        assert_eq!((document.items(), document.are_listed()), (count, are_listed), "{text}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::plan::fault::Fault;
 use crate::plan::gather::Gather;
 use crate::plan::recipe::{Format, JsonPath, Recipe};
 use crate::plan::select::{Selected, select};
-use crate::plan::tree::{Kind, Node};
+use crate::plan::tree::{Kind, Member, Node};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use url::Url;
@@ -14,6 +14,36 @@ use url::Url;
 /// The members of a document that may hold its items, the first that is an array.
 pub const ITEM_NAMES: [&str; 7] =
     ["data", "items", "articles", "results", "posts", "entries", "feed"];
+
+/// What errors have members for, and nothing else (RFC 9457 among them); the first line is of those of which
+/// one has to be there.
+const ERROR_NAMES: [&[&str]; 2] = [
+    &[
+        "error",
+        "errors",
+        "message",
+        "msg",
+        "status",
+        "statusCode",
+        "status_code",
+        "code",
+        "detail",
+        "details",
+        "reason",
+        "fault",
+        "exception",
+        "error_code",
+        "error_description",
+    ],
+    &["type", "title", "instance", "success", "ok", "path", "timestamp", "requestId", "request_id"],
+];
+
+/// The items of a document, in their order.
+pub(super) struct Items<'t> {
+    pub nodes: Vec<&'t Node>,
+    /// Whether they are those of a list, and not the document itself as the only one.
+    pub are_listed: bool,
+}
 
 /// What selected strings hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,7 +94,7 @@ pub(super) fn read<'t>(
     base: &Url,
     recipe: &Recipe,
     gather: &mut Gather,
-) -> Result<Vec<&'t Node>, Fault> {
+) -> Result<Items<'t>, Fault> {
     let mut selector = Selector {
         text,
         root,
@@ -80,10 +110,10 @@ pub(super) fn read<'t>(
     let items = selector.items(format)?;
     selector.keep()?;
     let most = recipe.max_items;
-    if items.len() > most {
+    if items.nodes.len() > most {
         return Err(Fault::TooMuch { limit: "max_items", most });
     }
-    if items.windows(2).any(|two| two[0].range.end > two[1].range.start) {
+    if items.nodes.windows(2).any(|two| two[0].range.end > two[1].range.start) {
         let what =
             "items selects values within others: write the path of the items only".to_owned();
         return Err(Fault::Shape { what });
@@ -214,29 +244,52 @@ impl<'t> Selector<'_, 't> {
         Ok(())
     }
 
-    fn items(&mut self, format: Format) -> Result<Vec<&'t Node>, Fault> {
+    fn items(&mut self, format: Format) -> Result<Items<'t>, Fault> {
         let (text, root) = (self.text, self.root);
-        let array = |name: &str| root.member(text, name).and_then(|member| member.value.elements());
-        let all = |nodes: &'t [Node]| nodes.iter().collect();
-        let Some(path) = &self.recipe.items else {
-            return Ok(match root.elements() {
-                Some(elements) => all(elements),
-                None if format == Format::JsonFeed => array("items").map_or(Vec::new(), all),
-                None => {
-                    ITEM_NAMES.iter().find_map(|name| array(name)).map_or_else(|| vec![root], all)
-                }
-            });
-        };
+        let Some(path) = &self.recipe.items else { return Ok(usual(text, root, format)) };
         let found = select(text, root, path)?;
-        let mut items: Vec<&Node> = found.into_iter().map(|selected| selected.node).collect();
-        items.sort_by_key(|node| node.range.start);
-        items.dedup_by_key(|node| node.range.start);
-        match items[..] {
+        let mut nodes: Vec<&Node> = found.into_iter().map(|selected| selected.node).collect();
+        nodes.sort_by_key(|node| node.range.start);
+        nodes.dedup_by_key(|node| node.range.start);
+        match nodes[..] {
             [] => self.gather.note(format!("items `{path}` selects nothing")),
-            [Node { kind: Kind::Array(elements), .. }] => return Ok(all(elements)),
+            [Node { kind: Kind::Array(elements), .. }] => return Ok(Items::listed(elements)),
             _ => {}
         }
-        Ok(items)
+        let are_listed = !nodes.iter().any(|node| std::ptr::eq(*node, root));
+        Ok(Items { nodes, are_listed })
+    }
+}
+
+/// The items where the operator does not say where they are.
+fn usual<'t>(text: &str, root: &'t Node, format: Format) -> Items<'t> {
+    if let Some(elements) = root.elements() {
+        return Items::listed(elements);
+    }
+    let member = |name: &&str| root.member(text, name).map(|member| &member.value);
+    let names = if format == Format::JsonFeed { &["items"] } else { &ITEM_NAMES[..] };
+    if let Some(elements) = names.iter().find_map(|name| member(name)?.elements()) {
+        return Items::listed(elements);
+    }
+    let is_one = format != Format::JsonFeed
+        && names.iter().all(|name| member(name).is_none())
+        && !is_error(text, root);
+    let nodes = if is_one { vec![root] } else { Vec::new() };
+    Items { nodes, are_listed: false }
+}
+
+/// Whether nothing is there, or nothing but what an error says of itself.
+fn is_error(text: &str, root: &Node) -> bool {
+    let Kind::Object(members) = &root.kind else { return false };
+    let is_of = |names: &[&str], member: &Member| names.contains(&member.name(text).text());
+    let [first, _] = ERROR_NAMES;
+    let is_only = members.iter().all(|member| ERROR_NAMES.iter().any(|it| is_of(it, member)));
+    is_only && (members.is_empty() || members.iter().any(|member| is_of(first, member)))
+}
+
+impl<'t> Items<'t> {
+    fn listed(elements: &'t [Node]) -> Items<'t> {
+        Items { nodes: elements.iter().collect(), are_listed: true }
     }
 }
 

@@ -10,7 +10,8 @@ pub struct Recipe {
     /// What it has to be; else what its bytes and its media type show.
     pub format: Option<Format>,
     /// Where the items of JSON are: an array, or each item. Else the document if it is an array, else
-    /// the first of [`crate::plan::ITEM_NAMES`] that is an array, else all of it is one item.
+    /// the first of [`crate::plan::ITEM_NAMES`] that is an array, else all of it is one item: but for what has
+    /// one of those names that is no array, is empty, or has only what errors have, which has none.
     pub items: Option<JsonPath>,
     /// To URLs of pictures in JSON: strings, or arrays of strings.
     pub images: Vec<JsonPath>,
