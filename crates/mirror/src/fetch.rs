@@ -92,7 +92,7 @@ impl fmt::Display for Fault {
                 write!(f, "the document is longer than {most} bytes (`max_size`)")
             }
             Fault::Coding(what) => write!(f, "the document's content coding: {what}"),
-            Fault::Malformed(what) => write!(f, "the document is malformed: {what}"),
+            Fault::Malformed(what) => write!(f, "the document cannot be used: {what}"),
             Fault::TooFew(0, _) => write!(
                 f,
                 "the document is empty: no items are found in it (`min_items`); where they are elsewhere, \
@@ -250,7 +250,9 @@ fn not_followed(stopped: Stopped, further: &Reach) -> Fault {
 }
 
 fn unreachable(error: Error) -> Fault {
-    Fault::Unreachable(error.explanation())
+    // What clients are told of a site's origin.
+    let how = error.explanation().replace("The origin's", "its").replace("The origin", "it");
+    Fault::Unreachable(how.trim_end_matches('.').to_owned())
 }
 
 async fn whole(body: &mut ResponseBody, most: u64) -> Result<Vec<u8>, Fault> {
@@ -332,7 +334,13 @@ mod tests {
             (Error::OutOfReach, true, &ours, "its address is this server itself"),
             (Error::OutOfReach, false, &public, "allow_private"),
             (Error::OutOfReach, false, &ours, "sends on to this server itself"),
-            (Error::OriginUnknown("x.test".to_owned()), true, &public, "x.test"),
+            (
+                Error::OriginUnknown("x.test".to_owned()),
+                true,
+                &public,
+                "asked: its name does not resolve: x.test",
+            ),
+            (Error::OriginTimeout, true, &public, "asked: it did not begin to answer in time"),
         ] {
             let said = not_followed(Stopped { error, is_home }, further).to_string();
             assert!(said.contains(words) && !said.contains("icture"), "{said}");

@@ -103,7 +103,12 @@ pub async fn refresh(
         }))
         .into_response()),
         Err(NotDone::Failed(fault)) => {
-            let detail = format!("{fault}; what was published stays");
+            let stands = admin.mirror.told().into_iter().find(|told| *told.name == *name);
+            let stays = match stands.and_then(|told| told.published) {
+                Some(_) => "what was published stays",
+                None => "nothing is published yet",
+            };
+            let detail = format!("{fault}; {stays}");
             Err(Problem::new(502, "feed-failed", "Nothing new was published", detail))
         }
         Err(other) => Err(not_done(&admin, other)),

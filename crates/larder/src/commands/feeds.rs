@@ -63,10 +63,10 @@ fn lines_of(feed: &Value) -> String {
         lines.push("  edition   none yet".to_owned());
     } else {
         lines.push(format!(
-            "  edition   {}: {} items, {} pictures, {}; published {}, {} old",
+            "  edition   {}: {}, {}, {}; published {}, {} old",
             edition["number"],
-            edition["items"],
-            edition["pictures"],
+            counted(&edition["items"], "item"),
+            counted(&edition["pictures"], "picture"),
             size(number(&feed["bytes"])),
             text(&edition["published"]),
             age(number(&edition["age_seconds"])),
@@ -100,7 +100,8 @@ fn left_out(edition: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     let missing = number(&edition["missing"]);
     if missing > 0 {
-        lines.push(format!("  missing   {missing} pictures keep their URLs"));
+        let keep = if missing == 1 { "picture keeps its URL" } else { "pictures keep their URLs" };
+        lines.push(format!("  missing   {missing} {keep}"));
         let named = edition["missing_urls"].as_array().cloned().unwrap_or_default();
         for one in named.iter().take(MAX_NAMED) {
             lines.push(format!("            {}: {}", text(&one["url"]), text(&one["why"])));
@@ -108,9 +109,18 @@ fn left_out(edition: &Value) -> Vec<String> {
     }
     let beyond = number(&edition["beyond_max_images"]);
     if beyond > 0 {
-        lines.push(format!("  beyond    {beyond} pictures more than max_images keep their URLs"));
+        lines.push(match beyond {
+            1 => "  beyond    1 picture more than max_images keeps its URL".to_owned(),
+            _ => format!("  beyond    {beyond} pictures more than max_images keep their URLs"),
+        });
     }
     lines
+}
+
+/// So many of a thing.
+pub fn counted(number: &Value, thing: &str) -> String {
+    let plural = if *number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }
 
 fn site(site: &Value) -> String {

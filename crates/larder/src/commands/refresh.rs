@@ -1,6 +1,7 @@
 //! `larder refresh`: a feed is fetched at once.
 
 use super::ask::{get_json, post_json_with};
+use super::feeds::counted;
 use super::progress::Progress;
 use super::{Failure, printable, say};
 use crate::admin::encode;
@@ -48,8 +49,9 @@ fn words(told: &Value) -> String {
         return format!("{name} takes long, and goes on: `larder feeds` says how far it is\n");
     }
     let what = if told["published"] == true { "published" } else { "nothing new" };
-    let (items, pictures, missing) = (&told["items"], &told["pictures"], &told["missing"]);
-    let mut words = format!("{name}: {what}; {items} items, {pictures} pictures");
+    let (items, missing) = (counted(&told["items"], "item"), &told["missing"]);
+    let pictures = counted(&told["pictures"], "picture");
+    let mut words = format!("{name}: {what}; {items}, {pictures}");
     if missing.as_u64() > Some(0) {
         words += &format!(", {missing} that keep their URLs (`larder feeds` says why)");
     }

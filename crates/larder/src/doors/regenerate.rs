@@ -153,7 +153,7 @@ fn shown((name, outcome): &Outcome) -> Value {
         Some(Err(NotDone::Busy)) => "it is being fetched now".to_owned(),
         Some(Err(NotDone::Failed(fault))) => {
             let kind = fault.token();
-            format!("{kind}: what was published stays, and `larder feeds` says more")
+            format!("{kind}: nothing new is published, and `larder feeds` says more")
         }
         Some(Err(NotDone::Unknown | NotDone::Ending)) => {
             "the server is stopping, or reads its configuration".to_owned()

@@ -3,7 +3,7 @@
 use crate::plan::recipe::Format;
 use std::fmt;
 
-/// Why there is no plan. Each says what is wrong and where, and how to mend it where who reads settings does not.
+/// Why there is no plan. Each says what is wrong with the document (`it`) and where, and how to mend it where who reads settings does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The bytes are in an encoding that is not read.
@@ -93,37 +93,31 @@ impl fmt::Display for Fault {
         match self {
             Fault::Encoding { named } => write!(
                 f,
-                "the document is in {named:?}: UTF-8 is read, in XML ISO-8859-1 and windows-1252 too; have the \
+                "it is in {named:?}: UTF-8 is read, in XML ISO-8859-1 and windows-1252 too; have the \
                  upstream send UTF-8"
             ),
             Fault::NotUtf8 { offset } => write!(
                 f,
                 "byte {offset} is no UTF-8: have the upstream send UTF-8 or, in XML, declare the encoding"
             ),
-            Fault::Empty => f.write_str("the document is empty"),
+            Fault::Empty => f.write_str("it is empty"),
             Fault::Unknown { found } => write!(
                 f,
-                "the document is {found}: JSON, JSON Feed, RSS and Atom are read; look at what the URL answers"
+                "it is {found}: JSON, JSON Feed, RSS and Atom are read; look at what the URL answers"
             ),
             Fault::OtherFormat { wanted, found } => {
-                write!(
-                    f,
-                    "the document is {found} and not {wanted}: set format to {found}, or leave it out"
-                )
+                write!(f, "it is {found} and not {wanted}: set format to {found}, or leave it out")
             }
             Fault::Malformed { language, line, column, what } => {
                 write!(f, "no {language} at line {line}, column {column}: {what}")
             }
             Fault::TooMuch { limit: "max_depth", most } => write!(
                 f,
-                "arrays, objects or elements of the document lie in each other more than {most} deep, and no \
+                "arrays, objects or elements lie in each other more than {most} deep, and no \
                  deeper ones are read: have the upstream send a flatter document"
             ),
             Fault::TooMuch { limit, most } => {
-                write!(
-                    f,
-                    "the document is beyond `{limit}` = {most}: raise it if the document is meant so"
-                )
+                write!(f, "it is beyond `{limit}` = {most}: raise that if the document is meant so")
             }
             Fault::Base { url, what } => write!(
                 f,
@@ -165,7 +159,7 @@ mod tests {
         let fault = Fault::OtherFormat { wanted: Format::Rss, found: Format::Atom };
         assert!(fault.to_string().ends_with("set format to atom, or leave it out"));
         let fault = Fault::TooMuch { limit: "max_items", most: 7 };
-        assert!(fault.to_string().contains("`max_items` = 7: raise it"));
+        assert!(fault.to_string().contains("`max_items` = 7: raise that"));
         // What is no setting is not named as one.
         let fault = Fault::TooMuch { limit: "max_depth", most: 100 };
         assert!(!fault.to_string().contains("max_depth") && fault.to_string().contains("100 deep"));

@@ -67,7 +67,7 @@ impl Gather {
         if self.edits.len() >= MAX_PLACES {
             self.refuse(|| {
                 format!(
-                    "the document names pictures in more than {MAX_PLACES} places, and no more are read: have \
+                    "it names pictures in more than {MAX_PLACES} places, and no more are read: have \
                      the upstream send fewer items, or let images, srcsets and html name fewer values"
                 )
             });

@@ -14,6 +14,7 @@ use crate::plan::spelling::Layer;
 use crate::plan::within::Within;
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::NamespaceError;
 use std::ops::Range;
 use std::rc::Rc;
 use url::Url;
@@ -108,7 +109,13 @@ impl Walk<'_> {
                 Ok((resolved, event)) => (Space::of(&resolved), event),
                 Err(error) => {
                     let at = self.from + reader.error_position() as usize;
-                    return Err(Fault::malformed("XML", self.text, at, error.to_string()));
+                    let what = match error {
+                        quick_xml::Error::Namespace(NamespaceError::TooManyBindings(most)) => {
+                            format!("more than {most} namespaces are bound at once")
+                        }
+                        error => error.to_string(),
+                    };
+                    return Err(Fault::malformed("XML", self.text, at, what));
                 }
             };
             let end = self.from + reader.buffer_position() as usize;
