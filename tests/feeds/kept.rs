@@ -4,11 +4,14 @@ use crate::support::upstream::{
     NEWS, Upstream, document, edition, feed, files, images, named, refresh, runs,
 };
 use crate::support::{Gate, Larder, Origin, Reply, until};
+use std::time::{Duration, Instant};
 
 fn app() -> Origin {
     Origin::answering(|_| Reply::ok("of the app"))
 }
 
+/// How long it may take to turn one away, to refuse a document, and to stop.
+const MOST_HELD_UP: Duration = Duration::from_secs(20);
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
@@ -45,11 +48,15 @@ fn what_is_empty_broken_or_has_shrunk_is_held_back_and_said() {
     let larder = Larder::configured(&upstream.toml("retries = 0\nmax_size = \"64KiB\""), &app);
     let first = edition(&larder, 1);
     let long = format!("{{\"data\": [\"{}\"]}}", "x".repeat(70_000));
-    let cases: [(u16, &[u8], &str, &str); 7] = [
+    let cases: [(u16, &[u8], &str, &str); 11] = [
         (200, b"{\"data\": []}", "too-few", "the document is empty"),
-        (200, b"{\"data\": [{\"id\": 1}, ", "malformed", "malformed"),
-        (200, b"", "malformed", "malformed"),
-        (200, b"<html>maintenance</html>", "malformed", "malformed"),
+        (200, b"{\"error\": \"quota exceeded\"}", "too-few", "no items are found in it"),
+        (200, b"{}", "too-few", "no items are found in it"),
+        (200, b"{\"data\": null}", "too-few", "no items are found in it"),
+        (200, b"{\"title\": \"Maintenance\"}", "shrunk", "no list of items any more"),
+        (200, b"{\"data\": [{\"id\": 1}, ", "malformed", "cannot be used"),
+        (200, b"", "malformed", "cannot be used: it is empty"),
+        (200, b"<html>maintenance</html>", "malformed", "cannot be used"),
         (200, b"{\"data\": [{\"id\": 1}]}", "shrunk", "--accept-shrink"),
         (200, long.as_bytes(), "too-long", "max_size"),
         (404, b"", "status", "answered 404"),
@@ -66,9 +73,75 @@ fn what_is_empty_broken_or_has_shrunk_is_held_back_and_said() {
     let few = b"{\"data\": [{\"id\": 1}]}".to_vec();
     upstream.says().instead.insert(NEWS.to_owned(), (200, few));
     let (code, said, _) = larder.command(&["refresh", "news", "--accept-shrink"]);
-    assert_eq!((code, &*said), (Some(0), "news: published; 1 items, 0 pictures\n"));
+    assert_eq!((code, &*said), (Some(0), "news: published; 1 item, 0 pictures\n"));
     assert_eq!(document(&larder)["data"][0]["id"], 1);
     assert!(feed(&larder)["last_error"].is_null());
+}
+
+#[test]
+fn an_error_is_no_first_edition_and_an_object_by_itself_may_be_one() {
+    let (app, upstream) = (app(), Upstream::of(&[]));
+    let say = |text: &str| {
+        upstream.says().instead.insert(NEWS.to_owned(), (200, text.as_bytes().to_vec()));
+    };
+    say("{\"error\": \"quota exceeded\"}");
+    let larder = Larder::configured(&upstream.toml("retries = 0"), &app);
+    runs(&larder, 1);
+    assert_eq!(larder.get("/api/news.json").status, 503);
+    let (status, problem) = refresh(&larder);
+    assert_eq!(status, 502, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("nothing is published yet"), "{problem}");
+    for theme in ["light", "dark"] {
+        say(&format!("{{\"title\": \"x\", \"theme\": \"{theme}\"}}"));
+        assert_eq!(refresh(&larder).0, 200);
+        assert_eq!(document(&larder)["theme"], theme);
+    }
+    say("{\"message\": \"quota exceeded\", \"code\": 7}");
+    assert_eq!(refresh(&larder).0, 502);
+    assert_eq!(document(&larder)["theme"], "dark");
+    say("[1, 2]");
+    assert_eq!(refresh(&larder).0, 200);
+    say("{\"title\": \"x\", \"theme\": \"dark\"}");
+    let (status, problem) = refresh(&larder);
+    assert_eq!(status, 502, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("what was published stays"), "{problem}");
+    assert_eq!(document(&larder), serde_json::json!([1, 2]));
+}
+
+#[test]
+fn a_document_that_takes_long_to_read_holds_up_no_one() {
+    let (app, upstream) = (app(), Upstream::of(&["a"]));
+    // A pattern is compiled for each of 19,000 values: two minutes in a debug build.
+    let toml = upstream.toml("retries = 0").replace(
+        "images = [\"$.data[*].image\"]",
+        "images = [\"$.data[*].m[?match(@.c, '[a-z]{1,900}x')].u\"]",
+    );
+    let (_, of_news) = toml.split_once("[[feed]]").unwrap();
+    let other = of_news.replace("\"news\"", "\"other\"").replace("news.json", "other.json");
+    let other = other.replace(NEWS, "/p/a.png");
+    let toml = format!("{toml}[[feed]]{other}");
+    let mut larder = Larder::configured(&toml, &app);
+    edition(&larder, 1);
+    let item = vec!["{\"c\":\"abcdefghijklmn\",\"u\":\"/p/a.png\"}"; 10].join(",");
+    let items = vec![format!("{{\"m\":[{item}]}}"); 1900].join(",");
+    let long = format!("{{\"data\":[{items}]}}").into_bytes();
+    upstream.says().instead.insert(NEWS.to_owned(), (200, long));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        // Nobody answers it: Larder ends before.
+        let asking = scope.spawn(|| larder.command(&["refresh", "news"]));
+        until("it is asked for", || (upstream.count(NEWS) == 2).then_some(()));
+        let (code, _, said) = larder.command(&["feeds", "drop", "news"]);
+        assert!(code != Some(0) && said.contains("it is being fetched now"), "{code:?} {said}");
+        let told = larder.admin_post("/v1/feeds/other/refresh", "{}");
+        assert_eq!(told.status, 502, "a picture is no document: {}", told.text());
+        assert_eq!(named(&larder, "news")["state"], "fetching");
+        larder.terminate();
+        let (code, ..) = asking.join().unwrap();
+        assert_ne!(code, Some(0), "it was not finished");
+    });
+    assert!(larder.wait().success());
+    assert!(began.elapsed() < MOST_HELD_UP, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -158,7 +231,7 @@ fn limits_of_number_and_size_are_kept_to() {
     let told = feed(&larder)["edition"].clone();
     assert_eq!((&told["missing"], &told["beyond_max_images"]), (&1.into(), &1.into()), "{told}");
     let (_, said, _) = larder.command(&["feeds"]);
-    assert!(said.contains("beyond    1 pictures more than max_images keep their URLs"), "{said}");
+    assert!(said.contains("beyond    1 picture more than max_images keeps its URL"), "{said}");
     assert_eq!(larder.metrics().sum("larder_feed_pictures_beyond", &["news"]), 1);
     larder.wait_for_error_line("(1 keep their URLs, and 1 beyond `max_images`)");
     let (_, said, _) = larder.command(&["refresh", "news"]);

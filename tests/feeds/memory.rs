@@ -7,6 +7,9 @@ use crate::support::{Larder, Origin, Reply};
 /// document and up to 100 after all; one alone once took half a gigabyte.
 const MOST_BYTES: u64 = 128 << 20;
 
+/// The default of `max_size`, in bytes.
+const MAX_SIZE_BYTES: usize = 4 << 20;
+
 fn repeated(count: usize, part: impl Fn(usize) -> String, between: &str) -> String {
     (0..count).map(part).collect::<Vec<_>>().join(between)
 }
@@ -19,7 +22,7 @@ fn rss(within: &str) -> String {
     format!("<rss><channel>{within}</channel></rss>")
 }
 
-/// Two megabytes each, with as many values as may be, or more.
+/// Two megabytes each, with as many values as may be, or more, or twice that.
 fn documents() -> Vec<(&'static str, String)> {
     let deep = |inner: &str| format!("{}{inner}{}", "{\"image\":".repeat(97), "}".repeat(97));
     let described =
@@ -30,6 +33,9 @@ fn documents() -> Vec<(&'static str, String)> {
     let long_base = "b".repeat(7000);
     let images = repeated(120_000, |i| format!("<img src=?{i}>"), "");
     let attributes = repeated(150_000, |i| format!("a{i}=\"\""), " ");
+    let media = |inner: &str| format!("{}[{inner}]{}", "{\"media\":".repeat(90), "}".repeat(90));
+    let json_html = |html: String| format!("{{\"data\":[{{\"html\":\"{html}\"}}]}}");
+    let srcset = |list: String| json_html(format!("<img srcset='{list}'>"));
     vec![
         ("small objects", data(99_000, |_| "{\"a\":1}".to_owned())),
         ("empty arrays", data(199_000, |_| "[]".to_owned())),
@@ -61,6 +67,27 @@ fn documents() -> Vec<(&'static str, String)> {
         ),
         ("pictures in html", described(&repeated(150_000, |i| format!("<img src=/{i}>"), ""))),
         (
+            "a descent within a descent",
+            format!("[{}]", media(&vec!["{\"url\":\"/p/1\"}"; 60_000].join(","))),
+        ),
+        (
+            "escaped html",
+            rss(&format!(
+                "<item><description>{}</description></item>",
+                "&lt;img src=a&gt;".repeat(240_000)
+            )),
+        ),
+        ("as many pictures as may be", json_html("<img src=\\\"a\\\">".repeat(99_000))),
+        ("more pictures than may be", json_html("<img src=\\\"a\\\">".repeat(270_000))),
+        ("as many escapes as may be", json_html("\\na".repeat(499_000))),
+        ("more escapes than may be", json_html("\\na".repeat(1_380_000))),
+        ("candidates", srcset("a, ".repeat(1_380_000))),
+        ("descriptors", srcset(format!("a {}", "b ".repeat(2_000_000)))),
+        (
+            "attributes in html",
+            json_html(format!("<img {}>", repeated(500_000, |i| format!("a{i}"), " "))),
+        ),
+        (
             "pictures with long URLs",
             described(&images)
                 .replace("<rss>", &format!("<rss xml:base=\"https://x.test/{long_base}\">")),
@@ -74,18 +101,24 @@ fn no_document_costs_more_memory_than_a_small_container_has() {
     let upstream = Upstream::of(&["a"]);
     let lines =
         "html = [\"$.data[*].html\"]\nmax_images = 3\nmax_shrink = 100\nmin_items = 0\nretries = 0";
-    let toml = upstream
-        .toml(lines)
-        .replace("[\"$.data[*].image\"]", "[\"$.data[*].image\", \"$..image\"]");
+    let toml = upstream.toml(lines).replace(
+        "[\"$.data[*].image\"]",
+        "[\"$.data[*].image\", \"$..image\", \"$..media..url\", \"$..*..*.none\"]",
+    );
     let larder = Larder::configured(&toml, &app);
     edition(&larder, 1);
     let before = larder.peak_bytes() >> 20;
-    for (what, document) in documents() {
+    for (what, mut document) in documents() {
+        assert!(document.len() <= MAX_SIZE_BYTES, "{what}: {}", document.len());
+        // What is held of its length comes on top of all else.
+        document.push_str(&" ".repeat(MAX_SIZE_BYTES - document.len()));
         upstream.says().instead.insert(NEWS.to_owned(), (200, document.into_bytes()));
         let (status, told) = refresh(&larder);
         let is_told = status == 200
             || told["detail"].as_str().is_some_and(|it| {
-                it.contains("max_values") || it.contains("max_items") || it.contains("deep")
+                ["max_values", "max_items", "deep", "places", "escapes", "attributes"]
+                    .iter()
+                    .any(|word| it.contains(word))
             });
         assert!(is_told, "{what}: {status} {told}");
         let peak = larder.peak_bytes();
