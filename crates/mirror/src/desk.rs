@@ -1,9 +1,9 @@
-//! Where documents are read and written: on threads of their own, few at once. A document is a stranger's, and
-//! however long it takes, the thread on which all feeds live answers, runs the others, and ends.
+//! Where documents are read and written: each on a thread of its own, few at once. A document is a stranger's,
+//! and however long it takes, the thread on which all feeds live answers, runs the others, and ends.
 
 use std::io;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use std::thread::Builder;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Documents that are worked on at once, of all feeds: each takes memory, and one of them alone must not hold
 /// up all others.
@@ -16,14 +16,18 @@ static PLACES: Semaphore = Semaphore::const_new(MOST);
 /// itself, which keeps its place until then.
 ///
 /// # Errors
-/// When the work panicked.
+/// When there is no thread for it, or the work panicked.
 pub async fn work<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let place = PLACES.acquire().await.map_err(io::Error::other)?;
-    let working = spawn_blocking(move || {
+    let (reply, answer) = oneshot::channel();
+    // A new one for each: what an idle thread has freed stays with it for a while, and it may be much.
+    let working = move || {
         let _place = place;
-        work()
-    });
-    working.await.map_err(io::Error::other)
+        // Who does not wait any more need not hear.
+        let _ = reply.send(work());
+    };
+    Builder::new().name("document".into()).spawn(working)?;
+    answer.await.map_err(|_| io::Error::other("the thread that worked on a document panicked"))
 }
 
 #[cfg(test)]

@@ -424,7 +424,7 @@ fn live(mut ordered: mpsc::UnboundedReceiver<Order>, clock: &Arc<Clock>) {
             }
         }
     });
-    // Look-ups of names and a stranger's documents must not hold up the end.
+    // Look-ups of names must not hold up the end.
     runtime.shutdown_background();
 }
 

@@ -71,7 +71,7 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     if !accept_shrink {
         judge(feed.least, came(&document), before_here.map(Came::from))?;
     }
-    let (mut made, document) = make(&fetching, document, fetched, before).await?;
+    let (mut made, notes) = make(&fetching, document, fetched, before).await?;
     let published_at = clock.now();
     (made.fetched, made.published) = (fetched_at.0, published_at.0);
     (made.of, made.born) = (of, (head.log_id, head.seq));
@@ -84,7 +84,7 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     // What is lost is not there to stay.
     made.retired.retain(|retired| fetching.folder.has(&retired.file));
     let is_durable = fetching.folder.publish(&made).map_err(disk)?;
-    Ok(Done { edition: made, is_new, is_durable, rest, notes: document.notes().to_vec() })
+    Ok(Done { edition: made, is_new, is_durable, rest, notes })
 }
 
 /// The edition that stands in a folder, whole: where its document is lost or damaged, it is made anew of
@@ -201,20 +201,22 @@ fn judge(least: Least, now: Came, before: Option<Came>) -> Result<(), Fault> {
     }
 }
 
-/// Fetches the pictures of a document and writes what is served. Whose edition it is, and since when, is
-/// for the caller to say.
+/// Fetches the pictures of a document and writes what is served; gives what is to be noted, too. Whose
+/// edition it is, and since when, is for the caller to say.
 async fn make(
     fetching: &Fetching,
     document: Document,
     fetched: Fetched,
     before: Option<&Edition>,
-) -> Result<(Edition, Document), Fault> {
+) -> Result<(Edition, Vec<String>), Fault> {
     let Fetching { feed, folder, .. } = fetching;
     let known = before.map(|before| &before.pictures[..]).unwrap_or_default();
     let (pictures, missing) = fetch_all(fetching, document.pictures(), known).await;
-    let of = feed.clone();
-    let writing = move || (written(&of, &document, &pictures), document, pictures);
-    let (written, document, pictures) = desk::work(writing).await.map_err(disk)?;
+    let (came, notes) = (came(&document), document.notes().to_vec());
+    let (media_type, items) = (document.media_type(), document.published_items());
+    let (beyond, of) = (document.pictures_beyond(), feed.clone());
+    let writing = move || (written(&of, &document, &pictures), pictures);
+    let (written, pictures) = desk::work(writing).await.map_err(disk)?;
     // The pictures' files are numbered below.
     let number = fetching.concurrency + 1;
     let source = folder.write(number, &fetched.bytes, SOURCE_ENDING).map_err(disk)?;
@@ -232,16 +234,16 @@ async fn make(
         source_type: fetched.media_type,
         base: fetched.base,
         document: document_file,
-        media_type: document.media_type().into(),
-        items: document.published_items(),
-        items_sent: document.items(),
-        are_listed: document.are_listed(),
+        media_type: media_type.into(),
+        items,
+        items_sent: came.items,
+        are_listed: came.are_listed,
         pictures,
         missing,
-        beyond: document.pictures_beyond(),
+        beyond,
         retired: Vec::new(),
     };
-    Ok((edition, document))
+    Ok((edition, notes))
 }
 
 /// By what an edition is known to be of that URL.
