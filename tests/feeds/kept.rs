@@ -122,7 +122,7 @@ fn a_document_that_takes_long_to_read_holds_up_no_one() {
     let toml = format!("{toml}[[feed]]{other}");
     let mut larder = Larder::configured(&toml, &app);
     edition(&larder, 1);
-    let item = vec!["{\"c\":\"abcdefghijklmn\",\"u\":\"/p/a.png\"}"; 10].join(",");
+    let item = ["{\"c\":\"abcdefghijklmn\",\"u\":\"/p/a.png\"}"; 10].join(",");
     let items = vec![format!("{{\"m\":[{item}]}}"); 1900].join(",");
     let long = format!("{{\"data\":[{items}]}}").into_bytes();
     upstream.says().instead.insert(NEWS.to_owned(), (200, long));

@@ -110,7 +110,7 @@ pub struct Least {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            document_bytes: 8 << 20,
+            document_bytes: 4 << 20,
             picture_bytes: 10 << 20,
             pictures: 1000,
             pictures_time: Duration::from_secs(120),

@@ -82,7 +82,8 @@ pub struct Feed {
     #[schemars(example = &"json")]
     pub format: Option<FeedFormat>,
     /// Where the items of JSON are, as JSONPath (RFC 9535) to an array. Not set: the document itself,
-    /// or `data`, `items`, `articles`, `results`, `posts` or `entries` of it.
+    /// or `data`, `items`, `articles`, `results`, `posts`, `entries` or `feed` of it; an object without
+    /// any of them is one item.
     #[schemars(example = "$.data")]
     pub items: Option<JsonPathText>,
     /// Where URLs of pictures are in JSON: strings, or arrays of them. RSS, Atom and JSON Feed need
@@ -114,7 +115,7 @@ pub struct Feed {
     pub min_items: Count<0>,
     /// One that has lost more per cent of its items since the last is held back too. 100: none is.
     pub max_shrink: u8,
-    /// The longest document; it is held in memory. 64 MiB at the most.
+    /// The longest document, 64 MiB at the most; reading it takes many times its length in memory.
     pub max_size: Size<1024>,
     /// The longest picture, 256 MiB at the most; a longer one keeps its URL.
     pub max_image_size: Size<1024>,
