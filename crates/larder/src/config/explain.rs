@@ -191,6 +191,12 @@ mod tests {
                 "write a table: { … }",
             ),
             ("a\nb", Place::top(), "a", "b"),
+            (
+                "\"$.a[\" is no JSONPath: in a segment, expected closing ']'\nwrite it so",
+                Place::top(),
+                "\"$.a[\" is no JSONPath: in a segment, expected closing ']'",
+                "write it so",
+            ),
         ] {
             assert_eq!(explain(message, &place), Fault::new(what, mend), "{message}");
         }

@@ -242,6 +242,8 @@ mod tests {
         for wrong in ["", "data", "$.", "$.a[", "$..", "$.a[?]"] {
             let fault = JsonPath::parse(wrong).unwrap_err();
             assert!(matches!(&fault, Fault::Path { text, .. } if text == wrong), "{fault}");
+            // Who reads settings says what to write.
+            assert!(!fault.to_string().contains("write"), "{fault}");
         }
     }
 
