@@ -2,11 +2,12 @@
 
 use crate::support::{Client, Larder, Origin, Reply, Setup, until};
 use std::fs::Permissions;
-use std::io::{Read, Write};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The app of `tests/apps`.
 fn app() -> String {
@@ -603,4 +604,97 @@ fn where_larder_cannot_start_no_app_is_begun() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(!left.exists(), "{said}");
+}
+
+/// A Larder whose standard error is a pipe that nobody reads, and that pipe.
+fn unread(flags: &[&str], script: &str) -> (Child, PipeReader, PipeWriter) {
+    let data = file("unread");
+    std::fs::create_dir_all(&data).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(["run", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]);
+    command.arg(&data).args(flags).args(["--", "sh", "-c", script]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer.try_clone().unwrap());
+    (command.spawn().expect("the binary can be started"), reader, writer)
+}
+
+/// Whether there is no room in a pipe.
+fn is_full(pipe: &PipeWriter) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut asked = [PollFd::new(pipe, PollFlags::OUT)];
+    poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap();
+    !asked[0].revents().contains(PollFlags::OUT)
+}
+
+/// The exit code, which comes though nobody reads.
+fn ends_within(larder: &mut Child, seconds: u64) -> Option<i32> {
+    let begun = Instant::now();
+    let status = until("Larder has ended", || larder.try_wait().unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(seconds), "{:?}", begun.elapsed());
+    status.code()
+}
+
+#[test]
+fn larder_ends_though_nobody_reads_what_its_app_prints() {
+    // An app that ends at once, and one that says something before, which has to wait for its turn.
+    for script in ["yes >&2", "trap 'echo ends >&2; exit 0' TERM; while :; do echo yes >&2; done"] {
+        let (mut larder, _reader, writer) = unread(&["--stop-timeout", "1h"], script);
+        until("the pipe is full", || is_full(&writer).then_some(()));
+        send("-TERM", &[larder.id()]);
+        assert_eq!(ends_within(&mut larder, 10), Some(0), "{script}");
+    }
+}
+
+#[test]
+fn an_app_is_started_again_though_nobody_reads_what_it_prints() {
+    let flood = "timeout 0.2 yes >&2; exit 7";
+    let (mut larder, _reader, writer) = unread(&["--max-crashes", "2"], flood);
+    until("the pipe is full", || is_full(&writer).then_some(()));
+    assert_eq!(ends_within(&mut larder, 10), Some(7));
+}
+
+#[test]
+fn what_nobody_could_read_comes_once_it_is_read() {
+    let (mut larder, mut reader, writer) = unread(&[], "yes >&2");
+    until("the pipe is full", || is_full(&writer).then_some(()));
+    drop(writer);
+    send("-TERM", &[larder.id()]);
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    assert_eq!(larder.wait().unwrap().code(), Some(0));
+    assert!(said.lines().all(|line| line == "y" || line.starts_with("20")), "no line is broken");
+    assert!(said.lines().any(|line| line.ends_with("stopped; everything was finished")));
+}
+
+#[test]
+fn where_there_is_no_file_to_read_again_a_closed_terminal_ends_it() {
+    let mut larder = answering(&[], &[]);
+    let pid = pid_of_app(&larder);
+    send("-HUP", &[larder.pid()]);
+    assert_eq!(larder.wait().code(), Some(0));
+    larder.wait_for_error_line("SIGHUP: no new requests");
+    assert!(!runs(pid));
+}
+
+#[test]
+fn who_is_told_to_end_when_the_app_is_given_up_keeps_its_exit_code() {
+    let file = file("may-end");
+    let script = format!("until test -e {}; do sleep 0.01; done; exit 7", file.display());
+    let line = ["--max-crashes", "1", "--", "sh", "-c", &script];
+    let origin = Origin::answering(|_| Reply::ok("x".repeat(10 << 20)));
+    let site = format!(
+        "[[site]]\nhosts = [\"site.test\"]\norigin = \"http://{}\"\n[[site]]\n",
+        origin.address()
+    );
+    let mut larder = Setup::default().running(&line).config_of_app(&site).start();
+    let mut slow = larder.connect();
+    slow.send("GET /large HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    slow.read_bytes(1000);
+    std::fs::write(&file, "").unwrap();
+    larder.wait_for_error_line("the app is not started again: no new requests");
+    larder.terminate();
+    larder.wait_for_error_line("SIGTERM: what runs is finished; another stops at once");
+    slow.read_to_end();
+    assert_eq!(larder.wait().code(), Some(7));
+    assert!(larder.error_lines("a second signal").is_empty());
 }

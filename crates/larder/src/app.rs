@@ -41,8 +41,13 @@ const PAUSES_OF_PURGES: u64 = 12;
 /// How long the start waits to see whether an origin is there.
 const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// How the configuration is read again; it says what is wrong and gives nothing. None where there is
+/// no file.
+pub type ReadAgain<'r> = Option<&'r dyn Fn() -> Option<Meant>>;
+
 /// Serves until told to stop by SIGTERM or SIGINT, then finishes what runs. SIGHUP has the
-/// configuration read again; `read_again` gives it, or says what is wrong and gives nothing. Where
+/// configuration read again by `read_again`, and tells to stop where there is none: a terminal that is
+/// closed sends it. Where
 /// there is an app to `launch`, it is started and watched over; that it cannot be kept running ends
 /// this too.
 ///
@@ -50,7 +55,7 @@ const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 /// When an address cannot be bound, or a thread cannot be had.
 pub fn run(
     mut meant: Meant,
-    read_again: &dyn Fn() -> Option<Meant>,
+    read_again: ReadAgain<'_>,
     launch: Option<Launch>,
 ) -> anyhow::Result<Stop> {
     open_files::raise_limit(meant.settings.client.max_connections);
@@ -111,6 +116,8 @@ pub fn run(
         app: app.as_ref().map(|app| (app.state(), app.placed())),
     };
     let store = shared.store.clone();
+    // Who has no app hears nothing of it.
+    let news = app.is_some().then_some(news);
     let why = signals.wait(news, &mut WhileServing { reload, read_again, store, pauses: 0 })?;
     say_why(why, meant.settings.client.drain_timeout);
     wind_down(&shared, workers, &stop, app, &mirror)?;
@@ -184,7 +191,7 @@ fn store(meant: &Meant, unusable: Option<&Path>, clock: &Arc<Clock>) -> anyhow::
 /// What is done while it serves.
 struct WhileServing<'a> {
     reload: Reload,
-    read_again: &'a dyn Fn() -> Option<Meant>,
+    read_again: ReadAgain<'a>,
     store: Arc<Store>,
     /// Times that it was tidied up.
     pauses: u64,
@@ -192,7 +199,13 @@ struct WhileServing<'a> {
 
 impl Chores for WhileServing<'_> {
     fn reload(&mut self) {
-        self.reload.run((self.read_again)());
+        if let Some(read_again) = self.read_again {
+            self.reload.run(read_again());
+        }
+    }
+
+    fn can_reload(&self) -> bool {
+        self.read_again.is_some()
     }
 
     fn follow(&mut self) {

@@ -24,6 +24,7 @@ pub mod store;
 pub mod top;
 
 use crate::cli::Cli;
+use crate::outlet;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use std::io::{self, Write};
@@ -90,7 +91,10 @@ pub(crate) fn say(text: &str) -> Result<(), Failure> {
 
 /// Prints to standard error. Where that is closed, nobody is left to tell.
 pub(crate) fn say_aside(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    match outlet::errors_begun() {
+        Some(errors) => errors.say(text.as_bytes()),
+        None => _ = io::stderr().write_all(text.as_bytes()),
+    }
 }
 
 /// The text without characters that would do something to a terminal: what is stored has been named

@@ -21,6 +21,7 @@ mod free_memory;
 pub mod hooks;
 pub mod log;
 mod open_files;
+pub mod outlet;
 mod picture_worker;
 mod purging;
 pub mod random;

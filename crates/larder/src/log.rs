@@ -1,6 +1,8 @@
 //! What the process says of itself: lines for people, on standard error.
 
 use crate::config::written::Level;
+use crate::outlet::{self, Outlet};
+use std::io::{self, Write};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -8,11 +10,30 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Begins to log. A second call changes nothing.
-pub fn start(level: Level) {
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+///
+/// # Errors
+/// When no thread can be had.
+pub fn start(level: Level) -> io::Result<()> {
+    let errors = outlet::errors()?;
+    let lines = fmt::layer().with_writer(|| Lines(errors)).with_target(false).with_ansi(false);
     let lines = tracing_subscriber::registry().with(lines.with_filter(wanted(level)));
     // It fails only if there is a logger already.
     let _ = lines.try_init();
+    Ok(())
+}
+
+/// Where a line goes, so that whoever has something to say never waits for who reads it.
+struct Lines(&'static Outlet);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.say(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Libraries tell of what single connections do, which would let strangers fill the log: they are

@@ -4,6 +4,7 @@ use clap::Parser;
 use larder::cli::{Cli, Command, ConfigCommand};
 use larder::commands::{self, Failure};
 use larder::demo;
+use larder::outlet;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -33,5 +34,7 @@ fn main() -> ExitCode {
         Command::AppGuard(arguments) => commands::app_guard::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(arguments.shell),
     };
-    done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    let code = done.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    outlet::finish();
+    code
 }

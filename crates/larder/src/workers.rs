@@ -1,5 +1,6 @@
 //! The threads of the data path: one a core, each with a runtime of its own.
 
+use crate::outlet;
 use crate::supervisor::News;
 use anyhow::Context;
 use proxy::core::Shared;
@@ -104,6 +105,8 @@ enum Wish {
 pub trait Chores {
     /// To read the configuration again.
     fn reload(&mut self);
+    /// Whether there is one that can be.
+    fn can_reload(&self) -> bool;
     /// To look for the app where it is now.
     fn follow(&mut self);
     /// To tidy up.
@@ -125,48 +128,75 @@ impl Signals {
         Ok(Signals { runtime, terminate, interrupt, hang_up })
     }
 
-    /// Waits for one that asks to stop, or for an app that is given up. SIGHUP before has the
-    /// configuration read again, and every [`PAUSE`] it is tidied up. A second one, a second later or
-    /// more, ends the process at once.
+    /// Waits for one that asks to stop, or for an app that is given up; `news` tells of it where there
+    /// is one. SIGHUP before has the configuration read again where there is one, and every [`PAUSE`]
+    /// it is tidied up. A second one, a second later or more, ends the process at once.
     ///
     /// # Errors
     /// When no thread can be had to wait for the second.
     pub fn wait(
         mut self,
-        mut news: mpsc::UnboundedReceiver<News>,
+        mut news: Option<mpsc::UnboundedReceiver<News>>,
         chores: &mut impl Chores,
     ) -> io::Result<Stop> {
         let stop = loop {
             match self.next(&mut news) {
                 Wish::Stop(stop) => break stop,
+                Wish::Reload if !chores.can_reload() => break Stop::Signal("SIGHUP"),
                 Wish::Reload => chores.reload(),
                 Wish::Follow => chores.follow(),
                 Wish::Pause => chores.tidy_up(),
             }
         };
-        // An app that is given up is no signal that another could repeat.
-        let first = matches!(stop, Stop::Signal(_)).then(Instant::now);
-        std::thread::Builder::new().name("second-signal".into()).spawn(move || {
-            let is_second = |wish| {
-                matches!(wish, Wish::Stop(Stop::Signal(_))) && !repeats(first, Instant::now())
-            };
-            while !is_second(self.next(&mut news)) {}
-            tracing::warn!("a second signal: stopping at once");
-            std::process::exit(1);
-        })?;
+        let can_reload = chores.can_reload();
+        std::thread::Builder::new()
+            .name("second-signal".into())
+            .spawn(move || self.end_at_second(stop, can_reload))?;
         Ok(stop)
     }
 
-    fn next(&mut self, news: &mut mpsc::UnboundedReceiver<News>) -> Wish {
+    /// Ends the process when it is told to once more. Where the app was given up, it was not told yet,
+    /// and its exit code stays the one that it ends with.
+    fn end_at_second(mut self, stop: Stop, can_reload: bool) {
+        let (mut first, code) = match stop {
+            Stop::Signal(_) => (Some(Instant::now()), 1),
+            Stop::App(code) => (None, code),
+        };
+        loop {
+            let name = match self.next(&mut None) {
+                Wish::Stop(Stop::Signal(name)) => name,
+                Wish::Reload if !can_reload => "SIGHUP",
+                _ => continue,
+            };
+            let now = Instant::now();
+            match first {
+                None => {
+                    tracing::info!("{name}: what runs is finished; another stops at once");
+                    first = Some(now);
+                }
+                Some(first) if repeats(first, now) => {}
+                Some(_) => break,
+            }
+        }
+        tracing::warn!("a second signal: stopping at once");
+        outlet::finish();
+        std::process::exit(i32::from(code));
+    }
+
+    fn next(&mut self, news: &mut Option<mpsc::UnboundedReceiver<News>>) -> Wish {
         let Signals { runtime, terminate, interrupt, hang_up } = self;
         runtime.block_on(async {
             tokio::select! {
                 _ = terminate.recv() => Wish::Stop(Stop::Signal("SIGTERM")),
                 _ = interrupt.recv() => Wish::Stop(Stop::Signal("SIGINT")),
                 _ = hang_up.recv() => Wish::Reload,
-                Some(news) = news.recv() => match news {
-                    News::Moved => Wish::Follow,
-                    News::GivenUp(code) => Wish::Stop(Stop::App(code)),
+                news = heard(news) => match news {
+                    Some(News::Moved) => Wish::Follow,
+                    Some(News::GivenUp(code)) => Wish::Stop(Stop::App(code)),
+                    None => {
+                        tracing::error!("nobody watches over the app any more");
+                        Wish::Stop(Stop::App(1))
+                    }
                 },
                 () = tokio::time::sleep(PAUSE) => Wish::Pause,
             }
@@ -174,9 +204,17 @@ impl Signals {
     }
 }
 
+/// The next of an app, for ever where there is none; nothing once nobody is left to tell.
+async fn heard(news: &mut Option<mpsc::UnboundedReceiver<News>>) -> Option<News> {
+    match news {
+        Some(news) => news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Whether a signal to stop that comes now is the first one once more.
-fn repeats(first: Option<Instant>, now: Instant) -> bool {
-    first.is_some_and(|first| now.saturating_duration_since(first) < REPEATED_WITHIN)
+fn repeats(first: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(first) < REPEATED_WITHIN
 }
 
 #[cfg(test)]
@@ -187,8 +225,27 @@ mod tests {
     fn a_signal_within_a_second_of_the_first_is_the_first() {
         let now = Instant::now();
         for (millis, is_repeated) in [(0, true), (999, true), (1000, false), (60_000, false)] {
-            assert_eq!(repeats(Some(now), now + Duration::from_millis(millis)), is_repeated);
+            assert_eq!(repeats(now, now + Duration::from_millis(millis)), is_repeated);
         }
-        assert!(!repeats(None, now));
+    }
+
+    struct Nothing;
+
+    impl Chores for Nothing {
+        fn reload(&mut self) {}
+        fn can_reload(&self) -> bool {
+            true
+        }
+        fn follow(&mut self) {}
+        fn tidy_up(&mut self) {}
+    }
+
+    #[test]
+    fn an_app_over_which_nobody_watches_is_given_up() {
+        let (tell, news) = mpsc::unbounded_channel();
+        drop(tell);
+        let signals = Signals::catch().expect("the system lets us");
+        let stop = signals.wait(Some(news), &mut Nothing).expect("a thread");
+        assert_eq!(stop, Stop::App(1));
     }
 }

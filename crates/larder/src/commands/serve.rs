@@ -21,7 +21,7 @@ pub(super) fn serve(
     app: Option<Launch>,
 ) -> Result<(), Failure> {
     let meant = meant(config, flags)?;
-    crate::log::start(meant.level);
+    crate::log::start(meant.level).context("a thread for the log")?;
     let read_again = || match self::meant(config, flags) {
         Ok(meant) => Some(meant),
         Err(Failure::Failed(error)) => {
@@ -31,7 +31,11 @@ pub(super) fn serve(
         // What is wrong was said.
         Err(_) => None,
     };
-    match crate::app::run(meant, &read_again, app).map_err(Failure::Failed)? {
+    let read_again: crate::app::ReadAgain<'_> = match config {
+        Some(_) => Some(&read_again),
+        None => None,
+    };
+    match crate::app::run(meant, read_again, app).map_err(Failure::Failed)? {
         Stop::Signal(_) => Ok(()),
         Stop::App(code) => Err(Failure::WithApp(code)),
     }

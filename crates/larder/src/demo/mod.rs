@@ -37,7 +37,7 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
         Some(meant) if report.count(Severity::Error) == 0 => meant,
         _ => bail!("{report}"),
     };
-    crate::log::start(meant.level);
+    crate::log::start(meant.level).context("a thread for the log")?;
     let larder = meant.settings.listen.first().map(|listen| listen.address);
     let larder = larder.ok_or_else(|| anyhow!("there is no address to serve on"))?;
     let had_news = meant.feeds.folder.join("news/edition.json").exists();
@@ -46,8 +46,8 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
         .name("figures".into())
         .spawn(move || told.tell())
         .context("the thread that measures")?;
-    // Nothing is read again: the demo has no file.
-    crate::app::run(meant, &|| None, None).map(|_| ())
+    // There is no file to be read again.
+    crate::app::run(meant, None, None).map(|_| ())
 }
 
 fn announce_upstream(begun: &Begun) {

@@ -63,6 +63,8 @@ pub enum Exit {
     Displaced,
     /// Nobody saw it: the guard ended before.
     Unseen,
+    /// It was not begun, for want of what a guard needs.
+    NotBegun,
 }
 
 impl Exit {
@@ -70,7 +72,7 @@ impl Exit {
     /// a failure, also with code 0.
     pub fn code(self) -> u8 {
         match self {
-            Exit::Code(0) | Exit::Displaced | Exit::Unseen => 1,
+            Exit::Code(0) | Exit::Displaced | Exit::Unseen | Exit::NotBegun => 1,
             Exit::Code(code) | Exit::NotStarted(code) => code,
             Exit::Signal(number) => 128_u8.saturating_add(number),
         }
@@ -82,7 +84,7 @@ impl std::fmt::Display for Exit {
         match self {
             Exit::Code(code) => write!(f, "with code {code}"),
             Exit::Signal(number) => write!(f, "by signal {number}"),
-            Exit::NotStarted(_) => f.write_str("before it began"),
+            Exit::NotStarted(_) | Exit::NotBegun => f.write_str("before it began"),
             Exit::Displaced => f.write_str("without its port"),
             Exit::Unseen => f.write_str("with its guard"),
         }
@@ -136,6 +138,7 @@ mod tests {
             (Exit::Signal(15), 143),
             (Exit::NotStarted(127), 127),
             (Exit::Unseen, 1),
+            (Exit::NotBegun, 1),
         ] {
             assert_eq!(exit.code(), code, "{exit}");
         }

@@ -1,51 +1,85 @@
 //! What the app prints, passed on line by line: whole lines, so that they never mix with others, and
 //! never more of one than a bound.
 
-use std::io::{self, Read, Write};
+use crate::outlet::{Outlet, Patience, errors, output};
+use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 /// The longest line that stays one; longer ones are broken there.
 pub const MAX_LINE_BYTES: usize = 64 << 10;
 /// What stands before each line where they are to be told apart.
 const MARK: &[u8] = b"app | ";
-/// How long the last lines are waited for, where somebody else still holds the app's end of the pipe.
+/// How long the last lines are waited for: somebody else may hold the app's end of the pipe, and
+/// nobody may read ours. So long each piece waits of what an app prints that is told to end, too.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Both streams of an app on their way.
+/// Both streams of an app on their way, each by a thread.
 #[derive(Debug)]
-pub struct Relays([JoinHandle<()>; 2]);
+pub struct Relays {
+    /// Each says so when it has ended, by being dropped.
+    ends: [oneshot::Receiver<()>; 2],
+    patience: Arc<Patience>,
+}
 
 impl Relays {
-    /// Passes on from both until they end: standard output to ours, and standard error to ours.
+    /// Passes on from both until they end: standard output to ours, and standard error to ours. Where
+    /// nobody reads ours, the app has to wait, and nobody else.
+    ///
+    /// # Errors
+    /// When no thread can be had.
     pub fn begin(
-        output: impl Read + Send + 'static,
-        errors: impl Read + Send + 'static,
+        from_output: impl Read + Send + 'static,
+        from_errors: impl Read + Send + 'static,
         is_marked: bool,
-    ) -> Relays {
-        let output =
-            move || relay(output, is_marked, |lines| pass(&mut io::stdout().lock(), lines));
-        let errors =
-            move || relay(errors, is_marked, |lines| pass(&mut io::stderr().lock(), lines));
-        Relays([tokio::task::spawn_blocking(output), tokio::task::spawn_blocking(errors)])
+    ) -> io::Result<Relays> {
+        let patience = Arc::<Patience>::default();
+        let ends = [
+            begin_one(from_output, is_marked, output()?, &patience)?,
+            begin_one(from_errors, is_marked, errors()?, &patience)?,
+        ];
+        Ok(Relays { ends, patience })
     }
 
-    /// Waits for the last lines.
+    /// From now on the app waits a short while only: it cannot end while it waits.
+    pub fn hurry(&self) {
+        self.patience.is(LAST_LINES);
+    }
+
+    /// Waits for the last lines. Who still prints to the pipe may go on; that is taken and lost where
+    /// it would have to wait.
     pub async fn finish(self) {
-        for relay in self.0 {
-            // Whoever holds the pipe still may go on to print.
-            let _ = tokio::time::timeout(LAST_LINES, relay).await;
-        }
+        let ends = async {
+            for end in self.ends {
+                // It was dropped, which is all that it says.
+                let _ = end.await;
+            }
+        };
+        // What comes later is nobody's of whom we know.
+        let _ = tokio::time::timeout(LAST_LINES, ends).await;
+        self.patience.is(Duration::ZERO);
     }
 }
 
-/// Where nobody reads any more, the app's output is still taken from it: it must not wait for us.
-fn pass(to: &mut impl Write, lines: &[u8]) {
-    let _ = to.write_all(lines).and_then(|()| to.flush());
+fn begin_one(
+    from: impl Read + Send + 'static,
+    is_marked: bool,
+    to: &'static Outlet,
+    patience: &Arc<Patience>,
+) -> io::Result<oneshot::Receiver<()>> {
+    let (ended, end) = oneshot::channel();
+    let patience = patience.clone();
+    let pass_on = move || {
+        let _ended: oneshot::Sender<()> = ended;
+        relay(from, is_marked, |lines| to.pass(lines, &patience));
+    };
+    std::thread::Builder::new().name("app-output".into()).spawn(pass_on)?;
+    Ok(end)
 }
 
 /// Reads to the end; gives whole lines to `pass`.
-fn relay(mut from: impl Read, is_marked: bool, mut pass: impl FnMut(&[u8])) {
+fn relay(mut from: impl Read, is_marked: bool, mut pass: impl FnMut(Vec<u8>)) {
     let mut held = vec![0; MAX_LINE_BYTES];
     let mut filled = 0;
     loop {
@@ -57,16 +91,16 @@ fn relay(mut from: impl Read, is_marked: bool, mut pass: impl FnMut(&[u8])) {
         }
         let whole = held[..filled].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         if whole > 0 {
-            pass(&shown(&held[..whole], is_marked));
+            pass(shown(&held[..whole], is_marked));
             held.copy_within(whole..filled, 0);
             filled -= whole;
         } else if filled == held.len() {
-            pass(&broken_off(&held, is_marked));
+            pass(broken_off(&held, is_marked));
             filled = 0;
         }
     }
     if filled > 0 {
-        pass(&broken_off(&held[..filled], is_marked));
+        pass(broken_off(&held[..filled], is_marked));
     }
 }
 
@@ -102,7 +136,7 @@ mod tests {
             count
         });
         let mut passed = Vec::new();
-        relay(from, is_marked, |lines| passed.push(lines.to_vec()));
+        relay(from, is_marked, |lines| passed.push(lines));
         passed
     }
 

@@ -56,7 +56,12 @@ impl Watch {
             let ran = begun.elapsed();
             match next {
                 Next::StartAfter(pause) => {
-                    tracing::warn!("the app ended {exit} after {ran:.1?}: again in {pause:?}");
+                    match exit {
+                        Exit::NotBegun => tracing::warn!("nothing began: again in {pause:?}"),
+                        _ => tracing::warn!(
+                            "the app ended {exit} after {ran:.1?}: again in {pause:?}"
+                        ),
+                    }
                     tokio::select! {
                         () = sleep(pause) => {}
                         _ = self.wish.changed() => return,
@@ -68,7 +73,9 @@ impl Watch {
     }
 
     fn give_up(&self, exit: Exit, count: u32) {
-        if count > 1 {
+        if exit == Exit::NotBegun {
+            tracing::error!("the app could not be begun, the last of {count} times in a row");
+        } else if count > 1 {
             tracing::error!(
                 "the app ended {exit}, the last of {count} times in a row: what it printed stands \
                  above; mend that, or let it try for longer by --max-crashes (0: for ever)"
@@ -110,8 +117,10 @@ impl Watch {
         let mut life = match Life::begin(&self.launch, port) {
             Ok(life) => life,
             Err(error) => {
-                tracing::error!("the process that guards the app cannot be started: {error}");
-                return Exit::Unseen;
+                let why = format!("the process that guards the app cannot be started: {error}");
+                tracing::error!("{why}");
+                self.state.ended(why);
+                return Exit::NotBegun;
             }
         };
         let exit = self.live_on(&mut life).await;
