@@ -156,6 +156,33 @@ fn a_stranger_at_the_port_of_the_app_is_left_alone() {
 }
 
 #[test]
+fn a_stranger_is_never_asked_while_the_app_is_not_there() {
+    // Before it listens at first, and while it is started again.
+    let when = file("listen-late");
+    let larder = running(&["--max-crashes", "0"], &["--when", when.to_str().unwrap()]);
+    larder.wait_for_error_line("the app does not listen on 127.0.0.1:");
+    std::fs::write(&when, "").unwrap();
+    larder.wait_for_metric("larder_app_up", &[], 1);
+    let before = address_of_app(&larder);
+    let stranger = until("a stranger has the app's port", || {
+        larder.get("/crash");
+        let is_up = larder.admin_json("/v1/status")["app"]["up"] == true;
+        if is_up { None } else { TcpListener::bind(before).ok() }
+    });
+    stranger.set_nonblocking(true).unwrap();
+    until("the app has another port", || {
+        let early = larder.get("/early");
+        let is_told = (early.status, early.field("retry-after")) == (502, Some("1"));
+        assert!(is_told || address_of_app(&larder) != before, "{}", early.text());
+        (address_of_app(&larder) != before).then_some(())
+    });
+    assert!(stranger.accept().is_err(), "nobody was sent there");
+    larder.wait_for_metric("larder_app_up", &[], 1);
+    until("the app is asked", || (larder.get("/x").text() == "GET /x").then_some(()));
+    std::fs::remove_file(&when).unwrap();
+}
+
+#[test]
 fn who_listens_again_and_again_listens_for_the_app() {
     // As the processes of `docker run -p {port}:3000` do.
     let when = file("listen-never");

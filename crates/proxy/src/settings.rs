@@ -4,7 +4,7 @@
 
 mod pictures;
 
-pub use crate::upstream::Reach;
+pub use crate::upstream::{Begun, Open, Reach};
 pub use pictures::{Folder, OnError, PictureLimits, PictureSettings, RemoteSource, Wildcard};
 
 use crate::doors::Door;

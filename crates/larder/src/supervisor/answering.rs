@@ -64,6 +64,8 @@ impl Awaited<'_> {
             false if self.has_a_proxy => Heard::ByProxy,
             false => return Heard::Stranger,
         };
+        // What the app makes first may take it long: requests need not wait for its answer to us.
+        self.state.listens();
         while probe::ask(port).await != Probe::Answers {
             sleep(pause(begun.elapsed())).await;
         }

@@ -141,6 +141,6 @@ impl App {
 /// gives the port where it is.
 pub fn place(settings: &mut Settings, before: u16, app: &AppState) -> u16 {
     let now = app.port();
-    port::place(settings, &port::at(before), now);
+    port::place(settings, &port::at(before), now, app.open());
     now
 }

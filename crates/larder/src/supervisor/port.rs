@@ -4,7 +4,7 @@ use super::launch::{HOST, address};
 use super::listening;
 use crate::config::address::Origin;
 use crate::random;
-use proxy::settings::{OriginAddress, Settings};
+use proxy::settings::{Begun, Open, OriginAddress, Reach, Settings};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
@@ -28,10 +28,14 @@ pub fn at(port: u16) -> OriginAddress {
     OriginAddress { is_tls: false, host: HOST.to_string(), port }
 }
 
-/// Moves sites from one port of the app to another.
-pub fn place(settings: &mut Settings, from: &OriginAddress, to: u16) {
-    let origins = settings.sites.iter_mut().flat_map(|site| &mut site.origins);
-    origins.filter(|origin| *origin == from).for_each(|origin| *origin = at(to));
+/// Moves sites from one port of the app to another, where they ask it while it is there by `open`.
+pub fn place(settings: &mut Settings, from: &OriginAddress, to: u16, open: &Open) {
+    for site in &mut settings.sites {
+        for origin in site.origins.iter_mut().filter(|origin| *origin == from) {
+            *origin = at(to);
+            site.reach = Reach::Begun(Begun::new(to, open.clone()));
+        }
+    }
 }
 
 /// Ports that others have, or are going to have.

@@ -1,6 +1,7 @@
 //! How the app does, for those who are asked: the probes, the numbers, and who serves.
 
-use proxy::settings::OriginAddress;
+use proxy::settings::{Open, OriginAddress};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How an app does; shared between who watches over it and who tells of it.
@@ -8,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct AppState {
     command: String,
     now: Mutex<Now>,
+    /// Where the data path may ask it.
+    open: Open,
 }
 
 /// How it does now.
@@ -37,7 +40,7 @@ impl Now {
 impl AppState {
     /// An app that was not started yet.
     pub fn new(command: String, port: u16) -> AppState {
-        AppState { command, now: Mutex::new(Now { port, ..Now::default() }) }
+        AppState { command, now: Mutex::new(Now { port, ..Now::default() }), open: Open::default() }
     }
 
     /// The command for people.
@@ -60,8 +63,14 @@ impl AppState {
         super::port::at(self.port())
     }
 
+    /// The port at which it may be asked; 0 while nobody is known to be there but strangers.
+    pub(super) fn open(&self) -> &Open {
+        &self.open
+    }
+
     /// It is started at that port.
     pub(super) fn starts(&self, port: u16) {
+        self.open.store(0, Ordering::Release);
         let mut now = self.lock();
         let Now { has_answered, starts, trouble, .. } = now.clone();
         *now = Now { port, has_answered, starts: starts + 1, trouble, ..Now::default() };
@@ -70,6 +79,11 @@ impl AppState {
     /// It runs.
     pub(super) fn runs(&self, pid: u32) {
         self.lock().pid = Some(pid);
+    }
+
+    /// It, and nobody else, listens at its port.
+    pub(super) fn listens(&self) {
+        self.open.store(self.port(), Ordering::Release);
     }
 
     /// It answers.
@@ -85,6 +99,7 @@ impl AppState {
 
     /// It has ended.
     pub(super) fn ended(&self, how: String) {
+        self.open.store(0, Ordering::Release);
         let mut now = self.lock();
         (now.is_up, now.pid, now.trouble) = (false, None, Some(how));
     }
@@ -104,8 +119,13 @@ mod tests {
         app.starts(1);
         app.runs(7);
         assert_eq!(app.now(), Now { port: 1, pid: Some(7), starts: 1, ..Now::default() });
+        let open = || app.open().load(Ordering::Acquire);
+        assert_eq!(open(), 0);
+        app.listens();
         app.answers();
+        assert_eq!(open(), 1);
         app.ended("with code 3".to_owned());
+        assert_eq!(open(), 0);
         app.starts(2);
         let trouble = Some("with code 3".to_owned());
         let now = Now { port: 2, has_answered: true, starts: 2, trouble, ..Now::default() };

@@ -22,5 +22,5 @@ pub use checks::watch;
 pub use endpoint::Either;
 pub use exchange::{Early, Response, Upstream, UpstreamShared};
 pub use long::LongStreams;
-pub use reach::Reach;
+pub use reach::{Begun, Open, Reach};
 pub use upgrade::Tunnel;

@@ -2,6 +2,8 @@
 //! forgery). A name is resolved once, and what is connected to is what was looked at here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Which addresses of an origin's name may be connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +15,41 @@ pub enum Reach {
     NotUs(Box<[u16]>),
     /// Only those of the public Internet.
     Public,
+    /// All but a server that this process begins itself, which is asked only while it is known to be
+    /// there.
+    Begun(Begun),
 }
+
+/// A server at a port of this machine that this process begins and ends. Whoever else listens there
+/// while it is not there is a stranger.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    port: u16,
+    open: Open,
+}
+
+/// The port of this machine at which such a server is known to be; 0: none.
+pub type Open = Arc<AtomicU16>;
+
+impl Begun {
+    /// The server at that port, as `open` says it while it is there.
+    pub fn new(port: u16, open: Open) -> Begun {
+        Begun { port, open }
+    }
+
+    fn allows(&self, address: SocketAddr) -> bool {
+        let is_its = address.ip().is_loopback() && address.port() == self.port;
+        !is_its || self.open.load(Ordering::Acquire) == self.port
+    }
+}
+
+impl PartialEq for Begun {
+    fn eq(&self, other: &Begun) -> bool {
+        self.port == other.port && Arc::ptr_eq(&self.open, &other.open)
+    }
+}
+
+impl Eq for Begun {}
 
 impl Reach {
     /// Whether that address may be connected to.
@@ -26,6 +62,7 @@ impl Reach {
                 !(is_here && ports.contains(&address.port()))
             }
             Reach::Public => is_public(address.ip()),
+            Reach::Begun(begun) => begun.allows(address),
         }
     }
 }
@@ -161,5 +198,17 @@ mod tests {
             assert_eq!(reach.allows(address.parse().expect("an address")), allowed, "{address}");
         }
         assert!(Reach::Anywhere.allows("127.0.0.1:8080".parse().expect("an address")));
+    }
+
+    #[test]
+    fn a_server_that_is_begun_here_is_asked_while_it_is_there() {
+        let open = Open::default();
+        let reach = Reach::Begun(Begun::new(81, open.clone()));
+        // Where it is, whether it is asked, and another port of this machine.
+        for (at, allowed) in [(0, false), (81, true), (82, false)] {
+            open.store(at, Ordering::Release);
+            assert_eq!(reach.allows("127.0.0.1:81".parse().expect("an address")), allowed, "{at}");
+            assert!(reach.allows("127.0.0.1:80".parse().expect("an address")));
+        }
     }
 }

@@ -64,9 +64,12 @@ impl Resolver {
     pub async fn resolve(self: &Arc<Resolver>, ttl: Duration) -> Found {
         let mut addresses = self.addresses(ttl).await?;
         addresses.retain(|address| self.reach.allows(*address));
-        match addresses.is_empty() {
-            true => Err(Error::OutOfReach),
-            false => Ok(addresses),
+        match (addresses.is_empty(), &self.reach) {
+            (false, _) => Ok(addresses),
+            (true, Reach::Begun(_)) => {
+                Err(Error::OriginUnreachable("it has not been started (again) yet".to_owned()))
+            }
+            (true, _) => Err(Error::OutOfReach),
         }
     }
 
@@ -165,6 +168,7 @@ fn interrupted() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::{Begun, Open};
 
     fn resolver(host: &str) -> Arc<Resolver> {
         reaching(Reach::Anywhere, host)
@@ -182,6 +186,9 @@ mod tests {
             let resolved = reaching(Reach::Public, host).resolve(ttl).await;
             assert_eq!(resolved.map(|addresses| addresses.len()), found, "{host}");
         }
+        let begun = Reach::Begun(Begun::new(81, Open::default()));
+        let resolved = reaching(begun, "127.0.0.1").resolve(ttl).await;
+        assert!(matches!(resolved, Err(Error::OriginUnreachable(_))), "{resolved:?}");
         let resolver = reaching(Reach::Public, "name.invalid");
         let [inside, outside] = ["10.0.0.1:81", "8.8.8.8:81"].map(|it| it.parse().expect("one"));
         let known = Known { addresses: vec![inside, outside], since: Instant::now() };
