@@ -51,7 +51,7 @@ impl Told {
         let visits = (mirrored * before.count).checked_div(bytes_before);
         if let Some(visits) = visits.filter(|_| !self.had_news) {
             super::println_plain(&format!(
-                "  The first edition took {} KB of the upstream, once: as much as {visits} visits.",
+                "  The first edition took {} KB of the upstream, once: as much as {visits} visits.\n",
                 mirrored / 1000
             ));
         }
@@ -87,8 +87,7 @@ impl Told {
         let of = format!("--admin http://{admin} --data {}", data.display());
         let me = called();
         format!(
-            r#"
-  Try:
+            r#"  Try:
     curl -sI http://{larder}/api/news.json | grep -iE 'cache|etag'     why it was answered so
     curl -X POST http://{api}/off                        the upstream goes away: all goes on
     {me} feeds {of}

@@ -24,10 +24,17 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// The command for people.
+    /// The command for people, on one line whatever stands in it.
     pub fn shown(&self) -> String {
         let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
-        words.join(" ")
+        let mut shown = String::new();
+        for c in words.join(" ").chars() {
+            match c.is_control() {
+                true => shown.extend(c.escape_default()),
+                false => shown.push(c),
+            }
+        }
+        shown
     }
 
     /// The command for that port.
@@ -89,6 +96,7 @@ mod tests {
         let filled = app.command_at(81);
         assert_eq!(filled, ["app", "--at=127.0.0.1:81", "8181", "{ports}", "{"]);
         assert_eq!(app.shown(), "app --at={host}:{port} {port}{port} {ports} {");
+        assert_eq!(launch(&["sh", "-c", "a\nb \u{e9}\u{1b}"]).shown(), r"sh -c a\nb é\u{1b}");
     }
 
     #[test]

@@ -20,6 +20,10 @@ const HEAD_WITHIN: Duration = if cfg!(feature = "turned-clock") {
 /// How long an answer to GET is waited for: what an app makes first may take long.
 const GET_WITHIN: Duration = Duration::from_secs(60);
 
+/// How much of an answer is read, and for how long: none of it matters.
+const MOST_READ_BYTES: u64 = 1 << 20;
+const READ_WITHIN: Duration = Duration::from_millis(100);
+
 /// What came of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
@@ -65,6 +69,9 @@ async fn exchange(mut connection: TcpStream, method: &str, port: u16) -> io::Res
     connection.write_all(request.as_bytes()).await?;
     let mut head = [0; 7];
     connection.read_exact(&mut head).await?;
+    // Who is still sending when the connection closes sees it reset, which some apps log.
+    let mut rest = connection.take(MOST_READ_BYTES);
+    let _ = timeout(READ_WITHIN, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     Ok(head)
 }
 

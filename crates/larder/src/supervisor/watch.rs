@@ -195,6 +195,9 @@ impl Watch {
     fn hasten(&self, overdue: Overdue, life: &mut Life, ending: &mut Ending) {
         let (left, time) = (life.left(), self.launch.stop_timeout);
         match overdue {
+            Overdue::App if time.is_zero() => {
+                tracing::warn!("the app was given no time (--stop-timeout 0s): killed");
+            }
             Overdue::App => tracing::warn!(
                 "the app did not end within {time:?} (--stop-timeout): killed; left were {left}"
             ),
