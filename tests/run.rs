@@ -704,6 +704,19 @@ fn where_there_is_no_file_to_read_again_a_closed_terminal_ends_it() {
 }
 
 #[test]
+fn begun_by_nohup_it_outlives_its_terminal() {
+    let app = app();
+    let setup = Setup::default().running(&["--", "node", &app]).within(&["nohup"]);
+    let mut larder = setup.start();
+    larder.wait_for_metric("larder_app_up", &[], 1);
+    send("-HUP", &[larder.pid()]);
+    larder.wait_for_metric("larder_app_up", &[], 1);
+    assert_eq!(larder.get("/pid").status, 200);
+    assert_eq!(larder.stop().code(), Some(0));
+    assert!(larder.error_lines("SIGHUP").is_empty());
+}
+
+#[test]
 fn who_is_told_to_end_when_the_app_is_given_up_keeps_its_exit_code() {
     let file = file("may-end");
     let script = format!("until test -e {}; do sleep 0.01; done; exit 7", file.display());

@@ -77,6 +77,8 @@ pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Whether SIGHUP was ignored before: by it the terminal tells that it is closed.
+    outlives_terminal: bool,
 }
 
 /// Why the process ends.
@@ -119,13 +121,14 @@ impl Signals {
     /// # Errors
     /// When the system does not let us.
     pub fn catch() -> io::Result<Signals> {
+        let outlives_terminal = ignores_hang_up(&std::fs::read_to_string("/proc/self/status")?);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let _within = runtime.enter();
         let (terminate, interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let hang_up = signal(SignalKind::hangup())?;
         drop(_within);
-        Ok(Signals { runtime, terminate, interrupt, hang_up })
+        Ok(Signals { runtime, terminate, interrupt, hang_up, outlives_terminal })
     }
 
     /// Waits for one that asks to stop, or for an app that is given up; `news` tells of it where there
@@ -142,8 +145,9 @@ impl Signals {
         let stop = loop {
             match self.next(&mut news) {
                 Wish::Stop(stop) => break stop,
-                Wish::Reload if !chores.can_reload() => break Stop::Signal("SIGHUP"),
-                Wish::Reload => chores.reload(),
+                Wish::Reload if chores.can_reload() => chores.reload(),
+                Wish::Reload if self.outlives_terminal => {}
+                Wish::Reload => break Stop::Signal("SIGHUP"),
                 Wish::Follow => chores.follow(),
                 Wish::Pause => chores.tidy_up(),
             }
@@ -165,7 +169,7 @@ impl Signals {
         loop {
             let name = match self.next(&mut None) {
                 Wish::Stop(Stop::Signal(name)) => name,
-                Wish::Reload if !can_reload => "SIGHUP",
+                Wish::Reload if !can_reload && !self.outlives_terminal => "SIGHUP",
                 _ => continue,
             };
             let now = Instant::now();
@@ -184,7 +188,7 @@ impl Signals {
     }
 
     fn next(&mut self, news: &mut Option<mpsc::UnboundedReceiver<News>>) -> Wish {
-        let Signals { runtime, terminate, interrupt, hang_up } = self;
+        let Signals { runtime, terminate, interrupt, hang_up, .. } = self;
         runtime.block_on(async {
             tokio::select! {
                 _ = terminate.recv() => Wish::Stop(Stop::Signal("SIGTERM")),
@@ -202,6 +206,14 @@ impl Signals {
             }
         })
     }
+}
+
+/// Whether this process was begun so that it outlives its terminal, as nohup does: SIGHUP is ignored, which
+/// is the first bit of a mask (proc(5)).
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 /// The next of an app, for ever where there is none; nothing once nobody is left to tell.
@@ -227,6 +239,16 @@ mod tests {
         for (millis, is_repeated) in [(0, true), (999, true), (1000, false), (60_000, false)] {
             assert_eq!(repeats(now, now + Duration::from_millis(millis)), is_repeated);
         }
+    }
+
+    #[test]
+    fn who_began_it_may_want_it_to_outlive_its_terminal() {
+        for (mask, ignores) in
+            [("0000000000000001", true), ("0000000000001004", false), ("", false)]
+        {
+            assert_eq!(ignores_hang_up(&format!("Name:\tx\nSigIgn:\t{mask}\n")), ignores, "{mask}");
+        }
+        assert!(!ignores_hang_up(""));
     }
 
     struct Nothing;
