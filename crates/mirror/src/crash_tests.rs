@@ -320,6 +320,8 @@ fn one_step_of_a_refresh_that_fails_leaves_the_old_edition_or_the_new_one_whole(
     for at in 0.. {
         let path = scratch.0.join(format!("at-{at}"));
         let process = about_to_fetch(&path, &upstream, &feed);
+        // The clock may stand still: who is to rest would rest for ever.
+        upstream.says(&NEW, false);
         process.steps().fail_once(at);
         let refreshed = process.refresh();
         let (steps, edition) = (process.steps().stop_after(None), process.edition());
