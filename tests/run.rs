@@ -40,6 +40,16 @@ fn pid_of_app(larder: &Larder) -> u32 {
     larder.get("/pid").text().parse().expect("a number")
 }
 
+/// A client whose request the app has, and answers once it is asked for `/open`.
+fn with_slow_request(larder: &Larder) -> Client {
+    let address = address_of_app(larder);
+    let mut slow = larder.connect();
+    slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    let waiting = || Client::connect(address).get("/waiting").text();
+    until("the app has the slow request", || (waiting() == "1").then_some(()));
+    slow
+}
+
 fn kill(pid: u32) {
     send("-KILL", &[pid]);
 }
@@ -226,10 +236,7 @@ fn what_is_stored_is_served_while_the_app_is_started_again() {
 fn sigterm_finishes_what_runs_before_the_app_is_told() {
     let mut larder = answering(&[], &[]);
     let address = address_of_app(&larder);
-    let mut slow = larder.connect();
-    slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
-    let waiting = || Client::connect(address).get("/waiting").text();
-    until("the app has the slow request", || (waiting() == "1").then_some(()));
+    let mut slow = with_slow_request(&larder);
     larder.terminate();
     larder.wait_for_error_line("SIGTERM: no new requests");
     // The app still answers who asks it itself.
@@ -329,10 +336,7 @@ fn a_guard_that_hangs_holds_up_nothing() {
 fn a_signal_that_comes_twice_at_once_is_one() {
     let mut larder = answering(&[], &[]);
     let address = address_of_app(&larder);
-    let mut slow = larder.connect();
-    slow.send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
-    let waiting = || Client::connect(address).get("/waiting").text();
-    until("the app has the slow request", || (waiting() == "1").then_some(()));
+    let mut slow = with_slow_request(&larder);
     larder.terminate();
     larder.wait_for_error_line("SIGTERM: no new requests");
     send("-INT", &[larder.pid()]);
