@@ -109,9 +109,21 @@ impl Contained {
     }
 }
 
+impl Contained {
+    /// Sends the binary itself a signal; false where it has ended.
+    fn signal(&self, signal: &str) -> bool {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let child = children.unwrap_or_default();
+        !child.trim().is_empty()
+            && Command::new("kill").args([signal, child.trim()]).status().unwrap().success()
+    }
+}
+
 impl Drop for Contained {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have ended already. It would not end with its parent, being somebody else.
+        self.signal("-KILL");
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.root);
@@ -143,9 +155,7 @@ fn a_static_binary_needs_nothing_beside_itself() {
     let mut health = Command::new(&binary);
     health.args(["health", "--admin", &format!("http://{admin}")]).env_clear();
     assert!(health.stdout(Stdio::null()).status().unwrap().success());
-    let pid = larder.child.id().to_string();
-    let child = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    assert!(Command::new("kill").args(["-TERM", child.trim()]).status().unwrap().success());
+    assert!(larder.signal("-TERM"));
     larder.wait_for("stopped; everything was finished");
     assert_eq!(until("it ends", || larder.child.try_wait().unwrap()).code(), Some(0));
 }
