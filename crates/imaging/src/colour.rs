@@ -1,11 +1,11 @@
-//! Colours: from whatever a source has, by its ICC profile, to sRGB; and between sRGB and linear light.
+//! Colours: from whatever a source has, by its ICC profile, to sRGB.
 
 use crate::fault::Fault;
 use moxcms::{
     CicpColorPrimaries, CicpProfile, ColorProfile, DataColorSpace, MatrixCoefficients,
     TransferCharacteristics, TransformOptions,
 };
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The channels of a decoded row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,44 +197,4 @@ fn is_srgb(profile: &ColorProfile) -> bool {
     let mut seen = vec![0; probes.len()];
     transform.transform(&probes, &mut seen).is_ok()
         && probes.iter().zip(&seen).all(|(a, b)| a.abs_diff(*b) <= 1)
-}
-
-/// The light of a value of sRGB, both from 0 to 1 (IEC 61966-2-1).
-fn light(value: f64) -> f64 {
-    match value <= 0.04045 {
-        true => value / 12.92,
-        false => ((value + 0.055) / 1.055).powf(2.4),
-    }
-}
-
-/// The light, of 65535, of each value of 8 bits.
-pub(crate) fn light_of_8() -> &'static [u16; 256] {
-    static TABLE: OnceLock<[u16; 256]> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        std::array::from_fn(|v| (light(v as f64 / 255.0) * 65_535.0).round() as u16)
-    })
-}
-
-/// The light, of 65535, of each value of 16 bits.
-pub(crate) fn light_of_16() -> &'static [u16] {
-    static TABLE: OnceLock<Vec<u16>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        (0..=u16::MAX).map(|v| (light(f64::from(v) / 65_535.0) * 65_535.0).round() as u16).collect()
-    })
-}
-
-/// The value of 8 bits that is nearest to each light, of 65535.
-pub(crate) fn value_of_light() -> &'static [u8; 65_536] {
-    static TABLE: OnceLock<Box<[u8; 65_536]>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let mut table = Box::new([255; 65_536]);
-        let mut from = 0;
-        for value in 0..=254_u8 {
-            // Up to half-way to the next value.
-            let to = (light((f64::from(value) + 0.5) / 255.0) * 65_535.0).ceil() as usize;
-            table[from..to].fill(value);
-            from = to;
-        }
-        table
-    })
 }

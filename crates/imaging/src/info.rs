@@ -3,15 +3,14 @@
 use crate::colour::Profile;
 use crate::decode::decode;
 use crate::fault::Fault;
-use crate::intake::{Taken, Wish};
+use crate::intake::{Taken, Wish, resized};
 use crate::limits::Limits;
 use crate::placeholder::{TINY_SIDE, blurhash, data_url, hex, palette, palette_json, thumbhash};
 use crate::raster::Raster;
-use crate::resize::resize;
+use crate::resize::Part;
 use crate::run::{Media, guarded};
-use crate::sizing::{Region, Size};
+use crate::sizing::Size;
 use crate::sniff::{Header, header};
-use crate::work::shrunk;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The longest side of the small picture of which colours and hashes are taken, in pixels.
@@ -53,7 +52,8 @@ pub fn info(source: &[u8], limits: &Limits) -> Result<Info, Fault> {
         let header = header(source, limits)?;
         let small = small(source, &header)?;
         let palette = palette(&small);
-        let tiny = shrunk(&small, within(small.size, TINY_SIDE))?;
+        let part = Part::whole(small.size, within(small.size, TINY_SIDE));
+        let tiny = resized(&small, &part);
         Ok(Info {
             format: header.kind.into(),
             size: header.upright(),
@@ -95,10 +95,12 @@ impl Info {
 /// A small picture of the source, upright.
 fn small(source: &[u8], header: &Header<'_>) -> Result<Raster, Fault> {
     let target = within(header.size, SMALL_SIDE);
-    let (taken, _) = decode(source, header, &Wish { target, profile: Profile::ConvertToSrgb })?;
+    let part = Some(Part::whole(header.size, target));
+    let wish = Wish { target, part, profile: Profile::ConvertToSrgb };
+    let (taken, _) = decode(source, header, &wish)?;
     let small = match taken {
-        Taken::Final(raster) => raster,
-        Taken::Linear(linear) => resize(&linear, header.size, Region::whole(header.size), target)?,
+        Taken::Whole(raster) | Taken::Part(raster) => raster,
+        Taken::Linear(_) => return Err(Fault::broken("pixels of another size")),
     };
     Ok(small.turned(header.orientation).simplified())
 }

@@ -20,6 +20,7 @@ pub mod info;
 mod intake;
 pub mod job;
 pub mod ladder;
+mod light;
 pub mod limits;
 pub mod orientation;
 pub mod placeholder;

@@ -44,8 +44,8 @@ impl<'a> Judge<'a> {
     /// large.
     pub fn score(&self, file: &[u8]) -> Result<f64, Fault> {
         let header = header(file, &OWN)?;
-        let wish = Wish { target: header.size, profile: Profile::Keep };
-        let Taken::Final(seen) = decode(file, &header, &wish)?.0 else {
+        let wish = Wish { target: header.size, part: None, profile: Profile::Keep };
+        let Taken::Whole(seen) = decode(file, &header, &wish)?.0 else {
             return Err(Fault::broken("pixels of another size"));
         };
         if seen.size != self.raster.size {

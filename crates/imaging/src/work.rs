@@ -1,16 +1,17 @@
 //! The making of one picture: header, limits, pixels, size, changes, bytes.
 
+use crate::colour::Profile;
 use crate::container::{avif, exif, gif, jpeg, png, webp};
 use crate::decode::{decode, page};
 use crate::effects::effects;
 use crate::encode::Manner;
 use crate::fault::Fault;
-use crate::intake::{Intake, Linear, Rows, Taken, Wish, shrink};
+use crate::intake::{Taken, Wish, resized};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
 use crate::plan::{Anchor, Fit, Format, Gravity, Output, Plan, Watermark};
 use crate::raster::Raster;
-use crate::resize::resize;
+use crate::resize::{Part, Scaler, shrink};
 use crate::run::{Effort, Made, Media, Recipe};
 use crate::saliency;
 use crate::sizing::{Area, Region, Size, Sizing, sizing};
@@ -18,7 +19,6 @@ use crate::sniff::{Header, Kind, header};
 use crate::trim::trimmed;
 use crate::watermark;
 use crate::written::written;
-use crate::{colour::Layout, colour::Profile};
 use std::num::NonZeroU32;
 
 mod moving;
@@ -73,7 +73,9 @@ impl<'a> Work<'a> {
             Some(false) => Profile::ConvertToSrgb,
             None => self.recipe.profile,
         };
-        Wish { target, profile }
+        let is_known = self.plan().trim.is_none() && !is_looked_at(self.plan());
+        let part = is_known.then(|| part(self.plan(), self.header.size, self.orientation));
+        Wish { target, part, profile }
     }
 
     /// The size that the whole source would be brought to, as it is stored.
@@ -90,19 +92,16 @@ impl<'a> Work<'a> {
         let (size, target) = (self.header.size, self.target());
         let channels = if self.header.alpha { 4 } else { 3 };
         let decoded = pixels(size) * u64::from(self.header.cost.pixel_bytes);
-        let left = |size: Size, target: Size| {
-            let across = size.width / shrink(size.width, target.width);
-            let down = size.height / shrink(size.height, target.height);
-            2 * channels * u64::from(across) * u64::from(down)
+        let shrunk = Size {
+            width: size.width / shrink(size.width, target.width),
+            height: size.height / shrink(size.height, target.height),
         };
-        let kept = match (self.plan().trim, size == target) {
+        let kept = match self.plan().trim {
             // Turned, and then resized.
-            (Some(_), _) => {
-                let whole = self.orientation.size(self.sizing.whole(self.upright));
-                2 * pixels(size) * channels + left(size, whole)
-            }
-            (None, true) => pixels(size) * channels,
-            (None, false) => left(size, target),
+            Some(_) => 2 * pixels(size) * channels + Scaler::bytes(size, size, channels),
+            None if size == target => pixels(size) * channels,
+            None if is_looked_at(self.plan()) => 2 * channels * pixels(shrunk),
+            None => Scaler::bytes(shrunk, self.orientation.size(self.sizing.cut.size), channels),
         };
         decoded + kept + self.made_bytes(&self.sizing)
     }
@@ -165,8 +164,7 @@ impl<'a> Work<'a> {
             (None, taken) => {
                 Frame { taken, stored: self.header.size, orientation: self.orientation }
             }
-            (Some(_), Taken::Linear(_)) => return Err(Fault::broken("pixels of another size")),
-            (Some(told), Taken::Final(raster)) => {
+            (Some(told), Taken::Whole(raster)) => {
                 let raster = raster.turned(self.orientation);
                 let known = shape.as_ref().and_then(|shape| shape.trim);
                 let part = known.unwrap_or_else(|| trimmed(&raster, told));
@@ -179,9 +177,10 @@ impl<'a> Work<'a> {
                     self.limits.animation(pixels(sizing.canvas) * u64::from(self.header.frames))?;
                 }
                 (trim, density) = (Some(part), sizing.density);
-                let taken = retaken(raster, sizing.whole(stored))?;
-                Frame { taken, stored, orientation: Orientation::default() }
+                let (taken, orientation) = (Taken::Whole(raster), Orientation::default());
+                Frame { taken, stored, orientation }
             }
+            (Some(_), _) => return Err(Fault::broken("pixels of another size")),
         };
         let plan = match shape {
             Some(shape) => shape.plan,
@@ -191,24 +190,21 @@ impl<'a> Work<'a> {
     }
 
     /// What was decoded, in its size, upright, changed, on its canvas.
-    fn frame(&self, mut from: Frame, plan: &Plan) -> Result<Raster, Fault> {
+    fn frame(&self, from: Frame, plan: &Plan) -> Result<Raster, Fault> {
         let upright = from.orientation.size(from.stored);
         let sizing = sizing(plan, upright);
         self.limits.output(sizing.canvas)?;
-        let Sizing { crop, cut, .. } = sizing;
-        if let (Taken::Linear(linear), Some(_)) = (&mut from.taken, &plan.crop) {
-            // What lies beside it must not shine in.
-            linear.cut(from.stored, from.orientation.stored_area(crop, upright));
-        }
         let raster = match from.taken {
-            Taken::Final(raster) => {
+            Taken::Part(raster) => raster,
+            Taken::Linear(linear) => linear.resized(&part(plan, from.stored, from.orientation)),
+            Taken::Whole(raster) if sizing.whole(upright) != upright => {
+                resized(&raster, &part(plan, from.stored, from.orientation))
+            }
+            Taken::Whole(raster) => {
                 // Nothing is scaled, so what is cut from the crop lies in the source as it is.
+                let Sizing { crop, cut, .. } = sizing;
                 let part = Area { x: crop.x + cut.x, y: crop.y + cut.y, size: cut.size };
                 raster.cut(from.orientation.stored_area(part, upright))
-            }
-            Taken::Linear(linear) => {
-                let region = from.orientation.stored_region(sizing.region(), upright);
-                resize(&linear, from.stored, region, from.orientation.size(cut.size))?
             }
         };
         let raster = effects(raster.turned(from.orientation).simplified(), plan);
@@ -342,6 +338,25 @@ fn header_pixels(header: &Header<'_>, frames: u32) -> u64 {
     pixels(header.size) * u64::from(frames.min(header.frames))
 }
 
+/// Whether it takes a look at the picture to know what of it is wanted.
+fn is_looked_at(plan: &Plan) -> bool {
+    let anchor = plan.crop.and_then(|crop| crop.at);
+    [Some(plan.at), anchor].into_iter().flatten().any(|anchor| anchor.gravity == Gravity::Smart)
+}
+
+/// What of a source, as it is stored, comes out in which size.
+fn part(plan: &Plan, source: Size, orientation: Orientation) -> Part {
+    let upright = orientation.size(source);
+    let sizing = sizing(plan, upright);
+    let mut part = Part::whole(source, orientation.size(sizing.cut.size));
+    part.region = orientation.stored_region(sizing.region(), upright);
+    if plan.crop.is_some() {
+        // What lies beside it must not shine in.
+        part.area = orientation.stored_area(sizing.crop, upright);
+    }
+    part
+}
+
 /// What the first frame tells of all others.
 struct Shape {
     /// The plan, with points in the place of gravities that are found by looking.
@@ -394,46 +409,13 @@ impl Frame {
         let size = Size { width: side(region.width), height: side(region.height) };
         let stored = self.orientation.stored_region(region, upright);
         let size = self.orientation.size(size);
+        let part = Part { region: stored, ..Part::whole(self.stored, size) };
         let small = match &self.taken {
-            Taken::Linear(linear) => resize(linear, self.stored, stored, size)?,
-            Taken::Final(raster) => {
-                resize(&linear(raster, self.stored, size)?, self.stored, stored, size)?
-            }
+            Taken::Linear(linear) => linear.resized(&part),
+            Taken::Whole(raster) => resized(raster, &part),
+            Taken::Part(_) => return Err(Fault::broken("pixels of another size")),
         };
         Ok(small.turned(self.orientation))
-    }
-}
-
-/// Pixels that are shown already, to be brought to another size.
-fn retaken(raster: Raster, target: Size) -> Result<Taken, Fault> {
-    match raster.size == target {
-        true => Ok(Taken::Final(raster)),
-        false => linear(&raster, raster.size, target).map(Taken::Linear),
-    }
-}
-
-/// Pixels that are shown already, in another size.
-pub(crate) fn shrunk(raster: &Raster, size: Size) -> Result<Raster, Fault> {
-    match raster.size == size {
-        true => Ok(raster.clone()),
-        false => {
-            let linear = linear(raster, raster.size, size)?;
-            resize(&linear, raster.size, Region::whole(raster.size), size)
-        }
-    }
-}
-
-/// Pixels that are shown already, in linear light, so large that they can be brought to some size.
-fn linear(raster: &Raster, own: Size, target: Size) -> Result<Linear, Fault> {
-    let layout = if raster.alpha { Layout::Rgba } else { Layout::Rgb };
-    let rows = Rows { size: own, layout, is_deep: false, icc: None };
-    // The same size would leave them as they are.
-    let target = if target == own { Size { width: own.width + 1, ..own } } else { target };
-    let mut intake = Intake::new(&rows, &Wish { target, profile: Profile::ConvertToSrgb });
-    raster.pixels.chunks_exact(raster.row_bytes()).try_for_each(|row| intake.push8(row))?;
-    match intake.finish()?.0 {
-        Taken::Linear(linear) => Ok(linear),
-        Taken::Final(_) => Err(Fault::broken("pixels of another size")),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     };
     let icc = header.icc.as_deref().or(by_code.as_deref());
     let is_deep = planes.depth > 8;
-    let mut intake = Intake::new(&Rows { size: header.size, layout, is_deep, icc }, wish);
+    let mut intake = Intake::new(&Rows { is_deep, ..Rows::new(header.size, layout, icc) }, wish);
     let width = header.size.width as usize;
     let (mut row, mut shallow) = (Vec::new(), Vec::new());
     for y in 0..header.size.height as usize {

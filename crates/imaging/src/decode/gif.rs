@@ -16,7 +16,7 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     let mut decoder = decoder(source, header.size)?;
     let frame = decoder.read_next_frame().map_err(fault)?;
     let frame = frame.ok_or(Fault::broken("GIF: no frame"))?;
-    let rows = Rows { size: header.size, layout: Layout::Rgba, is_deep: false, icc: None };
+    let rows = Rows::new(header.size, Layout::Rgba, None);
     let mut intake = Intake::new(&rows, wish);
     let (left, top) = (usize::from(frame.left), usize::from(frame.top));
     let width = usize::from(frame.width);

@@ -4,7 +4,8 @@ use super::reduced;
 use crate::colour::Layout;
 use crate::fault::Fault;
 use crate::ffi::jpeg::{Stopped, strict};
-use crate::intake::{Intake, Rows, SPARE, Wish};
+use crate::intake::{Intake, Rows, Wish};
+use crate::resize::SPARE;
 use crate::sizing::Size;
 use crate::sniff::Header;
 use mozjpeg::{ColorSpace, Decompress, Marker};
@@ -14,8 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
     let eighths = eighths(header.size, wish.target);
-    if let Some(mut intake) = reduced::decode(source, header, eighths, wish)? {
-        intake.shrunk_to(eighths, header.size);
+    if let Some(intake) = reduced::decode(source, header, eighths, wish)? {
         return Ok(intake);
     }
     // libjpeg's errors are told by unwinding through it, which its build allows for.
@@ -55,9 +55,8 @@ fn rows(source: &[u8], header: &Header<'_>, eighths: u8, wish: &Wish) -> Result<
         })
         .map_err(fault)?;
     let size = Size { width: jpeg.width() as u32, height: jpeg.height() as u32 };
-    let rows = Rows { size, layout, is_deep: false, icc: header.icc.as_deref() };
+    let rows = Rows::new(size, layout, header.icc.as_deref()).shrunk_to(eighths, header.size);
     let mut intake = Intake::new(&rows, wish);
-    intake.shrunk_to(eighths, header.size);
     let mut row = vec![0_u8; jpeg.width() * layout.channels()];
     for _ in 0..size.height {
         jpeg.read_scanlines_into(&mut row).map_err(fault)?;

@@ -83,7 +83,7 @@ pub(crate) fn of_canvas(
     wish: &Wish,
 ) -> Result<(Taken, Option<Vec<u8>>), Fault> {
     let icc = header.icc.as_deref();
-    let rows = Rows { size: header.size, layout: Layout::Rgba, is_deep: false, icc };
+    let rows = Rows::new(header.size, Layout::Rgba, icc);
     let mut intake = Intake::new(&rows, wish);
     let row_bytes = 4 * header.size.width as usize;
     rgba.chunks_exact(row_bytes).try_for_each(|row| intake.push8(row))?;

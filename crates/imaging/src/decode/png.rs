@@ -33,7 +33,7 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
         ColorType::Indexed => return Err(Fault::broken("PNG: no palette")),
     };
     let is_deep = depth == BitDepth::Sixteen;
-    let rows = Rows { size, layout, is_deep, icc: header.icc.as_deref() };
+    let rows = Rows { is_deep, ..Rows::new(size, layout, header.icc.as_deref()) };
     let mut intake = Intake::new(&rows, wish);
     let samples = size.width as usize * layout.channels();
     let row_bytes = if is_deep { 2 * samples } else { samples };

@@ -5,7 +5,8 @@ use crate::container::webp::{first_frame, frames};
 use crate::fault::Fault;
 use crate::ffi::webp::{self, Pixels};
 use crate::ffi::webp_moving::Decoder;
-use crate::intake::{Intake, Rows, SPARE, Wish};
+use crate::intake::{Intake, Rows, Wish};
+use crate::resize::SPARE;
 use crate::sizing::Size;
 use crate::sniff::Header;
 
@@ -25,7 +26,7 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
         return Err(Fault::broken("WebP: a frame of another size"));
     }
     let layout = if header.alpha { Layout::Rgba } else { Layout::Rgb };
-    let rows = Rows { size: pixels.size, layout, is_deep: false, icc: header.icc.as_deref() };
+    let rows = Rows::new(pixels.size, layout, header.icc.as_deref());
     let mut intake = Intake::new(&rows, wish);
     let row_bytes = pixels.size.width as usize * layout.channels();
     pixels.bytes.chunks_exact(row_bytes).try_for_each(|row| intake.push8(row))?;
@@ -55,7 +56,7 @@ fn on_canvas(
         return Err(Fault::broken("WebP: a frame beyond its canvas"));
     }
     let icc = header.icc.as_deref();
-    let rows = Rows { size: canvas, layout: Layout::Rgba, is_deep: false, icc };
+    let rows = Rows::new(canvas, Layout::Rgba, icc);
     let mut intake = Intake::new(&rows, wish);
     let mut row = vec![0; 4 * canvas.width as usize];
     for y in 0..canvas.height as usize {

@@ -48,7 +48,7 @@ where
     let side = |side: u32| (side * N as u32).div_ceil(8);
     let size = Size { width: side(frame.size.width), height: side(frame.size.height) };
     let layout = if frame.components.len() == 1 { Layout::Grey } else { Layout::Rgb };
-    let rows = Rows { size, layout, is_deep: false, icc: header.icc.as_deref() };
+    let rows = Rows::new(size, layout, header.icc.as_deref()).shrunk_to(N as u8, header.size);
     let mut intake = Intake::new(&rows, wish);
     let mut scan = Scan::<N>::new(frame);
     let mut row = vec![0; size.width as usize * layout.channels()];
@@ -195,11 +195,11 @@ mod tests {
         let header = header(source, &Limits::default()).expect("a header");
         let side = |side: u32| (side * u32::from(eighths)).div_ceil(8);
         let target = Size { width: side(header.size.width), height: side(header.size.height) };
-        let wish = Wish { target, profile: Profile::default() };
+        let wish = Wish { target, part: None, profile: Profile::default() };
         let intake = decode(source, &header, eighths, &wish).expect("no fault")?;
         match intake.finish().expect("all rows").0 {
-            Taken::Final(raster) => Some((raster.size, raster.pixels)),
-            Taken::Linear(_) => panic!("it was resized"),
+            Taken::Whole(raster) => Some((raster.size, raster.pixels)),
+            _ => panic!("it was resized"),
         }
     }
 

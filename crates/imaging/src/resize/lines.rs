@@ -1,0 +1,287 @@
+//! The loops over the pixels of a line. Each is compiled twice, for all processors and for those of AVX2
+//! and FMA, which is looked for when the program runs: it makes them three times as fast.
+#![allow(unsafe_code)]
+
+use super::windows::Windows;
+use crate::light::{Sample, Values, WHITE, alpha, lit, root};
+
+/// The light of a pixel of each of two lines, one above the other.
+pub(crate) type Pair = [f32; 8];
+/// So many numbers of a line are added up at a time.
+const STRIP: usize = 32;
+/// The least alpha that is not nothing in 8 bits.
+const SEEN: f32 = WHITE / 510.0;
+
+/// Makes a function run what is best for the processor.
+macro_rules! widest {
+    ($(#[$doc:meta])* fn $name:ident $(<$t:ident: $bound:ident>)? ($($arg:ident: $type:ty),* $(,)?)
+        by $body:ident, $wide:ident) => {
+        $(#[$doc])*
+        pub(super) fn $name $(<$t: $bound>)? ($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                // SAFETY: the processor has what the function is compiled for.
+                return unsafe { $wide($($arg),*) };
+            }
+            $body::<{ cfg!(target_arch = "aarch64") } $(, $t)?>($($arg),*)
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        fn $wide $(<$t: $bound>)? ($($arg: $type),*) {
+            $body::<true $(, $t)?>($($arg),*)
+        }
+    };
+}
+
+widest! {
+    /// Writes the light of pixels of so many samples into one of two lines.
+    fn light<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usize)
+        by light_of, light_wide
+}
+
+#[inline(always)]
+fn light_of<const FUSED: bool, T: Sample>(
+    row: &[T],
+    channels: usize,
+    line: &mut [Pair],
+    which: usize,
+) {
+    let table = T::table();
+    let which = if which == 0 { 0 } else { 4 };
+    match channels {
+        3 => {
+            for (to, pixel) in line.iter_mut().zip(row.as_chunks::<3>().0) {
+                to[which..which + 4].copy_from_slice(&lit(pixel, table));
+            }
+        }
+        _ => {
+            for (to, pixel) in line.iter_mut().zip(row.as_chunks::<4>().0) {
+                to[which..which + 4].copy_from_slice(&lit(pixel, table));
+            }
+        }
+    }
+}
+
+widest! {
+    /// Adds the light of so many pixels side by side, of so many samples each, to a sum, and so on.
+    fn add_light<T: Sample>(row: &[T], channels: usize, block: usize, sums: &mut [[f32; 4]])
+        by add_light_of, add_light_wide
+}
+
+#[inline(always)]
+fn add_light_of<const FUSED: bool, T: Sample>(
+    row: &[T],
+    channels: usize,
+    block: usize,
+    sums: &mut [[f32; 4]],
+) {
+    let table = T::table();
+    let add = |sum: &mut [f32; 4], light: [f32; 4]| {
+        sum.iter_mut().zip(light).for_each(|(sum, light)| *sum += light);
+    };
+    match channels {
+        3 => {
+            for (sum, pixels) in sums.iter_mut().zip(row.chunks(3 * block)) {
+                pixels.as_chunks::<3>().0.iter().for_each(|pixel| add(sum, lit(pixel, table)));
+            }
+        }
+        _ => {
+            for (sum, pixels) in sums.iter_mut().zip(row.chunks(4 * block)) {
+                pixels.as_chunks::<4>().0.iter().for_each(|pixel| add(sum, lit(pixel, table)));
+            }
+        }
+    }
+}
+
+/// Resizes two lines, of which the first pixel has a number, to two of so many channels.
+pub(super) fn across(
+    pairs: &[Pair],
+    first: u32,
+    windows: &Windows,
+    channels: usize,
+    lines: [&mut [f32]; 2],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { across_wide(pairs, first, windows, channels, lines) };
+    }
+    across_by(pairs, first, windows, channels, lines, sum_of::<{ cfg!(target_arch = "aarch64") }>);
+}
+
+#[inline(always)]
+fn sum_of<const FUSED: bool>(pixels: &[Pair], weights: &[f32]) -> Pair {
+    let mut sums = Pair::default();
+    for (pixel, weight) in pixels.iter().zip(weights) {
+        add::<FUSED, 8>(&mut sums, pixel, *weight);
+    }
+    sums
+}
+
+/// By instructions: left to itself, the compiler takes the lanes that come out apart.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn across_wide(
+    pairs: &[Pair],
+    first: u32,
+    windows: &Windows,
+    channels: usize,
+    lines: [&mut [f32]; 2],
+) {
+    use std::arch::x86_64::{_mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps};
+    across_by(pairs, first, windows, channels, lines, |pixels, weights| {
+        // Two sums, so that one need not wait for the other.
+        let mut sums = [_mm256_setzero_ps(); 2];
+        for (at, (pixel, weight)) in pixels.iter().zip(weights).enumerate() {
+            let (pixel, weight) = (bytemuck::cast(*pixel), _mm256_set1_ps(*weight));
+            sums[at % 2] = _mm256_fmadd_ps(pixel, weight, sums[at % 2]);
+        }
+        bytemuck::cast(_mm256_add_ps(sums[0], sums[1]))
+    });
+}
+
+#[inline(always)]
+fn across_by(
+    pairs: &[Pair],
+    first: u32,
+    windows: &Windows,
+    channels: usize,
+    [upper, lower]: [&mut [f32]; 2],
+    sum: impl Fn(&[Pair], &[f32]) -> Pair,
+) {
+    let sums = windows
+        .iter()
+        .map(|(start, weights)| sum(&pairs[(start - first) as usize..][..weights.len()], weights));
+    if channels == 3 {
+        let lines = upper.as_chunks_mut::<3>().0.iter_mut().zip(lower.as_chunks_mut::<3>().0);
+        for ((upper, lower), [a, b, c, _, d, e, f, _]) in lines.zip(sums) {
+            (*upper, *lower) = ([a, b, c], [d, e, f]);
+        }
+    } else {
+        let lines = upper.as_chunks_mut::<4>().0.iter_mut().zip(lower.as_chunks_mut::<4>().0);
+        for ((upper, lower), [a, b, c, d, e, f, g, h]) in lines.zip(sums) {
+            (*upper, *lower) = ([a, b, c, d], [e, f, g, h]);
+        }
+    }
+}
+
+#[inline(always)]
+fn add<const FUSED: bool, const N: usize>(sums: &mut [f32; N], values: &[f32; N], weight: f32) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        // Without the instruction for it, the fused one is very slow.
+        *sum = if FUSED { value.mul_add(weight, *sum) } else { *sum + value * weight };
+    }
+}
+
+widest! {
+    /// Adds up lines, of which the ring has room for some, from one of them on, by their weights.
+    fn down(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) by down_of, down_wide
+}
+
+#[inline(always)]
+fn down_of<const FUSED: bool>(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) {
+    let length = line.len();
+    let room = ring.len() / length;
+    for (at, strip) in line.chunks_mut(STRIP).enumerate() {
+        let mut sums = [0.0; STRIP];
+        let mut place = first;
+        for weight in weights {
+            let values = &ring[place * length + at * STRIP..][..strip.len()];
+            match values.first_chunk::<STRIP>() {
+                Some(values) => add::<FUSED, STRIP>(&mut sums, values, *weight),
+                None => {
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum += value * weight;
+                    }
+                }
+            }
+            place = if place + 1 == room { 0 } else { place + 1 };
+        }
+        strip.copy_from_slice(&sums[..strip.len()]);
+    }
+}
+
+widest! {
+    /// Appends the values of a line of light of so many channels.
+    fn show(line: &[f32], channels: usize, values: &mut Vec<u8>) by show_of, show_wide
+}
+
+#[inline(always)]
+fn show_of<const FUSED: bool>(line: &[f32], channels: usize, shown: &mut Vec<u8>) {
+    let values = Values::get();
+    if channels == 3 {
+        let (strips, rest) = line.as_chunks::<STRIP>();
+        for strip in strips {
+            let roots = strip.map(root);
+            shown.extend(roots.map(|root| values.of(root)));
+        }
+        shown.extend(rest.iter().map(|light| values.of(root(*light))));
+        return;
+    }
+    for pixel in line.as_chunks::<4>().0 {
+        let [r, g, b, a] = *pixel;
+        // What cannot be seen has no colour.
+        let by = if a >= SEEN { WHITE / a.min(WHITE) } else { 0.0 };
+        let roots = [r, g, b].map(|light| root(light * by));
+        let [r, g, b] = roots.map(|root| values.of(root));
+        shown.extend([r, g, b, alpha(a) as u8]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::windows::Piece;
+    use super::*;
+
+    /// Numbers that look like chance, from 0 to 255.
+    fn samples(count: usize) -> Vec<u8> {
+        (0..count as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+    }
+
+    fn assert_alike(own: &[f32], other: &[f32]) {
+        assert_eq!(own.len(), other.len());
+        for (at, (own, other)) in own.iter().zip(other).enumerate() {
+            assert!((own - other).abs() < 0.05, "{at}: {own} and {other}");
+        }
+    }
+
+    #[test]
+    fn all_processors_make_the_same() {
+        for (channels, width, count) in [(3, 200, 61), (4, 200, 61), (3, 33, 100), (4, 1, 7)] {
+            let row = samples(width * channels);
+            let mut pairs = [vec![Pair::default(); width], vec![Pair::default(); width]];
+            for which in 0..2 {
+                light(&row, channels, &mut pairs[0], which);
+                light_of::<false, u8>(&row, channels, &mut pairs[1], which);
+            }
+            assert_alike(pairs[0].as_flattened(), pairs[1].as_flattened());
+            let mut sums = [vec![[0.0; 4]; width.div_ceil(7)], vec![[0.0; 4]; width.div_ceil(7)]];
+            add_light(&row, channels, 7, &mut sums[0]);
+            add_light_of::<false, u8>(&row, channels, 7, &mut sums[1]);
+            assert_alike(sums[0].as_flattened(), sums[1].as_flattened());
+
+            let piece = Piece { from: 0.0, length: width as f64, pixels: 0..width as u32 };
+            let windows = Windows::new(&piece, count);
+            let length = count as usize * channels;
+            let mut wide = [vec![0.0; length], vec![0.0; length]];
+            let mut plain = wide.clone();
+            let [one, other] = &mut wide;
+            across(&pairs[0], 0, &windows, channels, [one, other]);
+            let [one, other] = &mut plain;
+            across_by(&pairs[0], 0, &windows, channels, [one, other], sum_of::<false>);
+            assert_alike(&wide[0], &plain[0]);
+            assert_alike(&wide[1], &plain[1]);
+
+            let (ring, weights) = ([&wide[0][..], &wide[1], &plain[0]].concat(), [0.5, -0.2, 0.7]);
+            let (mut wide, mut plain) = (vec![0.0; length], vec![0.0; length]);
+            down(&ring, 1, &weights, &mut wide);
+            down_of::<false>(&ring, 1, &weights, &mut plain);
+            assert_alike(&wide, &plain);
+            let (mut shown, mut shown_plainly) = (Vec::new(), Vec::new());
+            show(&wide, channels, &mut shown);
+            show_of::<false>(&wide, channels, &mut shown_plainly);
+            assert_eq!((shown.len(), &shown), (length, &shown_plainly));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Makes pixels fewer or more: Lanczos of three lobes, in linear light with alpha multiplied in. Rows go in
+//! as they come, and those that nothing is taken from any more are not kept.
+
+mod blocks;
+mod linear;
+mod lines;
+mod windows;
+
+pub(crate) use blocks::{Blocks, Grid, SPARE, shrink};
+pub(crate) use linear::Linear;
+pub(crate) use lines::Pair;
+
+use crate::raster::Raster;
+use crate::sizing::{Area, Region, Size};
+use std::ops::Range;
+use windows::{Piece, Windows};
+
+/// What of a source is wanted, as it is stored there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// The size of the source.
+    pub source: Size,
+    /// What lies beside it must not shine in.
+    pub area: Area,
+    /// What comes out.
+    pub region: Region,
+    /// The size that it comes out in.
+    pub size: Size,
+}
+
+impl Part {
+    /// All of a source.
+    pub fn whole(source: Size, size: Size) -> Part {
+        let area = Area { x: 0, y: 0, size: source };
+        Part { source, area, region: Region::whole(source), size }
+    }
+}
+
+/// The lines that a source comes in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lines {
+    /// How many there are, and how long they are.
+    pub size: Size,
+    /// The size that the source fills of it: the last line and column may be filled in part.
+    pub extent: (f64, f64),
+    /// Whether they have alpha.
+    pub alpha: bool,
+}
+
+impl Lines {
+    fn channels(self) -> usize {
+        if self.alpha { 4 } else { 3 }
+    }
+}
+
+/// Takes lines, from the top.
+pub(crate) struct Scaler {
+    size: Size,
+    alpha: bool,
+    across: Windows,
+    down: Windows,
+    /// Two lines as they come, one above the other, as far as something is taken from them.
+    pairs: Vec<Pair>,
+    /// The number of the next line that comes.
+    next: u32,
+    /// The last lines that came, in their new length; each has its place by its number.
+    ring: Vec<f32>,
+    /// How many lines the ring has room for.
+    room: usize,
+    line: Vec<f32>,
+    shown: Vec<u8>,
+}
+
+impl Scaler {
+    /// For a part of a source, which comes in lines.
+    pub fn new(lines: Lines, part: &Part) -> Scaler {
+        let (own, source, area, region) = (lines.size, part.source, part.area, part.region);
+        let across = Along { source: source.width, side: own.width, extent: lines.extent.0 };
+        let down = Along { source: source.height, side: own.height, extent: lines.extent.1 };
+        let across = across.piece((area.x, area.size.width), (region.x, region.width));
+        let down = down.piece((area.y, area.size.height), (region.y, region.height));
+        let across = Windows::new(&across, part.size.width);
+        let down = Windows::new(&down, part.size.height);
+        let length = across.count() * lines.channels();
+        // Lines come by twos.
+        let room = down.taps() + 1;
+        Scaler {
+            size: part.size,
+            alpha: lines.alpha,
+            pairs: vec![[0.0; 8]; across.pixels().len()],
+            next: down.pixels().start,
+            ring: vec![0.0; length * room],
+            room,
+            line: vec![0.0; length],
+            shown: Vec::with_capacity(length * down.count()),
+            across,
+            down,
+        }
+    }
+
+    /// About how many bytes it takes beside what comes out, for lines of that length.
+    pub fn bytes(lines: Size, size: Size, channels: u64) -> u64 {
+        let ratio = f64::from(lines.height) / f64::from(size.height.max(1));
+        let room = (6.0 * ratio.max(1.0)).ceil() as u64 + 3;
+        let (length, own) = (u64::from(size.width) * channels, u64::from(lines.width));
+        4 * (room + 1) * length + 32 * own
+    }
+
+    /// The columns that something is taken from.
+    pub fn columns(&self) -> Range<u32> {
+        self.across.pixels()
+    }
+
+    /// The lines that something is taken from.
+    pub fn rows(&self) -> Range<u32> {
+        self.down.pixels()
+    }
+
+    /// Takes the next line of those that something is taken from: `write` writes the light of the columns
+    /// that something is taken from into the first or second of two lines.
+    pub fn push(&mut self, write: impl FnOnce(&mut [Pair], usize)) {
+        let which = (self.next - self.rows().start) as usize % 2;
+        write(&mut self.pairs, which);
+        self.next += 1;
+        if which == 1 || self.next == self.rows().end {
+            self.resize_pair(which + 1);
+        }
+    }
+
+    /// Takes two lines into the ring, or the last one alone; and makes what they are enough for.
+    fn resize_pair(&mut self, count: usize) {
+        let length = self.line.len();
+        let place = (self.next as usize - count) % self.room;
+        let below = (place + 1) % self.room;
+        let (head, tail) = self.ring.split_at_mut(place.max(below) * length);
+        let at = place.min(below) * length;
+        let (one, other) = (&mut head[at..at + length], &mut tail[..length]);
+        let pair = if place < below { [one, other] } else { [other, one] };
+        let channels = if self.alpha { 4 } else { 3 };
+        lines::across(&self.pairs, self.across.pixels().start, &self.across, channels, pair);
+        let made = self.shown.len() / length;
+        for at in made..self.down.count() {
+            let Some((first, weights)) = self.down.get(at) else { return };
+            if first as usize + weights.len() > self.next as usize {
+                return;
+            }
+            lines::down(&self.ring, first as usize % self.room, weights, &mut self.line);
+            lines::show(&self.line, channels, &mut self.shown);
+        }
+    }
+
+    /// What came out.
+    pub fn finish(self) -> Raster {
+        Raster { size: self.size, alpha: self.alpha, pixels: self.shown }
+    }
+}
+
+/// One of a source's sides, and how it lies in lines or columns.
+struct Along {
+    source: u32,
+    /// How many lines or columns there are.
+    side: u32,
+    /// How many of them the source fills.
+    extent: f64,
+}
+
+impl Along {
+    fn piece(&self, area: (u32, u32), region: (f64, f64)) -> Piece {
+        let by = self.extent / f64::from(self.source);
+        let start = (f64::from(area.0) * by).floor().max(0.0) as u32;
+        let start = start.min(self.side - 1);
+        let end = (f64::from(area.0 + area.1) * by).ceil().min(f64::from(self.side)) as u32;
+        let pixels = start..end.max(start + 1);
+        let from = (region.0 * by).max(f64::from(pixels.start));
+        let length = (region.1 * by).min(f64::from(pixels.end) - from);
+        Piece { from, length, pixels }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::resized;
+    use crate::light::{Sample, Values, root};
+
+    fn picture(size: Size, alpha: bool) -> Raster {
+        let channels = if alpha { 4 } else { 3 };
+        let samples = u64::from(size.width) * u64::from(size.height) * channels;
+        let pixels = (0..samples).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8);
+        Raster { size, alpha, pixels: pixels.collect() }
+    }
+
+    /// A pixel that comes out, of all pixels that it is made of, one by one.
+    fn slowly(
+        raster: &Raster,
+        (across, down): (&Windows, &Windows),
+        x: usize,
+        y: usize,
+    ) -> [u8; 3] {
+        let (left, across) = across.get(x).expect("a column");
+        let (top, down) = down.get(y).expect("a row");
+        let mut sums = [0.0_f64; 3];
+        for (row, by) in (top..).zip(down) {
+            for (column, weight) in (left..).zip(across) {
+                let at = (row * raster.size.width + column) as usize * 3;
+                for (sum, sample) in sums.iter_mut().zip(&raster.pixels[at..at + 3]) {
+                    *sum += f64::from(sample.light(u8::table()) * by * weight);
+                }
+            }
+        }
+        sums.map(|sum| Values::get().of(root(sum as f32)))
+    }
+
+    #[test]
+    fn a_part_is_made_of_the_rows_and_columns_that_it_takes() {
+        let area = |x, y, width, height| Area { x, y, size: Size { width, height } };
+        for (source, area, region, out) in [
+            ((41, 33), area(0, 0, 41, 33), (0.0, 0.0, 41.0, 33.0), (29, 23)),
+            ((41, 33), area(0, 0, 41, 33), (7.5, 3.25, 20.0, 11.5), (13, 11)),
+            ((41, 33), area(9, 5, 20, 16), (9.0, 5.0, 20.0, 16.0), (11, 9)),
+            ((41, 33), area(40, 32, 1, 1), (40.0, 32.0, 1.0, 1.0), (3, 2)),
+            ((5, 3), area(0, 0, 5, 3), (0.0, 0.0, 5.0, 3.0), (17, 29)),
+            ((1, 1), area(0, 0, 1, 1), (0.0, 0.0, 1.0, 1.0), (1, 4)),
+        ] {
+            let source = Size { width: source.0, height: source.1 };
+            let raster = picture(source, false);
+            let (x, y, width, height) = region;
+            let region = Region { x, y, width, height };
+            let size = Size { width: out.0, height: out.1 };
+            let part = Part { source, area, region, size };
+            let made = resized(&raster, &part);
+            assert_eq!((made.size, made.pixels.len()), (size, 3 * (out.0 * out.1) as usize));
+            let pixels = |from: u32, length: u32, side| {
+                Along { source: side, side, extent: side.into() }
+                    .piece((from, length), (0.0, 1.0))
+                    .pixels
+            };
+            let across = Piece {
+                from: x,
+                length: width,
+                pixels: pixels(area.x, area.size.width, source.width),
+            };
+            let down = Piece {
+                from: y,
+                length: height,
+                pixels: pixels(area.y, area.size.height, source.height),
+            };
+            let windows = (&Windows::new(&across, out.0), &Windows::new(&down, out.1));
+            for (at, pixel) in made.pixels.as_chunks::<3>().0.iter().enumerate() {
+                let (x, y) = (at % out.0 as usize, at / out.0 as usize);
+                let slow = slowly(&raster, windows, x, y);
+                let apart = pixel.iter().zip(slow).map(|(a, b)| a.abs_diff(b)).max();
+                assert!(apart <= Some(1), "{x} {y} of {part:?}: {pixel:?} and {slow:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_one_colour_keeps_it_and_its_alpha() {
+        for (alpha, pixel) in
+            [(false, &[200, 100, 3][..]), (true, &[200, 100, 3, 255]), (true, &[90, 7, 255, 128])]
+        {
+            for (side, out) in [(64, 63), (64, 16), (64, 3), (700, 2), (3, 100)] {
+                let source = Size { width: side, height: side };
+                let pixels = pixel.repeat((side * side) as usize);
+                let raster = Raster { size: source, alpha, pixels };
+                let size = Size { width: out, height: out };
+                let made = resized(&raster, &Part::whole(source, size));
+                for own in made.pixels.chunks_exact(pixel.len()) {
+                    let apart = own.iter().zip(pixel).map(|(a, b)| a.abs_diff(*b)).max();
+                    assert!(apart <= Some(1), "{own:?} of {pixel:?}, {side} to {out}");
+                }
+            }
+        }
+    }
+}
