@@ -50,6 +50,14 @@ impl Ending {
         }
     }
 
+    /// The app has ended. Where nobody had told it to, the guard kills what is left at once; of that some
+    /// may not be its to kill, as of another user, and the next life does not wait for those for ever.
+    pub fn ended(&mut self, now: Instant) {
+        if !self.has_begun() {
+            self.killed(now);
+        }
+    }
+
     /// All were killed.
     pub fn killed(&mut self, now: Instant) {
         self.due = Some((now + KILL_TIMEOUT, Overdue::Guard));
@@ -88,6 +96,19 @@ mod tests {
             ending.rests(ended);
             assert_eq!(ending.due.map(|(_, who)| who), Some(Overdue::Guard));
         }
+    }
+
+    #[test]
+    fn who_outlives_an_app_that_ended_by_itself_is_not_waited_for_for_ever() {
+        let now = Instant::now();
+        let mut ending = Ending::new(Duration::from_secs(10));
+        ending.ended(now);
+        assert_eq!(ending.due, Some((now + KILL_TIMEOUT, Overdue::Guard)));
+        // Who was told to end has its time, also for what it began.
+        let mut ending = Ending::new(Duration::from_secs(10));
+        ending.told(now);
+        ending.ended(now);
+        assert_eq!(ending.due, Some((now + Duration::from_secs(10), Overdue::App)));
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl Watch {
                     Some(word) => {
                         (exit, answered) = (self.ended(word, exit), true);
                         self.wonder_at(exit, &ending);
+                        ending.ended(tokio::time::Instant::now());
                     }
                     None => return exit,
                 },
