@@ -114,6 +114,7 @@ impl Watch {
         if port != before {
             let _ = self.news.send(News::Moved);
         }
+        forget(&mut self.for_app).await;
         let mut life = match Life::begin(&self.launch, port) {
             Ok(life) => life,
             Err(error) => {
@@ -237,10 +238,49 @@ impl Watch {
     }
 }
 
+/// Signals that came while there was no app were for none: the next would get them before it can have
+/// said what they mean to it, and end by them.
+async fn forget(signals: &mut [Signal; 2]) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = passed_on(signals) => {}
+            () = std::future::ready(()) => return,
+        }
+    }
+}
+
 /// Waits for a signal that is for the app.
 async fn passed_on([first, second]: &mut [Signal; 2]) -> Told {
     tokio::select! {
         _ = first.recv() => Told::First,
         _ = second.recv() => Told::Second,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Signal as Number, getpid, kill_process};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    #[tokio::test]
+    async fn what_came_while_there_was_no_app_is_for_none() {
+        let caught = |kind| signal(kind).expect("the system lets us");
+        let [first, second] = [SignalKind::user_defined1(), SignalKind::user_defined2()];
+        let (mut for_app, mut seen) = ([caught(first), caught(second)], caught(first));
+        for _ in 0..2 {
+            kill_process(getpid(), Number::USR1).expect("we may");
+            seen.recv().await;
+        }
+        forget(&mut for_app).await;
+        let left = tokio::select! {
+            biased;
+            _ = passed_on(&mut for_app) => true,
+            () = std::future::ready(()) => false,
+        };
+        assert!(!left);
+        kill_process(getpid(), Number::USR1).expect("we may");
+        assert_eq!(passed_on(&mut for_app).await, Told::First);
     }
 }
