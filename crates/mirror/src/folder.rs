@@ -80,16 +80,11 @@ impl Folder {
     /// # Errors
     /// When it cannot be made or read.
     pub fn open(path: PathBuf, room: Arc<Room>) -> io::Result<Folder> {
-        let files = path.join(FILES);
-        fs::create_dir_all(&files)?;
-        // What is made here has to last as much as what will lie within.
-        for above in [path.parent(), Some(&*path)].into_iter().flatten() {
-            sync(above)?;
-        }
         let share = Arc::new(Share::new(room));
         let folder = Folder { path, share, steps: Steps::default() };
+        folder.make()?;
         absent_or(fs::remove_file(folder.path.join(EDITION_PART)))?;
-        for entry in fs::read_dir(&files)? {
+        for entry in fs::read_dir(folder.path.join(FILES))? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
                 absent_or(fs::remove_file(entry.path()))?;
@@ -97,6 +92,16 @@ impl Folder {
         }
         folder.recount()?;
         Ok(folder)
+    }
+
+    /// Makes it where it is not there.
+    fn make(&self) -> io::Result<()> {
+        fs::create_dir_all(self.path.join(FILES))?;
+        // What is made here has to last as much as what will lie within.
+        for above in [self.path.parent(), Some(&*self.path)].into_iter().flatten() {
+            sync(above)?;
+        }
+        Ok(())
     }
 
     /// Counts what is there, whoever put it there or took it away. Not while anything is written.
@@ -191,7 +196,14 @@ impl Folder {
     pub fn begin(&self, number: usize) -> io::Result<Unfinished> {
         let path = self.path.join(FILES).join(format!("{number}{UNFINISHED}"));
         self.steps.before(Step::Begin)?;
-        let file = fs::File::create(&path)?;
+        let file = match fs::File::create(&path) {
+            // Who cleared the folder by hand wants what was in it to go, and not the feed to fail for ever.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make()?;
+                fs::File::create(&path)?
+            }
+            created => created?,
+        };
         let (share, steps, needs_room) = (self.share.clone(), self.steps.clone(), true);
         let (hasher, bytes, is_done) = (Hasher::new(), 0, false);
         Ok(Unfinished { file, path, hasher, bytes, needs_room, share, steps, is_done })
@@ -466,6 +478,19 @@ pub(crate) mod tests {
         assert_eq!((room.taken(), folder.at("9.part").exists()), (6, false));
         folder.drop_all().expect("it is ours");
         assert_eq!((room.taken(), folder.list().expect("a list")), (0, Vec::new()));
+    }
+
+    #[test]
+    fn a_folder_that_was_cleared_by_hand_is_made_again() {
+        let scratch = Scratch::new("cleared");
+        let room = Room::new(100);
+        let folder = Folder::open(scratch.0.clone(), room.clone()).expect("a folder");
+        folder.write(1, b"abc", ".jpg").expect("a file");
+        fs::remove_dir_all(&scratch.0).expect("it is ours");
+        let file = folder.write(1, b"abcd", ".jpg").expect("a file");
+        assert!(folder.publish(&edition(1, "none", &[])).expect("it is written"));
+        folder.recount().expect("it is there");
+        assert_eq!((folder.has(&file), room.taken()), (true, 4));
     }
 
     #[test]
