@@ -27,6 +27,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The name under which lists of processes show it; systems keep 15 bytes of it.
 const NAME: &CStr = c"larder-guard";
 
+/// Who is left is looked up once all that have ended were heard of, or so many: each look reads all of
+/// `/proc`, and of many that are killed each end would cost one.
+const LOOK_AFTER: usize = 64;
+
 /// The word by which the process is begun.
 pub const COMMAND: &str = "app-guard";
 
@@ -184,22 +188,30 @@ impl Guarded {
 
     /// Waits for all to end, and tells how the app did.
     fn hear_of_ends(&self, pipe: &mut File) {
-        let (mut has_ended, mut rests) = (false, false);
+        let (mut has_ended, mut rests, mut unseen) = (false, false, 0);
         loop {
-            let (pid, status) = match wait(WaitOptions::empty()) {
-                Ok(Some(ended)) => ended,
-                Ok(None) | Err(Errno::INTR) => continue,
+            let options = if unseen == 0 { WaitOptions::empty() } else { WaitOptions::NOHANG };
+            let ended = match wait(options) {
+                Ok(ended) => ended,
+                Err(Errno::INTR) => continue,
                 // There is nobody left to wait for.
                 Err(_) => return,
             };
-            if pid == self.app {
-                has_ended = true;
-                if !self.is_told.load(Ordering::SeqCst) {
-                    self.is_over.store(true, Ordering::SeqCst);
+            if let Some((pid, status)) = ended {
+                unseen += 1;
+                if pid == self.app {
+                    has_ended = true;
+                    if !self.is_told.load(Ordering::SeqCst) {
+                        self.is_over.store(true, Ordering::SeqCst);
+                    }
+                    // Larder may have ended.
+                    let _ = say(pipe, &Word::Ended(exit(status)));
                 }
-                // Larder may have ended.
-                let _ = say(pipe, &Word::Ended(exit(status)));
+                if unseen < LOOK_AFTER {
+                    continue;
+                }
             }
+            unseen = 0;
             // Those whose parent just ended are ours by now.
             if self.is_over.load(Ordering::SeqCst) {
                 self.kill();
