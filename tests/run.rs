@@ -440,6 +440,15 @@ fn nothing_that_the_app_began_outlives_it() {
 }
 
 #[test]
+fn many_that_an_app_leaves_behind_are_ended_as_soon_as_few() {
+    let script = "i=0; while [ $i -lt 800 ]; do sleep 1000 & i=$((i+1)); done; exit 3";
+    let line = ["--max-crashes", "1", "--", "sh", "-c", script];
+    let mut larder = Setup::default().running(&line).start();
+    assert_eq!(larder.wait().code(), Some(3));
+    assert!(larder.error_lines("the process that guards the app hangs").is_empty());
+}
+
+#[test]
 fn nothing_of_the_app_outlives_larder_that_was_told_to_end() {
     let mut larder = answering(&["--stop-timeout", "200ms"], &[]);
     let pids = processes(&larder);
