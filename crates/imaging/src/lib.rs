@@ -34,6 +34,7 @@ pub mod sizing;
 pub mod sniff;
 mod trim;
 mod watermark;
+mod wide;
 mod work;
 mod written;
 

@@ -1,6 +1,6 @@
 //! JPEG, by libjpeg (mozjpeg's), shrunk while its blocks are transformed.
 
-use super::reduced;
+use super::baseline;
 use crate::colour::Layout;
 use crate::fault::Fault;
 use crate::ffi::jpeg::{Stopped, strict};
@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
     let eighths = eighths(header.size, wish.target);
-    if let Some(intake) = reduced::decode(source, header, eighths, wish)? {
+    if let Some(intake) = baseline::decode(source, header, eighths, wish)? {
         return Ok(intake);
     }
     // libjpeg's errors are told by unwinding through it, which its build allows for.

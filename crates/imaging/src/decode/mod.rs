@@ -1,11 +1,11 @@
 //! Sources as rows of pixels. One file a format.
 
 mod avif;
+mod baseline;
 mod gif;
 mod jpeg;
 mod moving;
 mod png;
-mod reduced;
 mod webp;
 
 pub(crate) use moving::{Moving, of_canvas, page};

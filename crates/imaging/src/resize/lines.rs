@@ -1,9 +1,10 @@
-//! The loops over the pixels of a line. Each is compiled twice, for all processors and for those of AVX2
-//! and FMA, which is looked for when the program runs: it makes them three times as fast.
-#![allow(unsafe_code)]
+//! The loops over the pixels of a line.
 
 use super::windows::Windows;
 use crate::light::{Sample, Values, WHITE, alpha, lit, root};
+#[cfg(target_arch = "x86_64")]
+use crate::wide::Wide;
+use crate::wide::widest;
 
 /// The light of a pixel of each of two lines, one above the other.
 pub(crate) type Pair = [f32; 8];
@@ -12,32 +13,9 @@ const STRIP: usize = 32;
 /// The least alpha that is not nothing in 8 bits.
 const SEEN: f32 = WHITE / 510.0;
 
-/// Makes a function run what is best for the processor.
-macro_rules! widest {
-    ($(#[$doc:meta])* fn $name:ident $(<$t:ident: $bound:ident>)? ($($arg:ident: $type:ty),* $(,)?)
-        by $body:ident, $wide:ident) => {
-        $(#[$doc])*
-        pub(super) fn $name $(<$t: $bound>)? ($($arg: $type),*) {
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                // SAFETY: the processor has what the function is compiled for.
-                return unsafe { $wide($($arg),*) };
-            }
-            $body::<{ cfg!(target_arch = "aarch64") } $(, $t)?>($($arg),*)
-        }
-
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma")]
-        fn $wide $(<$t: $bound>)? ($($arg: $type),*) {
-            $body::<true $(, $t)?>($($arg),*)
-        }
-    };
-}
-
 widest! {
     /// Writes the light of pixels of so many samples into one of two lines.
-    fn light<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usize)
-        by light_of, light_wide
+    pub(super) fn light<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usize) => light_of
 }
 
 #[inline(always)]
@@ -65,8 +43,7 @@ fn light_of<const FUSED: bool, T: Sample>(
 
 widest! {
     /// Adds the light of so many pixels side by side, of so many samples each, to a sum, and so on.
-    fn add_light<T: Sample>(row: &[T], channels: usize, block: usize, sums: &mut [[f32; 4]])
-        by add_light_of, add_light_wide
+    pub(super) fn add_light<T: Sample>(row: &[T], channels: usize, block: usize, sums: &mut [[f32; 4]]) => add_light_of
 }
 
 #[inline(always)]
@@ -95,6 +72,7 @@ fn add_light_of<const FUSED: bool, T: Sample>(
 }
 
 /// Resizes two lines, of which the first pixel has a number, to two of so many channels.
+#[allow(unsafe_code)]
 pub(super) fn across(
     pairs: &[Pair],
     first: u32,
@@ -103,7 +81,7 @@ pub(super) fn across(
     lines: [&mut [f32]; 2],
 ) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if Wide::get().is_some() {
         // SAFETY: the processor has what the function is compiled for.
         return unsafe { across_wide(pairs, first, windows, channels, lines) };
     }
@@ -176,7 +154,7 @@ fn add<const FUSED: bool, const N: usize>(sums: &mut [f32; N], values: &[f32; N]
 
 widest! {
     /// Adds up lines, of which the ring has room for some, from one of them on, by their weights.
-    fn down(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) by down_of, down_wide
+    pub(super) fn down(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) => down_of
 }
 
 #[inline(always)]
@@ -204,7 +182,7 @@ fn down_of<const FUSED: bool>(ring: &[f32], first: usize, weights: &[f32], line:
 
 widest! {
     /// Appends the values of a line of light of so many channels.
-    fn show(line: &[f32], channels: usize, values: &mut Vec<u8>) by show_of, show_wide
+    pub(super) fn show(line: &[f32], channels: usize, values: &mut Vec<u8>) => show_of
 }
 
 #[inline(always)]

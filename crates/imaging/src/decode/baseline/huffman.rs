@@ -21,7 +21,9 @@ pub(super) struct Symbol {
 
 /// A table of codes.
 pub(super) struct Table {
-    /// By the next bits: value, steps and bits of the symbol, of 16, 8 and 8 bits; zero where it is longer.
+    /// By the next bits: value, steps and bits of the symbol, of 16, 8 and 8 bits. Where the value is longer
+    /// than those bits, they tell the size of the value and the bits of the code, and [`LONG`]; all is zero
+    /// where the code itself is longer.
     one: Box<[u32; 1 << ONE]>,
     /// By the next bits: of as many symbols as are whole in them the steps, whether the last one ends the
     /// block, and the bits, of 8, 1 and 4 bits; zero where the first is longer.
@@ -35,6 +37,8 @@ pub(super) struct Table {
 }
 
 const ENDS_BLOCK: u16 = 1 << 4;
+/// The value is longer than the bits by which it is looked up.
+const LONG: u32 = 1 << 7;
 
 impl Table {
     /// Of how many codes there are of each length, and their symbols.
@@ -66,10 +70,15 @@ impl Table {
         }
         for next in 0..1 << ONE {
             let bits = (next as u32) << (32 - ONE);
-            if let Some((symbol, length)) = table.read(bits).filter(|(_, length)| *length <= ONE) {
-                let steps = (symbol.steps as u32) << 8;
-                table.one[next] = (symbol.value as u32) << 16 | steps | length;
-            }
+            let Some((code, symbol)) = table.code(bits).filter(|(code, _)| *code <= ONE) else {
+                continue;
+            };
+            let size = table.size(symbol);
+            let steps = (table.steps(symbol) as u32) << 8;
+            table.one[next] = match code + size <= ONE {
+                true => (value(bits << code, size) as u32) << 16 | steps | (code + size),
+                false => size << 16 | steps | LONG | code,
+            };
         }
         if !is_dc {
             (0..1 << MANY).for_each(|next| table.many[next] = table.several(next));
@@ -99,43 +108,54 @@ impl Table {
         }
     }
 
-    /// The symbol that those bits begin with, and how many of them it takes.
-    #[cold]
-    fn read(&self, bits: u32) -> Option<(Symbol, u32)> {
+    /// The length of the code that those bits begin with, and what it stands for.
+    fn code(&self, bits: u32) -> Option<(u32, u8)> {
         let first = bits >> 16;
         let length = (1..=16_u32).find(|length| first < self.ends[*length as usize])?;
         let place = (first >> (16 - length)) as i32 + self.places[length as usize];
-        let symbol = *self.symbols.get(usize::try_from(place).ok()?)?;
-        let size = u32::from(if self.is_dc { symbol } else { symbol & 15 });
-        let value = match size {
-            0 => 0,
-            _ => {
-                let value = (bits << length >> (32 - size)) as i32;
-                // The lower half stands for what is below zero.
-                if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
-            }
-        };
-        let steps = match symbol {
-            _ if self.is_dc => 1,
-            0xf0 => 16,
-            _ if size == 0 => 0,
-            _ => usize::from(symbol >> 4) + 1,
-        };
-        Some((Symbol { value, steps }, length + size))
+        Some((length, *self.symbols.get(usize::try_from(place).ok()?)?))
     }
 
-    /// The next symbol.
+    /// The bits of the value that follows.
+    fn size(&self, symbol: u8) -> u32 {
+        u32::from(if self.is_dc { symbol } else { symbol & 15 })
+    }
+
+    fn steps(&self, symbol: u8) -> usize {
+        match symbol {
+            _ if self.is_dc => 1,
+            0xf0 => 16,
+            _ if self.size(symbol) == 0 => 0,
+            _ => usize::from(symbol >> 4) + 1,
+        }
+    }
+
+    /// The symbol that those bits begin with, and how many of them it takes.
+    #[cold]
+    fn read(&self, bits: u32) -> Option<(Symbol, u32)> {
+        let (length, symbol) = self.code(bits)?;
+        let size = self.size(symbol);
+        let symbol = Symbol { value: value(bits << length, size), steps: self.steps(symbol) };
+        Some((symbol, length + size))
+    }
+
+    /// The next symbol, of which there must be 27 bits.
     #[inline(always)]
     pub fn next(&self, bits: &mut Bits<'_>) -> Option<Symbol> {
-        bits.fill();
         let found = self.one[bits.peek(ONE)];
+        let steps = (found >> 8 & 0xff) as usize;
+        if found & LONG != 0 {
+            let (code, size) = (found & (LONG - 1), found >> 16);
+            let value = value((bits.peek(32) as u32) << code, size);
+            bits.skip(code + size);
+            return Some(Symbol { value, steps });
+        }
         if found == 0 {
             let (symbol, length) = self.read(bits.peek(32) as u32)?;
             bits.skip(length);
             return Some(symbol);
         }
         bits.skip(found & 0xff);
-        let steps = (found >> 8 & 0xff) as usize;
         Some(Symbol { value: found as i32 >> 16, steps })
     }
 
@@ -163,4 +183,13 @@ impl Table {
         }
         (at == BLOCK).then_some(())
     }
+}
+
+/// The value of so many bits, the first of which are those; the lower half stands for what is below zero.
+#[inline(always)]
+fn value(bits: u32, size: u32) -> i32 {
+    // No bits are no value.
+    let value = (bits >> 1 >> (31 - size)) as i32;
+    let below = (1 << size >> 1) > value;
+    if below { value - (1 << size) + 1 } else { value }
 }

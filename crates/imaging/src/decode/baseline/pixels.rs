@@ -1,23 +1,41 @@
-//! Pixels of the lowest coefficients of a block, and colours of pixels.
+//! Pixels of the coefficients of a block.
 
-/// A block that becomes `N` by `N` pixels.
-pub(super) trait Reduction<const N: usize> {
+/// The coefficients that are needed of a block, in the order of [`Reduction::PLACES`]; in the last place
+/// are others.
+pub(super) type Coefficients = [i32; 65];
+/// The place of a coefficient that is not needed.
+pub(super) const NOWHERE: u16 = 64;
+
+/// What a block becomes.
+pub(super) trait Reduction: Copy {
+    /// The pixels of its side.
+    const SIDE: usize;
     /// The last coefficient that is needed, in the order in which they come.
     const LAST: usize;
-    /// Where each coefficient stands in rows of `N`; 16: nowhere.
-    const PLACES: [u8; 64] = places(N);
+    /// Where each coefficient stands among those that are needed.
+    const PLACES: [u16; 64];
 
     /// Its pixels, in rows of so many.
-    fn pixels(coefficients: &[i32; 17], strip: &mut [u8], width: usize);
+    fn pixels(self, coefficients: &Coefficients, strip: &mut [u8], width: usize);
 }
 
-/// The zigzag of ITU-T T.81, figure 5.
-const fn places(side: usize) -> [u8; 64] {
-    let mut places = [16; 64];
+/// One pixel.
+#[derive(Clone, Copy)]
+pub(super) struct Eighth;
+/// Two by two.
+#[derive(Clone, Copy)]
+pub(super) struct Quarter;
+/// Four by four.
+#[derive(Clone, Copy)]
+pub(super) struct Half;
+
+/// The zigzag of ITU-T T.81, figure 5, in rows or columns of that length.
+pub(super) const fn places(side: usize, by_columns: bool) -> [u16; 64] {
+    let mut places = [NOWHERE; 64];
     let (mut x, mut y, mut at) = (0, 0, 0);
     while at < 64 {
         if x < side && y < side {
-            places[at] = (y * side + x) as u8;
+            places[at] = (if by_columns { x * side + y } else { y * side + x }) as u16;
         }
         let is_up = (x + y) % 2 == 0;
         if is_up && x == 7 || !is_up && y < 7 && x == 0 {
@@ -36,24 +54,28 @@ const fn places(side: usize) -> [u8; 64] {
 
 /// Eighths, around grey.
 #[inline(always)]
-fn sample(eighths: i32) -> u8 {
+pub(super) fn sample(eighths: i32) -> u8 {
     ((eighths + 1028) >> 3).clamp(0, 255) as u8
 }
 
-impl Reduction<1> for () {
+impl Reduction for Eighth {
+    const SIDE: usize = 1;
     const LAST: usize = 0;
+    const PLACES: [u16; 64] = places(1, false);
 
     #[inline(always)]
-    fn pixels(coefficients: &[i32; 17], strip: &mut [u8], _width: usize) {
+    fn pixels(self, coefficients: &Coefficients, strip: &mut [u8], _width: usize) {
         strip[0] = sample(coefficients[0]);
     }
 }
 
-impl Reduction<2> for () {
+impl Reduction for Quarter {
+    const SIDE: usize = 2;
     const LAST: usize = 4;
+    const PLACES: [u16; 64] = places(2, false);
 
     #[inline(always)]
-    fn pixels(coefficients: &[i32; 17], strip: &mut [u8], width: usize) {
+    fn pixels(self, coefficients: &Coefficients, strip: &mut [u8], width: usize) {
         let [a, b, c, d, ..] = *coefficients;
         let (left, right) = (a + b, a - b);
         let (left_down, right_down) = (c + d, c - d);
@@ -63,15 +85,19 @@ impl Reduction<2> for () {
     }
 }
 
-impl Reduction<4> for () {
+impl Reduction for Half {
+    const SIDE: usize = 4;
     const LAST: usize = 24;
+    const PLACES: [u16; 64] = places(4, false);
 
     #[inline(always)]
-    fn pixels(coefficients: &[i32; 17], strip: &mut [u8], width: usize) {
+    fn pixels(self, coefficients: &Coefficients, strip: &mut [u8], width: usize) {
+        // Larger ones would overflow.
+        let own: [i32; 16] = std::array::from_fn(|at| coefficients[at].clamp(-16_384, 16_383));
         // Columns first; two bits more are kept between.
         let mut half = [0; 16];
         for x in 0..4 {
-            let column = [0, 4, 8, 12].map(|at| coefficients[at + x]);
+            let column = [0, 4, 8, 12].map(|at| own[at + x]);
             let values = four(column).map(|value| (value + (1 << 9)) >> 10);
             for (y, value) in values.into_iter().enumerate() {
                 half[4 * y + x] = value;
@@ -98,57 +124,20 @@ fn four([a, b, c, d]: [i32; 4]) -> [i32; 4] {
     [sum + outer, rest + inner, rest - inner, sum - outer]
 }
 
-/// Writes the colours of pixels; of the two differences each may stand for two pixels side by side.
-pub(super) fn coloured(light: &[u8], blue: &[u8], red: &[u8], is_halved: bool, row: &mut [u8]) {
-    if is_halved {
-        let (pairs, last) = row.as_chunks_mut::<6>();
-        let lights = light.as_chunks::<2>().0;
-        for ((pair, light), (blue, red)) in pairs.iter_mut().zip(lights).zip(blue.iter().zip(red)) {
-            let added = added(*blue, *red);
-            let ([ar, ag, ab], [br, bg, bb]) = (rgb(light[0], added), rgb(light[1], added));
-            *pair = [ar, ag, ab, br, bg, bb];
-        }
-        if let [_, _, _] = last {
-            let at = pairs.len();
-            last.copy_from_slice(&rgb(light[2 * at], added(blue[at], red[at])));
-        }
-    } else {
-        let pixels = row.as_chunks_mut::<3>().0;
-        for ((pixel, light), (blue, red)) in pixels.iter_mut().zip(light).zip(blue.iter().zip(red))
-        {
-            *pixel = rgb(*light, added(*blue, *red));
-        }
-    }
-}
-
-/// What colours add to the light, by JFIF.
-#[inline(always)]
-fn added(blue: u8, red: u8) -> [i32; 3] {
-    let (blue, red) = (i32::from(blue) - 128, i32::from(red) - 128);
-    [
-        (91_881 * red + 32_768) >> 16,
-        (-22_554 * blue - 46_802 * red + 32_768) >> 16,
-        (116_130 * blue + 32_768) >> 16,
-    ]
-}
-
-#[inline(always)]
-fn rgb(light: u8, added: [i32; 3]) -> [u8; 3] {
-    added.map(|added| (i32::from(light) + added).clamp(0, 255) as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn coefficients_come_in_a_zigzag() {
-        let all = places(8);
+        let all = places(8, false);
         assert_eq!(all[..10], [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]);
         assert_eq!(all[61..], [55, 62, 63]);
-        assert_eq!(places(2)[..6], [0, 1, 2, 16, 3, 16]);
-        for (side, last) in [(1, 0), (2, 4), (4, 24)] {
-            assert_eq!(places(side).iter().rposition(|place| *place != 16), Some(last));
+        assert_eq!(places(8, true)[..10], [0, 8, 1, 2, 9, 16, 24, 17, 10, 3]);
+        assert_eq!(places(2, false)[..6], [0, 1, 2, NOWHERE, 3, NOWHERE]);
+        for (side, last) in [(1, 0), (2, 4), (4, 24), (8, 63)] {
+            let places = places(side, false);
+            assert_eq!(places.iter().rposition(|place| *place != NOWHERE), Some(last));
         }
     }
 }
