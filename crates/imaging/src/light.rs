@@ -9,6 +9,8 @@ pub(crate) const WHITE: f32 = 65_535.0;
 /// The values of light are told apart by their roots, of which there are so many: nowhere are two of them
 /// further from each other than a tenth of a step of 8 bits.
 const ROOTS: usize = 4096;
+/// What the root of a light is multiplied by to be counted so.
+pub(crate) const ROOT: f32 = (ROOTS - 1) as f32 / 255.998_05;
 /// A number to which another below 2²² is added to become a whole one, in the lowest bits.
 const WHOLE: f32 = 8_388_608.0;
 
@@ -91,7 +93,7 @@ pub(crate) fn lit<T: Sample>(pixel: &[T], table: &T::Table) -> [f32; 4] {
 /// white is taken for it.
 #[inline(always)]
 pub(crate) fn root(light: f32) -> u32 {
-    let root = light.clamp(0.0, WHITE).sqrt() * ((ROOTS - 1) as f32 / 255.998_05);
+    let root = light.clamp(0.0, WHITE).sqrt() * ROOT;
     (root + WHOLE).to_bits()
 }
 

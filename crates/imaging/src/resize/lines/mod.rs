@@ -1,5 +1,8 @@
 //! The loops over the pixels of a line.
 
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
 use super::windows::Windows;
 use crate::light::{Sample, Values, WHITE, alpha, lit, root};
 #[cfg(target_arch = "x86_64")]
@@ -8,8 +11,6 @@ use crate::wide::widest;
 
 /// The light of a pixel of each of two lines, one above the other.
 pub(crate) type Pair = [f32; 8];
-/// So many numbers of a line are added up at a time.
-const STRIP: usize = 32;
 /// The least alpha that is not nothing in 8 bits.
 const SEEN: f32 = WHITE / 510.0;
 
@@ -71,51 +72,57 @@ fn add_light_of<const FUSED: bool, T: Sample>(
     }
 }
 
-/// Resizes two lines, of which the first pixel has a number, to two of so many channels.
-#[allow(unsafe_code)]
-pub(super) fn across(
-    pairs: &[Pair],
-    first: u32,
-    windows: &Windows,
-    channels: usize,
-    lines: [&mut [f32]; 2],
-) {
-    #[cfg(target_arch = "x86_64")]
-    if Wide::get().is_some() {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { across_wide(pairs, first, windows, channels, lines) };
-    }
-    across_by(pairs, first, windows, channels, lines, sum_of::<{ cfg!(target_arch = "aarch64") }>);
-}
-
-#[inline(always)]
-fn sum_of<const FUSED: bool>(pixels: &[Pair], weights: &[f32]) -> Pair {
-    let mut sums = Pair::default();
-    for (pixel, weight) in pixels.iter().zip(weights) {
-        add::<FUSED, 8>(&mut sums, pixel, *weight);
-    }
-    sums
-}
-
-/// By instructions: left to itself, the compiler takes the lanes that come out apart.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn across_wide(
-    pairs: &[Pair],
-    first: u32,
-    windows: &Windows,
-    channels: usize,
-    lines: [&mut [f32]; 2],
-) {
-    use std::arch::x86_64::{_mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps};
-    across_by(pairs, first, windows, channels, lines, |pixels, weights| {
-        // Two sums, so that one need not wait for the other.
-        let mut sums = [_mm256_setzero_ps(); 2];
-        for (at, (pixel, weight)) in pixels.iter().zip(weights).enumerate() {
-            let (pixel, weight) = (bytemuck::cast(*pixel), _mm256_set1_ps(*weight));
-            sums[at % 2] = _mm256_fmadd_ps(pixel, weight, sums[at % 2]);
+/// Makes a function run [`wide`]'s where the processor has what that takes: its loops are too many for the
+/// compiler to see through each time.
+macro_rules! by_instructions {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) else $plain:ident) => {
+        $(#[$doc])*
+        #[allow(unsafe_code)]
+        pub(super) fn $name($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            if Wide::get().is_some() {
+                // SAFETY: the processor has what it is compiled for.
+                return unsafe { wide::$name($($arg),*) };
+            }
+            $plain($($arg),*);
         }
-        bytemuck::cast(_mm256_add_ps(sums[0], sums[1]))
+    };
+}
+
+by_instructions! {
+    /// Resizes two lines, of which the first pixel has a number, to two of so many channels.
+    fn across(
+        pairs: &[Pair],
+        first: u32,
+        windows: &Windows,
+        channels: usize,
+        lines: [&mut [f32]; 2],
+    ) else across_plainly
+}
+
+by_instructions! {
+    /// Adds up lines, of which the ring has room for some, from one of them on, by their weights.
+    fn down(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) else down_plainly
+}
+
+by_instructions! {
+    /// Appends the values of a line of light of so many channels.
+    fn show(line: &[f32], channels: usize, values: &mut Vec<u8>) else show_plainly
+}
+
+fn across_plainly(
+    pairs: &[Pair],
+    first: u32,
+    windows: &Windows,
+    channels: usize,
+    lines: [&mut [f32]; 2],
+) {
+    across_by(pairs, first, windows, channels, lines, |pixels, weights| {
+        let mut sums = Pair::default();
+        for (pixel, weight) in pixels.iter().zip(weights) {
+            add(&mut sums, pixel, *weight);
+        }
+        sums
     });
 }
 
@@ -144,67 +151,32 @@ fn across_by(
     }
 }
 
-#[inline(always)]
-fn add<const FUSED: bool, const N: usize>(sums: &mut [f32; N], values: &[f32; N], weight: f32) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        // Without the instruction for it, the fused one is very slow.
-        *sum = if FUSED { value.mul_add(weight, *sum) } else { *sum + value * weight };
-    }
+fn add(sums: &mut [f32], values: &[f32], weight: f32) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * weight);
 }
 
-widest! {
-    /// Adds up lines, of which the ring has room for some, from one of them on, by their weights.
-    pub(super) fn down(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) => down_of
+fn down_plainly(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) {
+    line.fill(0.0);
+    let lines = ring.chunks_exact(line.len()).cycle().skip(first);
+    lines.zip(weights).for_each(|(own, weight)| add(line, own, *weight));
 }
 
-#[inline(always)]
-fn down_of<const FUSED: bool>(ring: &[f32], first: usize, weights: &[f32], line: &mut [f32]) {
-    let length = line.len();
-    let room = ring.len() / length;
-    for (at, strip) in line.chunks_mut(STRIP).enumerate() {
-        let mut sums = [0.0; STRIP];
-        let mut place = first;
-        for weight in weights {
-            let values = &ring[place * length + at * STRIP..][..strip.len()];
-            match values.first_chunk::<STRIP>() {
-                Some(values) => add::<FUSED, STRIP>(&mut sums, values, *weight),
-                None => {
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum += value * weight;
-                    }
-                }
-            }
-            place = if place + 1 == room { 0 } else { place + 1 };
-        }
-        strip.copy_from_slice(&sums[..strip.len()]);
-    }
-}
-
-widest! {
-    /// Appends the values of a line of light of so many channels.
-    pub(super) fn show(line: &[f32], channels: usize, values: &mut Vec<u8>) => show_of
-}
-
-#[inline(always)]
-fn show_of<const FUSED: bool>(line: &[f32], channels: usize, shown: &mut Vec<u8>) {
+fn show_plainly(line: &[f32], channels: usize, shown: &mut Vec<u8>) {
     let values = Values::get();
     if channels == 3 {
-        let (strips, rest) = line.as_chunks::<STRIP>();
-        for strip in strips {
-            let roots = strip.map(root);
-            shown.extend(roots.map(|root| values.of(root)));
-        }
-        shown.extend(rest.iter().map(|light| values.of(root(*light))));
-        return;
+        shown.extend(line.iter().map(|light| values.of(root(*light))));
+    } else {
+        shown.extend(line.as_chunks::<4>().0.iter().flat_map(|pixel| shown4(pixel, values)));
     }
-    for pixel in line.as_chunks::<4>().0 {
-        let [r, g, b, a] = *pixel;
-        // What cannot be seen has no colour.
-        let by = if a >= SEEN { WHITE / a.min(WHITE) } else { 0.0 };
-        let roots = [r, g, b].map(|light| root(light * by));
-        let [r, g, b] = roots.map(|root| values.of(root));
-        shown.extend([r, g, b, alpha(a) as u8]);
-    }
+}
+
+/// The values of a pixel with alpha.
+#[inline(always)]
+fn shown4(&[r, g, b, a]: &[f32; 4], values: &Values) -> [u8; 4] {
+    // What cannot be seen has no colour.
+    let by = if a >= SEEN { WHITE / a.min(WHITE) } else { 0.0 };
+    let [r, g, b] = [r, g, b].map(|light| values.of(root(light * by)));
+    [r, g, b, alpha(a) as u8]
 }
 
 #[cfg(test)]
@@ -247,18 +219,18 @@ mod tests {
             let [one, other] = &mut wide;
             across(&pairs[0], 0, &windows, channels, [one, other]);
             let [one, other] = &mut plain;
-            across_by(&pairs[0], 0, &windows, channels, [one, other], sum_of::<false>);
+            across_plainly(&pairs[0], 0, &windows, channels, [one, other]);
             assert_alike(&wide[0], &plain[0]);
             assert_alike(&wide[1], &plain[1]);
 
             let (ring, weights) = ([&wide[0][..], &wide[1], &plain[0]].concat(), [0.5, -0.2, 0.7]);
             let (mut wide, mut plain) = (vec![0.0; length], vec![0.0; length]);
             down(&ring, 1, &weights, &mut wide);
-            down_of::<false>(&ring, 1, &weights, &mut plain);
+            down_plainly(&ring, 1, &weights, &mut plain);
             assert_alike(&wide, &plain);
             let (mut shown, mut shown_plainly) = (Vec::new(), Vec::new());
             show(&wide, channels, &mut shown);
-            show_of::<false>(&wide, channels, &mut shown_plainly);
+            show_plainly(&wide, channels, &mut shown_plainly);
             assert_eq!((shown.len(), &shown), (length, &shown_plainly));
         }
     }
