@@ -2,6 +2,7 @@
 
 mod kept;
 mod killed;
+mod lost;
 mod memory;
 mod scene;
 mod served;

@@ -58,6 +58,10 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     let before_here = before.filter(|before| before.of == of);
     let source = before_here.and_then(|before| fetching.folder.read(&before.source).ok());
     let validated = before_here.filter(|_| source.is_some() && !anew);
+    // What can neither be served nor made anew is no edition to be kept.
+    let is_there =
+        |it: &Edition| source.is_some() || !fetching.folder.is_damaged(&it.document.name);
+    let kept = before_here.filter(|before| is_there(before)).map(Came::from);
     let clock = fetching.clock.clone();
     let asked = fetch::document(&fetching.outward, &feed, validated, clock.now()).await?;
     let fetched_at = clock.now();
@@ -69,7 +73,7 @@ pub async fn run(run: Run<'_>) -> Result<Done, Fault> {
     };
     let (fetched, document) = read(&feed, fetched).await?;
     if !accept_shrink {
-        judge(feed.least, came(&document), before_here.map(Came::from))?;
+        judge(feed.least, came(&document), kept)?;
     }
     let (mut made, notes) = make(&fetching, document, fetched, before).await?;
     let published_at = clock.now();
