@@ -1,7 +1,7 @@
 //! What readers find out about a feed's files, for the feed: however many they are, it hears once.
 
 use crate::published::{Call, Happened};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Calls {
     purged: AtomicBool,
-    damaged: Mutex<HashSet<Box<str>>>,
+    damaged: Mutex<HashMap<Box<str>, String>>,
     notify: Notify,
 }
 
@@ -19,8 +19,8 @@ pub struct Calls {
 pub struct Heard {
     /// The document was purged.
     pub purged: bool,
-    /// Files that are damaged.
-    pub damaged: Vec<Box<str>>,
+    /// Files that are damaged, and what was said of each last.
+    pub damaged: Vec<(Box<str>, String)>,
 }
 
 impl Calls {
@@ -30,8 +30,8 @@ impl Calls {
         Arc::new(move |happened| {
             match happened {
                 Happened::Purged => calls.purged.store(true, Ordering::Release),
-                Happened::Damaged(name) => {
-                    calls.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+                Happened::Damaged(name, why) => {
+                    calls.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(name, why);
                 }
             }
             calls.notify.notify_one();

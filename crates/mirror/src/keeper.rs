@@ -15,6 +15,7 @@ use crate::told::{Stands, State, Told};
 use policy::time::Timestamp;
 use proxy::clock::Clock;
 use proxy::outward::Outward;
+use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -126,6 +127,9 @@ pub struct Keeper {
     /// Whether what nothing names may go: not while an edition lies there that cannot be used, nor while
     /// it is not known which one a loss of power would leave.
     pub sweeps: bool,
+    /// Files that readers could not read and whether they were damaged: each is told of once until there is
+    /// another edition, since readers find out again and again.
+    pub troubles: HashMap<Box<str>, bool>,
     /// The upstream is let alone until then, but for who asks by hand.
     pub not_before: Timestamp,
 }
@@ -206,29 +210,52 @@ impl Keeper {
     /// Takes note of what readers found out; says whether it is to be fetched anew.
     fn hear(&mut self, heard: Heard) -> bool {
         self.anew |= heard.purged;
-        // One that was fetched anew since is whole.
-        let named = heard.damaged.iter().map(|name| &**name);
-        let lost: Vec<&str> = named.filter(|name| self.folder.is_damaged(name)).collect();
-        for name in &lost {
-            tracing::error!("feed {}: {name} is damaged and is fetched anew", self.feed.name);
-            if let Err(error) = self.folder.forget(name) {
-                tracing::warn!("feed {}: {name} cannot be removed: {error}", self.feed.name);
+        let (mut is_lost, mut is_new) = (false, false);
+        for (name, why) in heard.damaged {
+            // One that was fetched anew since is whole.
+            let is_damaged = self.folder.is_damaged(&name);
+            let before = self.troubles.insert(name.clone(), is_damaged);
+            if before != Some(is_damaged) {
+                self.say_trouble(&name, &why, is_damaged);
+                is_new |= is_damaged;
             }
+            is_lost |= is_damaged;
         }
-        if !lost.is_empty() {
-            self.show_what_is_left();
+        if is_lost {
+            self.show_what_is_left(is_new);
         }
-        heard.purged || !lost.is_empty()
+        heard.purged || is_lost
     }
 
-    /// Lets readers find no more what is lost, and the document again if it can be made anew.
-    fn show_what_is_left(&mut self) {
+    /// Says that a file could not be read; one that is damaged is removed, so that it is fetched anew.
+    fn say_trouble(&self, name: &str, why: &str, is_damaged: bool) {
+        let feed = &self.feed.name;
+        if !is_damaged {
+            return tracing::warn!("feed {feed}: {name} could not be read, and is whole: {why}");
+        }
+        tracing::error!("feed {feed}: {name} is damaged and is fetched anew: {why}");
+        if let Err(error) = self.folder.forget(name) {
+            tracing::warn!("feed {feed}: {name} cannot be removed: {error}");
+        }
+    }
+
+    /// Lets readers find no more what is lost, and the document again if it can be made anew. `is_new`:
+    /// whether it is worth a word where it cannot.
+    fn show_what_is_left(&mut self, is_new: bool) {
         let Some(edition) = self.edition.take() else { return };
-        let mended = refresh::mended(&self.feed, &self.folder, edition.clone());
-        let edition = mended.unwrap_or_else(|what| {
-            tracing::error!("feed {}: its document cannot be made anew: {what}", self.feed.name);
-            edition
-        });
+        let edition = match refresh::mended(&self.feed, &self.folder, edition.clone()) {
+            Ok(edition) => {
+                self.troubles.remove(&edition.document.name);
+                edition
+            }
+            Err(what) => {
+                if is_new {
+                    let feed = &self.feed.name;
+                    tracing::error!("feed {feed}: its document cannot be made anew: {what}");
+                }
+                edition
+            }
+        };
         self.published.show(&self.folder, Some(&edition));
         self.edition = Some(edition);
     }
@@ -290,6 +317,7 @@ impl Keeper {
             beyond: edition.beyond,
         };
         self.published.show(&self.folder, Some(&edition));
+        self.troubles.clear();
         if is_new {
             let (name, number) = (&self.feed.name, edition.number);
             let Ended { items, pictures, missing, beyond, .. } = ended;

@@ -16,6 +16,7 @@ use policy::time::Timestamp;
 use proxy::clock::Clock;
 use proxy::outward::Outward;
 use proxy::shelf::Shelf;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -238,6 +239,7 @@ impl Mirror {
                 sweeps,
                 attempt: 0,
                 anew: false,
+                troubles: HashMap::new(),
                 not_before: Timestamp(0),
             };
             keeper.tell();

@@ -34,8 +34,8 @@ pub type Call = Arc<dyn Fn(Happened) + Send + Sync>;
 pub enum Happened {
     /// The document was purged.
     Purged,
-    /// A file turned out to be damaged.
-    Damaged(Box<str>),
+    /// A file turned out to be damaged, or could not be read, and what was said of that.
+    Damaged(Box<str>, String),
 }
 
 /// What readers find of one feed.
@@ -196,8 +196,8 @@ impl Shelved for Lying {
             let (at, file) = (self.at.clone(), self.file.clone());
             let opened = spawn_blocking(move || Reading::open(&at, &file)).await;
             let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-            let reading = opened.inspect_err(|_| {
-                (self.call)(Happened::Damaged(self.file.name.clone()));
+            let reading = opened.inspect_err(|error| {
+                (self.call)(Happened::Damaged(self.file.name.clone(), error.to_string()));
             })?;
             let (name, call) = (self.file.name.clone(), self.call.clone());
             Ok(Box::new(Coming { reading: Some(reading), name, call }) as Box<dyn Pieces>)
@@ -227,8 +227,8 @@ impl Pieces for Coming {
                 (reading, piece)
             });
             let (reading, piece) = read.await.map_err(|_| io::ErrorKind::Interrupted)?;
-            let piece = piece.inspect_err(|_| {
-                (self.call)(Happened::Damaged(self.name.clone()));
+            let piece = piece.inspect_err(|error| {
+                (self.call)(Happened::Damaged(self.name.clone(), error.to_string()));
             })?;
             if piece.is_empty() {
                 return Ok(None);

@@ -81,7 +81,8 @@ pub trait Shelved: Debug + Send + Sync {
     /// Takes note that it was purged since, which makes nothing of it go: it is to be fetched anew.
     fn note_purge(&self);
 
-    /// Opens it.
+    /// Opens it. Where that fails, or a piece does later, it is for the shelf to say so: it knows what was
+    /// said before, where each who asks would say it again.
     fn open(&self) -> Opening<'_>;
 }
 
@@ -197,10 +198,7 @@ pub async fn exchange(errand: &Errand, taken: &Taken) -> Result<Response, Error>
     if shelved.born().is_some_and(|born| store.is_purged_since(key.url(), site.id, born)) {
         shelved.note_purge();
     }
-    let opened = shelved.open().await.map_err(|error| {
-        tracing::error!("{} cannot be read: {error}", shelved.name());
-        Error::ShelfUnreadable
-    })?;
+    let opened = shelved.open().await.map_err(|_| Error::ShelfUnreadable)?;
     let now = errand.core.shared.clock.now();
     let mut fields = shelved.fields();
     fields.add(Name::Date, now.to_http());
