@@ -144,16 +144,8 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path, feed: &Feed) -> Process {
-        let settings = Settings {
-            folder: folder.to_owned(),
-            size_bytes: 1 << 30,
-            concurrency: 1,
-            node: "test".to_owned(),
-            origin: proxy::settings::OriginLimits::default(),
-            tls: None,
-            feeds: vec![Arc::new(feed.clone())],
-        };
-        let mirror = Mirror::start(settings, store(), Arc::default()).expect("a folder");
+        let mirror = Mirror::start(settings(folder, feed), store(), Arc::default());
+        let mirror = mirror.expect("a folder");
         let runtime = Builder::new_current_thread().build().expect("a runtime");
         Process { mirror, runtime }
     }
@@ -193,6 +185,18 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.mirror.close();
+    }
+}
+
+fn settings(folder: &Path, feed: &Feed) -> Settings {
+    Settings {
+        folder: folder.to_owned(),
+        size_bytes: 1 << 30,
+        concurrency: 1,
+        node: "test".to_owned(),
+        origin: proxy::settings::OriginLimits::default(),
+        tls: None,
+        feeds: vec![Arc::new(feed.clone())],
     }
 }
 
@@ -330,5 +334,36 @@ fn one_step_of_a_refresh_that_fails_leaves_the_old_edition_or_the_new_one_whole(
         assert_eq!(edition, Some(if refreshed.is_ok() { 2 } else { 1 }), "{at}");
         let Some(step) = steps.get(at) else { break };
         comes_back(&path, &upstream, &feed, refreshed.is_ok(), &format!("{step:?} failed, {at}"));
+    }
+}
+
+#[test]
+fn a_feed_whose_task_panics_lives_again_and_keeps_no_other_waiting() {
+    let (upstream, scratch) = (Upstream::start(), Scratch::new("panic"));
+    let feed = feed(&upstream);
+    let process = about_to_fetch(&scratch.0, &upstream, &feed);
+    upstream.says(&NEW, false);
+    process.steps().panic_before(Step::Publish);
+    assert_eq!(process.refresh(), Err(NotDone::Ending));
+    // It waits for the next life, which may run by itself before.
+    until_not_busy(&process).expect("it succeeds");
+    assert_eq!(process.edition(), Some(2));
+    let told = process.mirror.told();
+    assert_eq!((told[0].failures.iter().sum::<u64>(), told[0].failed_in_a_row), (1, 0));
+    process.steps().panic_before(Step::Publish);
+    assert_eq!(process.refresh(), Err(NotDone::Ending));
+    let other = Feed { retries: 7, ..feed };
+    process.mirror.replace(settings(&scratch.0, &other)).expect("a folder");
+    until_not_busy(&process).expect("its turn comes");
+    assert_eq!(process.edition(), Some(2));
+}
+
+fn until_not_busy(process: &Process) -> Result<Ended, NotDone> {
+    let begun = Instant::now();
+    loop {
+        match process.refresh() {
+            Err(NotDone::Busy) if begun.elapsed() < PATIENCE => std::thread::yield_now(),
+            other => return other,
+        }
     }
 }

@@ -16,11 +16,13 @@ use policy::time::Timestamp;
 use proxy::clock::Clock;
 use proxy::outward::Outward;
 use std::collections::HashMap;
+use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Store;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -78,8 +80,18 @@ pub enum NotDone {
     Failed(Fault),
     /// There is no such feed.
     Unknown,
-    /// The process ends.
+    /// The process ends, or the feed does for a moment.
     Ending,
+}
+
+impl From<TrySendError<Command>> for NotDone {
+    fn from(error: TrySendError<Command>) -> NotDone {
+        match error {
+            TrySendError::Full(_) => NotDone::Busy,
+            // Nobody is there to be busy.
+            TrySendError::Closed(_) => NotDone::Ending,
+        }
+    }
 }
 
 impl Command {
@@ -136,11 +148,12 @@ pub struct Keeper {
 
 impl Keeper {
     /// Lives until `commands` ends.
-    pub async fn keep(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub async fn keep(mut self, commands: &mut mpsc::Receiver<Command>) {
         self.sweep(false);
         let now = self.clock.now();
         // It was noted by a clock that may have been wrong.
-        self.not_before = Timestamp(self.folder.rest_until()).min(at(now, retry::MOST_TOLD));
+        let rest_until = Timestamp(self.folder.rest_until()).min(at(now, retry::MOST_TOLD));
+        self.not_before = self.not_before.max(rest_until);
         let mut due = now.max(self.not_before);
         loop {
             self.lock().next_run = Some(due);
@@ -150,7 +163,7 @@ impl Keeper {
                 command = commands.recv() => match command {
                     None => return,
                     Some(command) => {
-                        let Some(next) = self.obey(command, &mut commands, due).await else { return };
+                        let Some(next) = self.obey(command, commands, due).await else { return };
                         due = next;
                     }
                 },
@@ -160,7 +173,7 @@ impl Keeper {
                     }
                 }
                 () = until(&clock, due) => {
-                    let Some(outcome) = self.run(&mut commands, false).await else { return };
+                    let Some(outcome) = self.run(commands, false).await else { return };
                     due = self.next(&outcome, true);
                 }
             }
@@ -175,6 +188,21 @@ impl Keeper {
             (self.edition, self.sweeps) = (edition, sweeps);
             self.tell();
         }
+    }
+
+    /// Takes the place of one that panicked, with what that has published. It counts as a run that failed,
+    /// so that the upstream is asked ever less often where it goes on.
+    pub fn take_over(&mut self) {
+        let now = self.clock.now();
+        tracing::error!("feed {}: its task panicked, and begins anew", self.feed.name);
+        let failed = {
+            let mut told = self.lock();
+            told.note(refresh::disk(io::Error::other("the task of the feed panicked")), now);
+            told.state = State::Retrying;
+            told.failed_in_a_row
+        };
+        self.not_before = at(now, retry::pause(failed, None, self.seed));
+        self.look_again();
     }
 
     /// Does what it is asked; gives when it is due then, or nothing at the end.
@@ -453,5 +481,22 @@ async fn until(clock: &Clock, due: Timestamp) {
         }
         before = now;
         sleep(Duration::from_millis(due.millis_since(now)).min(LOOK)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_ended_is_not_busy() {
+        let (sender, commands) = mpsc::channel(1);
+        let ask = || {
+            let reply = oneshot::channel().0;
+            sender.try_send(Command::Drop { reply }).map_err(NotDone::from)
+        };
+        assert_eq!([ask(), ask()], [Ok(()), Err(NotDone::Busy)]);
+        drop(commands);
+        assert_eq!(ask(), Err(NotDone::Ending));
     }
 }

@@ -16,6 +16,7 @@ mod fetch;
 mod folder;
 mod keeper;
 mod left_over;
+mod life;
 pub mod mirror;
 mod pictures;
 pub mod plan;

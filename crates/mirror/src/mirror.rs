@@ -4,6 +4,7 @@ use crate::calls::Calls;
 use crate::folder::{Folder, Listed};
 use crate::keeper::{Command, Ended, Keeper, NotDone};
 use crate::left_over::{self, LeftOver};
+use crate::life::{Ending, Ends, Life};
 use crate::pictures::Progress;
 use crate::published::{Published, SiteShelf};
 use crate::refresh::{disk, standing};
@@ -20,14 +21,13 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use store::Store;
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::interval;
 
@@ -93,39 +93,10 @@ impl From<&Handle> for Gone {
     }
 }
 
-/// The end of a keeper, for the one that comes after it.
-#[derive(Debug, Default)]
-struct Ending {
-    is_there: AtomicBool,
-    notify: Notify,
-}
-
-impl Ending {
-    fn come(&self) {
-        self.is_there.store(true, Ordering::Release);
-        self.notify.notify_waiters();
-    }
-
-    fn has_come(&self) -> bool {
-        self.is_there.load(Ordering::Acquire)
-    }
-
-    async fn wait(&self) {
-        let notified = self.notify.notified();
-        if !self.has_come() {
-            notified.await;
-        }
-    }
-}
-
 /// A feed that is to begin to live on the thread.
 struct Order {
     settings: Arc<Settings>,
-    begins: Box<dyn FnOnce(Rc<Outward>) -> Keeper + Send>,
-    commands: mpsc::Receiver<Command>,
-    /// Whose folder it has, until that has ended.
-    after: Option<Arc<Ending>>,
-    ends: Arc<Ending>,
+    life: Life,
 }
 
 impl Mirror {
@@ -206,8 +177,8 @@ impl Mirror {
         };
         let (calls, progress) = (Arc::<Calls>::default(), Arc::<Progress>::default());
         let published = Published::new(feed.clone(), calls.call());
-        let (edition, sweeps) = standing(feed, &folder);
-        published.show(&folder, edition.as_ref());
+        let stands = standing(feed, &folder);
+        published.show(&folder, stands.0.as_ref());
         let told = Arc::new(Mutex::new(Told::new(feed, progress.clone())));
         let (sender, commands) = mpsc::channel(MOST_COMMANDS);
         let handle = Handle {
@@ -222,18 +193,18 @@ impl Mirror {
         let after = before.map(|before| before.ended);
         let (feed, clock, store) = (feed.clone(), self.clock.clone(), self.store.clone());
         let (concurrency, seed) = (settings.concurrency, clock.now().0 ^ hash(&feed.name));
-        let begins = move |outward| {
+        let begins = move |outward, (edition, sweeps)| {
             let keeper = Keeper {
-                feed,
-                folder,
-                published,
-                calls,
-                told,
+                feed: feed.clone(),
+                folder: folder.clone(),
+                published: published.clone(),
+                calls: calls.clone(),
+                told: told.clone(),
                 edition,
-                progress,
+                progress: progress.clone(),
                 outward,
-                clock,
-                store,
+                clock: clock.clone(),
+                store: store.clone(),
                 concurrency,
                 seed,
                 sweeps,
@@ -245,8 +216,8 @@ impl Mirror {
             keeper.tell();
             keeper
         };
-        let (settings, begins) = (settings.clone(), Box::new(begins));
-        Ok((handle, Order { settings, begins, commands, after, ends }))
+        let life = Life { begins: Box::new(begins), stands, commands, after, ends: Ends(ends) };
+        Ok((handle, Order { settings: settings.clone(), life }))
     }
 
     /// What a site has of the feeds that `is_of` it; nothing where it has none.
@@ -285,7 +256,7 @@ impl Mirror {
         let (reply, answer) = oneshot::channel();
         let commands = self.commands(name).ok_or(NotDone::Unknown)?;
         let command = Command::Refresh { accept_shrink, reply };
-        commands.try_send(command).map_err(|_| NotDone::Busy)?;
+        commands.try_send(command)?;
         // Who holds one keeps the feed alive.
         drop(commands);
         answer.await.unwrap_or(Err(NotDone::Ending))
@@ -298,7 +269,7 @@ impl Mirror {
     pub async fn sweep(&self, name: &str, dry_run: bool) -> Result<Vec<Listed>, NotDone> {
         let (reply, answer) = oneshot::channel();
         let commands = self.commands(name).ok_or(NotDone::Unknown)?;
-        commands.try_send(Command::Sweep { dry_run, reply }).map_err(|_| NotDone::Busy)?;
+        commands.try_send(Command::Sweep { dry_run, reply })?;
         drop(commands);
         answer.await.unwrap_or(Err(NotDone::Ending))
     }
@@ -311,7 +282,7 @@ impl Mirror {
     pub async fn drop_edition(&self, name: &str) -> Result<(), NotDone> {
         let (reply, answer) = oneshot::channel();
         let Some(commands) = self.commands(name) else { return self.drop_left_over(name) };
-        commands.try_send(Command::Drop { reply }).map_err(|_| NotDone::Busy)?;
+        commands.try_send(Command::Drop { reply })?;
         drop(commands);
         answer.await.unwrap_or(Err(NotDone::Ending))
     }
@@ -404,19 +375,9 @@ fn live(mut ordered: mpsc::UnboundedReceiver<Order>, clock: &Arc<Clock>) {
         loop {
             tokio::select! {
                 order = ordered.recv() => {
-                    let Some(Order { settings, begins, commands, after, ends }) = order else {
-                        return;
-                    };
-                    let outward = outward(&mut outwards, &settings, clock);
-                    spawn_local(async move {
-                        let mut keeper = begins(outward);
-                        if let Some(after) = after {
-                            after.wait().await;
-                            keeper.look_again();
-                        }
-                        keeper.keep(commands).await;
-                        ends.come();
-                    });
+                    let Some(order) = order else { return };
+                    let outward = outward(&mut outwards, &order.settings, clock);
+                    spawn_local(order.life.live(outward));
                 }
                 _ = ticks.tick() => {
                     // What nobody but this list has is of settings that are gone.

@@ -71,6 +71,8 @@ mod stopped {
         most: Option<usize>,
         /// The step that fails and none after it, counted likewise.
         fails: Option<usize>,
+        /// The step that panics, once.
+        panics: Option<Step>,
     }
 
     impl Steps {
@@ -82,6 +84,10 @@ mod stopped {
             let mut stop = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if stop.abort == Some(step) {
                 std::process::abort();
+            }
+            if stop.panics.take_if(|panics| *panics == step).is_some() {
+                drop(stop);
+                panic!("as it is meant");
             }
             if stop.most.is_some_and(|most| stop.taken.len() >= most) {
                 return Err(io::Error::other("the process has ended here"));
@@ -117,6 +123,12 @@ mod stopped {
         pub fn fail_once(&self, at: usize) {
             let mut stop = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             (stop.taken, stop.fails) = (Vec::new(), Some(at));
+        }
+
+        /// Has the next such step panic, and those after it be taken.
+        #[cfg(test)]
+        pub fn panic_before(&self, step: Step) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).panics = Some(step);
         }
     }
 
