@@ -1,6 +1,7 @@
 //! A process that ends before any of the steps of a refresh: one after the other is tried, each on a folder
 //! of its own. What a reader finds then is the old edition or the new one, whole; the next refresh succeeds,
-//! and after the next sweep nothing is left that no edition names.
+//! and after the next sweep nothing is left that no edition names. Beside that, what a feed's task that panics
+//! and a folder that is slow do to others.
 
 use crate::edition::Edition;
 use crate::folder::Folder;
@@ -17,6 +18,7 @@ use policy::fields::Fields;
 use policy::time::Seconds;
 use proxy::outward::Ways;
 use proxy::settings::Reach;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -144,7 +146,7 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path, feed: &Feed) -> Process {
-        let mirror = Mirror::start(settings(folder, feed), store(), Arc::default());
+        let mirror = Mirror::start(settings(folder, &[feed]), store(), Arc::default());
         let mirror = mirror.expect("a folder");
         let runtime = Builder::new_current_thread().build().expect("a runtime");
         Process { mirror, runtime }
@@ -188,7 +190,7 @@ impl Drop for Process {
     }
 }
 
-fn settings(folder: &Path, feed: &Feed) -> Settings {
+fn settings(folder: &Path, feeds: &[&Feed]) -> Settings {
     Settings {
         folder: folder.to_owned(),
         size_bytes: 1 << 30,
@@ -196,7 +198,7 @@ fn settings(folder: &Path, feed: &Feed) -> Settings {
         node: "test".to_owned(),
         origin: proxy::settings::OriginLimits::default(),
         tls: None,
-        feeds: vec![Arc::new(feed.clone())],
+        feeds: feeds.iter().map(|&feed| Arc::new(feed.clone())).collect(),
     }
 }
 
@@ -353,7 +355,7 @@ fn a_feed_whose_task_panics_lives_again_and_keeps_no_other_waiting() {
     process.steps().panic_before(Step::Publish);
     assert_eq!(process.refresh(), Err(NotDone::Ending));
     let other = Feed { retries: 7, ..feed };
-    process.mirror.replace(settings(&scratch.0, &other)).expect("a folder");
+    process.mirror.replace(settings(&scratch.0, &[&other])).expect("a folder");
     until_not_busy(&process).expect("its turn comes");
     assert_eq!(process.edition(), Some(2));
 }
@@ -366,4 +368,29 @@ fn until_not_busy(process: &Process) -> Result<Ended, NotDone> {
             other => return other,
         }
     }
+}
+
+#[test]
+fn a_reload_that_waits_for_a_disk_keeps_no_request_waiting() {
+    let (upstream, scratch) = (Upstream::start(), Scratch::new("slow"));
+    let feed = feed(&upstream);
+    let process = about_to_fetch(&scratch.0, &upstream, &feed);
+    // Who reads it waits for who writes.
+    let slow = scratch.0.join("slow/edition.json");
+    fs::create_dir_all(scratch.0.join("slow")).expect("a folder");
+    mknodat(CWD, &slow, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+    let other = Feed { name: "slow".into(), serve_at: "/slow".into(), ..feed.clone() };
+    let mirror = &process.mirror;
+    std::thread::scope(|scope| {
+        let both = settings(&scratch.0, &[&feed, &other]);
+        let reload = scope.spawn(|| mirror.replace(both));
+        let written = fs::OpenOptions::new().write(true).open(&slow).expect("it is read");
+        let (says, said) = std::sync::mpsc::channel();
+        scope.spawn(move || says.send((mirror.names(|_| true), mirror.told().len())));
+        let said = said.recv_timeout(PATIENCE);
+        drop(written);
+        assert_eq!(said, Ok((vec!["news".to_owned()], 1)));
+        reload.join().expect("it does not panic").expect("a folder");
+    });
+    assert_eq!(mirror.names(|_| true), ["news", "slow"]);
 }

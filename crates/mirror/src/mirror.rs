@@ -41,7 +41,11 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// All feeds.
 #[derive(Debug)]
 pub struct Mirror {
+    /// Requests wait for it, so no file is touched under it.
     inner: Mutex<Inner>,
+    /// Who changes which feeds there are, one at a time. It is taken before `inner`, and no request waits for
+    /// it.
+    changes: Mutex<()>,
     room: Arc<Room>,
     clock: Arc<Clock>,
     store: Arc<Store>,
@@ -109,7 +113,8 @@ impl Mirror {
         let room = Room::new(settings.size_bytes);
         let (handles, gone, folder) = (Vec::new(), Vec::new(), PathBuf::new());
         let inner = Inner { handles, gone, folder, orders: None, thread: None };
-        let mirror = Mirror { inner: Mutex::new(inner), room, clock, store };
+        let (inner, changes) = (Mutex::new(inner), Mutex::default());
+        let mirror = Mirror { inner, changes, room, clock, store };
         mirror.replace(settings)?;
         Ok(mirror)
     }
@@ -122,15 +127,21 @@ impl Mirror {
     pub fn replace(&self, settings: Settings) -> io::Result<()> {
         self.room.set_most(settings.size_bytes);
         let settings = Arc::new(settings);
-        let mut inner = self.lock();
-        inner.gone.retain(|gone| !gone.ended.has_come());
+        let _changes = self.change();
+        let (stood, left) = {
+            let mut inner = self.lock();
+            inner.gone.retain(|gone| !gone.ended.has_come());
+            (inner.handles.clone(), inner.gone.clone())
+        };
         let (mut handles, mut begun) = (Vec::new(), Vec::new());
         for feed in &settings.feeds {
-            let before = inner.handles.iter().find(|handle| handle.feed.name == feed.name);
+            let before = stood.iter().find(|handle| handle.feed.name == feed.name);
             match before.filter(|handle| handle.feed == *feed) {
                 Some(handle) => handles.push(handle.clone()),
                 None => {
-                    let before = before.map(Gone::from).or_else(|| inner.left(&feed.name));
+                    // One that was taken out may not have ended yet.
+                    let left = || left.iter().find(|gone| gone.name == feed.name).cloned();
+                    let before = before.map(Gone::from).or_else(left);
                     let (handle, order) = self.begin(feed, &settings, before)?;
                     handles.push(handle);
                     begun.push(order);
@@ -139,8 +150,8 @@ impl Mirror {
         }
         // All could be begun. Who is not among them hears that nobody will ask any more, and ends.
         let is_kept = |handle: &Handle| handles.iter().any(|it| it.feed.name == handle.feed.name);
-        let gone: Vec<Gone> =
-            inner.handles.iter().filter(|it| !is_kept(it)).map(Gone::from).collect();
+        let gone = stood.iter().filter(|it| !is_kept(it)).map(Gone::from);
+        let mut inner = self.lock();
         inner.gone.extend(gone);
         (inner.handles, inner.folder) = (handles, settings.folder.clone());
         if inner.thread.is_none() && !begun.is_empty() {
@@ -289,23 +300,30 @@ impl Mirror {
 
     /// What lies there of feeds that the settings have no more.
     pub fn left_over(&self) -> Vec<LeftOver> {
-        let mut inner = self.lock();
-        inner.gone.retain(|gone| !gone.ended.has_come());
-        let mut all = left_over::list(&inner.folder);
+        let folder = {
+            let mut inner = self.lock();
+            inner.gone.retain(|gone| !gone.ended.has_come());
+            inner.folder.clone()
+        };
+        let mut all = left_over::list(&folder);
+        let inner = self.lock();
         all.retain(|left| !inner.handles.iter().any(|handle| handle.feed.name == left.name));
         all
     }
 
-    /// Under the lock, so that no reload begins a feed of that name meanwhile.
+    /// As a change, so that no reload begins a feed of that name meanwhile.
     fn drop_left_over(&self, name: &str) -> Result<(), NotDone> {
-        let inner = self.lock();
-        if inner.handles.iter().any(|handle| *handle.feed.name == *name) {
-            return Err(NotDone::Busy);
-        }
-        if inner.gone.iter().any(|gone| *gone.name == *name && !gone.ended.has_come()) {
-            return Err(NotDone::Busy);
-        }
-        match left_over::remove(&inner.folder, name) {
+        let _changes = self.change();
+        let folder = {
+            let inner = self.lock();
+            let is_there = inner.handles.iter().any(|handle| *handle.feed.name == *name);
+            let lives = |gone: &Gone| *gone.name == *name && !gone.ended.has_come();
+            if is_there || inner.gone.iter().any(lives) {
+                return Err(NotDone::Busy);
+            }
+            inner.folder.clone()
+        };
+        match left_over::remove(&folder, name) {
             Ok(true) => Ok(()),
             Ok(false) => Err(NotDone::Unknown),
             Err(error) => Err(NotDone::Failed(disk(error))),
@@ -330,6 +348,7 @@ impl Mirror {
     /// computes or writes then ends with the process, and what is published stays.
     pub fn close(&self) {
         let thread = {
+            let _changes = self.change();
             let mut inner = self.lock();
             inner.orders = None;
             inner.handles.clear();
@@ -350,15 +369,12 @@ impl Mirror {
         Some(handle.commands.clone())
     }
 
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// The one of that name that was taken out and has not ended yet.
-    fn left(&self, name: &str) -> Option<Gone> {
-        self.gone.iter().find(|gone| *gone.name == *name).cloned()
     }
 }
 
