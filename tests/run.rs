@@ -333,6 +333,18 @@ fn a_guard_that_hangs_holds_up_nothing() {
 }
 
 #[test]
+fn an_app_that_ends_while_its_guard_hangs_is_started_again() {
+    let larder = answering(&[], &[]);
+    let pid = pid_of_app(&larder);
+    send("-STOP", &[parent_of(pid)]);
+    kill(pid);
+    larder.wait_for_error_line("the process that guards the app hangs");
+    larder.wait_for_metric("larder_app_restarts_total", &[], 1);
+    larder.wait_for_metric("larder_app_up", &[], 1);
+    assert_ne!(pid_of_app(&larder), pid);
+}
+
+#[test]
 fn a_signal_that_comes_twice_at_once_is_one() {
     let mut larder = answering(&[], &[]);
     let address = address_of_app(&larder);

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 
 /// How long those have that the app began and that left its process group, once the app has ended.
 pub const REST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the guard may take to hear of the end of those that were killed.
-const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the guard may take to hear of the end of those that were killed, and to tell of the app's.
+pub const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,15 @@
 //! The processes of this system, as `/proc` tells of them (proc(5)).
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs;
+use std::future::pending;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How often it is looked whether a process has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is known of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +64,24 @@ pub fn named(pids: &[i32]) -> String {
     names.join(", ")
 }
 
+/// Waits until a process has ended, whoever began it; for ever where the system does not tell, or it was
+/// gone before.
+pub async fn end(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let opened = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(process) = opened else { return pending().await };
+    while !has_ended(&process) {
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// It can be read once all threads of the process have ended, also before its parent has heard of that
+/// (pidfd_open(2)).
+fn has_ended(process: &OwnedFd) -> bool {
+    let mut found = [PollFd::new(process, PollFlags::IN)];
+    poll(&mut found, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
 /// A line of `/proc/PID/stat`: the name, the second word, stands in parentheses and may hold any.
 fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
@@ -93,6 +120,20 @@ mod tests {
         let all = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 1), (6, 3)].map(process);
         assert_eq!(tree(2, &all), [2, 3, 4, 6]);
         assert_eq!(tree(9, &all), [9]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_process_is_seen_before_its_parent_hears_of_it() {
+        let mut child = std::process::Command::new("true").spawn().expect("there is one");
+        let pid = child.id();
+        end(pid).await;
+        assert!(all().iter().any(|it| it.is_zombie && it.pid.cast_unsigned() == pid));
+        assert!(child.wait().expect("it is ours").success());
+        tokio::select! {
+            biased;
+            () = end(std::process::id()) => panic!("we are here"),
+            () = std::future::ready(()) => {}
+        }
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 use super::answering::{Awaited, Heard};
 use super::crashes::{Crashes, Exit, Next};
-use super::ending::{Ending, Overdue, REST_TIMEOUT};
+use super::ending::{Ending, KILL_TIMEOUT, Overdue, REST_TIMEOUT};
 use super::guard::{Told, Word};
 use super::launch::{Launch, address};
 use super::life::Life;
 use super::orphans::Earlier;
 use super::port::{Taken, holder, is_free};
 use super::state::AppState;
-use super::{News, Wanted};
+use super::{News, Wanted, processes};
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::signal::unix::Signal;
@@ -145,16 +147,20 @@ impl Watch {
         let (variable, has_a_proxy) = (&*launch.port_variable, self.heard != Heard::Own);
         let awaited = Awaited { state: &state, guard: life.guard(), variable, has_a_proxy };
         let answers = awaited.hear();
-        tokio::pin!(answers);
+        let (mut answers, mut unheard) = (pin!(answers), pin!(unheard(None)));
         loop {
             tokio::select! {
                 // An app that ends in the same moment in which it is told to was not told.
                 biased;
                 word = life.hear() => match word {
-                    Some(Word::Started(pid)) => state.runs(pid),
+                    Some(Word::Started(pid)) => {
+                        state.runs(pid);
+                        unheard.set(self::unheard(Some(pid)));
+                    }
                     Some(Word::Rests) => ending.rests(tokio::time::Instant::now()),
                     Some(word) => {
                         (exit, answered) = (self.ended(word, exit), true);
+                        unheard.set(self::unheard(None));
                         self.wonder_at(exit, &ending);
                         ending.ended(tokio::time::Instant::now());
                     }
@@ -178,6 +184,10 @@ impl Watch {
                 },
                 told = passed_on(&mut self.for_app) => life.tell(told),
                 overdue = ending.overdue() => self.hasten(overdue, life, &mut ending),
+                () = &mut unheard => {
+                    unheard.set(self::unheard(None));
+                    self.hasten(Overdue::Guard, life, &mut ending);
+                }
             }
         }
     }
@@ -236,6 +246,15 @@ impl Watch {
         self.state.ended(format!("the app ended {exit}"));
         exit
     }
+}
+
+/// Waits until an app has ended of whose end the guard does not tell in time: somebody may have stopped it.
+async fn unheard(app: Option<u32>) {
+    match app {
+        Some(pid) => processes::end(pid).await,
+        None => pending().await,
+    }
+    tokio::time::sleep(KILL_TIMEOUT).await;
 }
 
 /// Signals that came while there was no app were for none: the next would get them before it can have
