@@ -13,7 +13,7 @@ const MAX_BLOCK: u32 = 255;
 
 /// By how much a side may shrink at once, so that enough of it is left.
 pub(crate) fn shrink(side: u32, target: u32) -> u32 {
-    (side / (SPARE * target).max(1)).clamp(1, MAX_BLOCK)
+    (side / SPARE.saturating_mul(target).max(1)).clamp(1, MAX_BLOCK)
 }
 
 /// How rows are put together.
@@ -120,6 +120,18 @@ impl<T: Sample> Line<'_, T> {
                     to.iter_mut().zip(sum).for_each(|(to, sum)| *to = sum * share);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_enlarged_beyond_all_numbers_is_not_averaged() {
+        for target in [1 << 30, (1 << 31) - 1, 1 << 31, (1 << 31) + 3, u32::MAX] {
+            assert_eq!(shrink(32_768, target), 1, "{target}");
         }
     }
 }
