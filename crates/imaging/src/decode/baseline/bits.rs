@@ -79,6 +79,11 @@ impl<'a> Bits<'a> {
         self.count < self.made_up
     }
 
+    /// Whether more stands in the file than was read ahead: where it does not, its end is missing.
+    pub fn has_more(&self) -> bool {
+        self.filled_slowly().at + 1 < self.data.len()
+    }
+
     /// Goes on behind the marker of that number, which must come next.
     pub fn restart(&mut self, number: u8) -> Option<()> {
         *self = self.filled_slowly();

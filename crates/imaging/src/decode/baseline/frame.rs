@@ -66,12 +66,14 @@ impl<'a> Said<'a> {
             0xc4 => return self.codes(data),
             0xdb => return self.steps(data),
             0xdd => {
-                let units = usize::from(be16(data, 0)?);
+                let units = usize::from(u16::from_be_bytes(data.try_into().ok()?));
                 self.restarts_after = Some(units).filter(|units| *units > 0);
             }
             // Adobe's says whether colours are anything but YCbCr.
             0xee if data.starts_with(b"Adobe") && data.get(11) != Some(&1) => return None,
-            _ => {}
+            0x01 | 0xd0..=0xd7 | 0xe0..=0xef | 0xfe => {}
+            // libjpeg refuses some of the others.
+            _ => return None,
         }
         Some(())
     }
@@ -80,6 +82,9 @@ impl<'a> Said<'a> {
         while let [kind, rest @ ..] = data {
             let (counts, rest) = rest.split_first_chunk::<16>()?;
             let count = counts.iter().map(|count| usize::from(*count)).sum();
+            if count > 256 {
+                return None;
+            }
             let (symbols, rest) = rest.split_at_checked(count)?;
             let tables = match kind >> 4 {
                 0 => &mut self.first,
@@ -112,6 +117,9 @@ impl<'a> Said<'a> {
         }
         let of_all = (components.as_chunks::<3>().0, chosen.as_chunks::<2>().0);
         let count = usize::from(*count);
+        if components.len() != 3 * count || chosen.len() != 2 * count + 3 {
+            return None;
+        }
         let (own, chosen) = (of_all.0.get(..count)?, of_all.1.get(..count)?);
         if !matches!(count, 1 | 3) || own.iter().map(|own| own[0]).eq(*b"RGB") {
             return None;

@@ -57,7 +57,8 @@ impl Table {
             table.places[at] = place - code as i32;
             code += u32::from(*count);
             place += i32::from(*count);
-            if code > 1 << length {
+            // None may be all ones.
+            if code >= 1 << length {
                 return None;
             }
             table.ends[at] = code << (16 - length);

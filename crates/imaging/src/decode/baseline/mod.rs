@@ -81,7 +81,7 @@ fn decoded<R: Reduction>(
         }
         left -= count;
     }
-    Ok(Some(intake))
+    Ok(scan.bits.has_more().then_some(intake))
 }
 
 /// The scan, as far as it was read.
@@ -336,6 +336,38 @@ mod tests {
         let middle = whole.len() / 2;
         changed[middle..middle + 2].copy_from_slice(&[0xff, 0xd3]);
         assert!(reduced(&changed, 2).is_none());
+    }
+
+    #[test]
+    fn what_libjpeg_refuses_is_left_to_it() {
+        let whole = flat(&[7; 24], 64, 24);
+        assert!(reduced(&whole, 1).is_some());
+        // The end is missing, or half of it.
+        for less in [1, 2] {
+            assert!(reduced(&whole[..whole.len() - less], 1).is_none(), "{less}");
+        }
+        let at = |marker| whole.windows(2).position(|two| two == [0xff, marker]).expect("it");
+        let (frame, every, scan) = (at(0xc0), at(0xdd), at(0xda));
+        // What does not stand before a scan.
+        for marker in [0xf3, 0x60, 0xde] {
+            let mut changed = whole.clone();
+            changed[every + 1] = marker;
+            assert!(reduced(&changed, 1).is_none(), "{marker:x}");
+        }
+        // A code that is all ones.
+        let mut counts = [0; 16];
+        counts[0] = 1;
+        assert!(huffman::Table::new(&counts, &[0], true).is_some());
+        counts[0] = 2;
+        assert!(huffman::Table::new(&counts, &[0, 1], true).is_none());
+        // Longer than what they hold.
+        for at in [frame, every, scan] {
+            let mut changed = whole.clone();
+            let end = at + 2 + usize::from(changed[at + 3]);
+            changed[at + 3] += 1;
+            changed.insert(end, 0);
+            assert!(reduced(&changed, 1).is_none(), "{at}");
+        }
     }
 
     /// Grey blocks of one value each, and a marker after so many; codes that are easily written.
