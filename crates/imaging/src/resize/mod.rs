@@ -166,10 +166,14 @@ struct Along {
 
 impl Along {
     fn piece(&self, area: (u32, u32), region: (f64, f64)) -> Piece {
+        // Where a line begins is told to far less than this, but not always below or above: one more of
+        // them would be all that lies beside the area.
+        const NOTHING: f64 = 1e-6;
         let by = self.extent / f64::from(self.source);
-        let start = (f64::from(area.0) * by).floor().max(0.0) as u32;
+        let start = (f64::from(area.0) * by + NOTHING).floor() as u32;
         let start = start.min(self.side - 1);
-        let end = (f64::from(area.0 + area.1) * by).ceil().min(f64::from(self.side)) as u32;
+        let end =
+            (f64::from(area.0 + area.1) * by - NOTHING).ceil().min(f64::from(self.side)) as u32;
         let pixels = start..end.max(start + 1);
         let from = (region.0 * by).max(f64::from(pixels.start));
         let length = (region.1 * by).min(f64::from(pixels.end) - from);
@@ -251,6 +255,26 @@ mod tests {
                 let slow = slowly(&raster, windows, x, y);
                 let apart = pixel.iter().zip(slow).map(|(a, b)| a.abs_diff(b)).max();
                 assert!(apart <= Some(1), "{x} {y} of {part:?}: {pixel:?} and {slow:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_from_the_line_beside_an_area_that_ends_with_one() {
+        for block in 1..=60_u32 {
+            for lines in 2..=40 {
+                // The last one is filled in part.
+                let source = block * lines - block / 2;
+                let extent = f64::from(source) / f64::from(block);
+                let along = Along { source, side: lines, extent };
+                for (from, to) in
+                    (0..lines).map(|line| (line, lines - 1)).chain((1..lines).map(|to| (0, to)))
+                {
+                    let area =
+                        (from * block, (to.max(from + 1) * block).min(source) - from * block);
+                    let pixels = along.piece(area, (0.0, 1.0)).pixels;
+                    assert_eq!(pixels, from..to.max(from + 1), "{area:?} of {source} by {block}");
+                }
             }
         }
     }
