@@ -98,10 +98,16 @@ impl<'a> Work<'a> {
         };
         let kept = match self.plan().trim {
             // Turned, and then resized.
-            Some(_) => 2 * pixels(size) * channels + Scaler::bytes(size, size, channels),
+            Some(_) => {
+                2 * pixels(size) * channels
+                    + Scaler::bytes(size, &Part::whole(size, size), channels)
+            }
             None if size == target => pixels(size) * channels,
             None if is_looked_at(self.plan()) => 2 * channels * pixels(shrunk),
-            None => Scaler::bytes(shrunk, self.orientation.size(self.sizing.cut.size), channels),
+            None => {
+                let part = part(self.plan(), size, self.orientation);
+                Scaler::bytes(shrunk, &part, channels)
+            }
         };
         decoded + kept + self.made_bytes(&self.sizing)
     }

@@ -274,3 +274,14 @@ fn what_is_no_picture_says_what_to_do() {
         assert!(fault.to_string().contains(words), "{fault}");
     }
 }
+
+#[test]
+fn a_thin_part_of_a_large_picture_takes_little_memory() {
+    let source = png(&Pixels::photo(390, 2000));
+    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    for options in ["crop=390:4,w=380,f=webp", "w=380,h=4,fit=cover,f=webp"] {
+        let made = picture(&source, &of(plan(options)), &limits);
+        let made = made.unwrap_or_else(|fault| panic!("{options}: {fault}"));
+        assert_eq!((made.size.width, made.size.height), (380, 4), "{options}");
+    }
+}

@@ -98,12 +98,21 @@ impl Scaler {
         }
     }
 
-    /// About how many bytes it takes beside what comes out, for lines of that length.
-    pub fn bytes(lines: Size, size: Size, channels: u64) -> u64 {
-        let ratio = f64::from(lines.height) / f64::from(size.height.max(1));
-        let room = (6.0 * ratio.max(1.0)).ceil() as u64 + 3;
-        let (length, own) = (u64::from(size.width) * channels, u64::from(lines.width));
-        4 * (room + 1) * length + 32 * own
+    /// About how many bytes it takes beside what comes out, for a part of a source, which comes in lines of
+    /// that size.
+    pub fn bytes(lines: Size, part: &Part, channels: u64) -> u64 {
+        let taps = |lines: u32, source: u32, region: f64, size: u32| {
+            let ratio =
+                f64::from(lines) * region / f64::from(source.max(1)) / f64::from(size.max(1));
+            (6.0 * ratio.max(1.0)).ceil() as u64 + 1
+        };
+        let Part { source, region, size, .. } = *part;
+        let across = taps(lines.width, source.width, region.width, size.width);
+        let down = taps(lines.height, source.height, region.height, size.height);
+        let (width, height) = (u64::from(size.width), u64::from(size.height));
+        let kept = (down + 2) * width * channels;
+        let windows = (across + 1) * width + (down + 1) * height;
+        4 * (kept + windows) + 32 * u64::from(lines.width)
     }
 
     /// The columns that something is taken from.
@@ -276,6 +285,35 @@ mod tests {
                     assert_eq!(pixels, from..to.max(from + 1), "{area:?} of {source} by {block}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn no_more_memory_is_taken_than_is_told_before() {
+        for (lines, region, size) in [
+            ((400, 300), (0.0, 0.0, 400.0, 300.0), (150, 110)),
+            ((400, 300), (0.0, 0.0, 400.0, 300.0), (400, 1)),
+            ((400, 300), (0.0, 0.0, 400.0, 300.0), (1, 300)),
+            ((400, 300), (0.0, 100.0, 400.0, 2.0), (390, 2)),
+            ((400, 300), (10.5, 0.0, 1.5, 300.0), (1, 290)),
+            ((3, 5), (0.0, 0.0, 3.0, 5.0), (1, 100_000)),
+            ((5, 3), (0.0, 0.0, 5.0, 3.0), (100_000, 1)),
+        ] {
+            let source = Size { width: lines.0, height: lines.1 };
+            let (x, y, width, height) = region;
+            let region = Region { x, y, width, height };
+            let size = Size { width: size.0, height: size.1 };
+            let part = Part { region, ..Part::whole(source, size) };
+            let extent = (source.width.into(), source.height.into());
+            let own = Scaler::new(Lines { size: source, extent, alpha: true }, &part);
+            let windows = |windows: &Windows| 4 * (windows.taps() + 1) * windows.count();
+            let numbers = 8 * own.pairs.len() + own.ring.len() + own.line.len();
+            let taken = 4 * numbers + windows(&own.across) + windows(&own.down);
+            let told = Scaler::bytes(source, &part, 4);
+            assert!(taken as u64 <= told, "{taken} for {told}: {part:?}");
+            // Nor is much more told than is taken; where one line comes out, it may be of fewer than three
+            // lobes either way.
+            assert!(told <= taken as u64 * 7, "{taken} for {told}: {part:?}");
         }
     }
 
