@@ -2,11 +2,13 @@
 
 /// Says that the processor has AVX2, FMA, BMI1 and BMI2: that of nearly every x86-64 since 2013.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) struct Wide(());
 
 impl Wide {
     /// It, where that is so.
     #[inline]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub fn get() -> Option<Wide> {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2")
