@@ -81,7 +81,8 @@ impl<'a> Bits<'a> {
 
     /// Whether more stands in the file than was read ahead: where it does not, its end is missing.
     pub fn has_more(&self) -> bool {
-        self.filled_slowly().at + 1 < self.data.len()
+        let rest = &self.data[self.filled_slowly().at..];
+        rest.len() > 1 && rest.iter().any(|byte| *byte != 0xff)
     }
 
     /// Goes on behind the marker of that number, which must come next.

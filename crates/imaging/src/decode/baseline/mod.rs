@@ -344,7 +344,10 @@ mod tests {
         assert!(reduced(&whole, 1).is_some());
         // The end is missing, or half of it.
         for less in [1, 2] {
-            assert!(reduced(&whole[..whole.len() - less], 1).is_none(), "{less}");
+            let mut cut = whole[..whole.len() - less].to_vec();
+            assert!(reduced(&cut, 1).is_none(), "{less}");
+            cut.extend([0xff; 5]);
+            assert!(reduced(&cut, 1).is_none(), "{less}");
         }
         let at = |marker| whole.windows(2).position(|two| two == [0xff, marker]).expect("it");
         let (frame, every, scan) = (at(0xc0), at(0xdd), at(0xda));
