@@ -82,19 +82,19 @@ impl Way {
         if rows.size == wish.target {
             return Way::Plain(Vec::with_capacity(width as usize * height as usize * channels));
         }
-        let grid = Grid::new(rows.size, wish.target);
-        let lines =
-            grid.lines(rows.covered.unwrap_or((width.into(), height.into())), channels == 4);
+        let covered = rows.covered.unwrap_or((width.into(), height.into()));
+        let grid = Grid::new(rows.size, wish.target, covered, wish.part.as_ref());
+        let lines = grid.lines(channels == 4);
         match &wish.part {
             Some(part) => {
                 let scaler = Scaler::new(lines, part);
                 let taken = (scaler.columns(), scaler.rows());
-                Way::Scaled(Blocks::new(grid, channels, taken), scaler)
+                Way::Scaled(Blocks::new(&grid, channels, taken), scaler)
             }
             None => {
                 let all = (0..lines.size.width, 0..lines.size.height);
                 let line = vec![Pair::default(); lines.size.width as usize];
-                Way::Kept(Blocks::new(grid, channels, all), line, Linear::new(lines))
+                Way::Kept(Blocks::new(&grid, channels, all), line, Linear::new(lines))
             }
         }
     }
@@ -179,9 +179,9 @@ pub(crate) fn resized(raster: &Raster, part: &Part) -> Raster {
         width: of(width, part.region.width, part.size.width),
         height: of(height, part.region.height, part.size.height),
     };
-    let grid = Grid::new(raster.size, target);
-    let mut scaler = Scaler::new(grid.lines((width.into(), height.into()), raster.alpha), part);
-    let mut blocks = Blocks::new(grid, channels, (scaler.columns(), scaler.rows()));
+    let grid = Grid::new(raster.size, target, (width.into(), height.into()), Some(part));
+    let mut scaler = Scaler::new(grid.lines(raster.alpha), part);
+    let mut blocks = Blocks::new(&grid, channels, (scaler.columns(), scaler.rows()));
     for row in raster.pixels.chunks_exact(raster.row_bytes()) {
         blocks.push(row, |line| scaler.push(|pairs, which| line.write(pairs, which)));
     }

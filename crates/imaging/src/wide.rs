@@ -34,12 +34,12 @@ macro_rules! widest {
             if $crate::wide::Wide::get().is_some() {
                 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
                 fn wide $(<$t: $bound>)? ($($arg: $type),*) $(-> $result)? {
-                    $body::<true $(, $t)?>($($arg),*)
+                    $body $(::<$t>)?($($arg),*)
                 }
                 // SAFETY: the processor has what it is compiled for.
                 return unsafe { wide($($arg),*) };
             }
-            $body::<{ cfg!(target_arch = "aarch64") } $(, $t)?>($($arg),*)
+            $body $(::<$t>)?($($arg),*)
         }
     };
 }

@@ -1,6 +1,6 @@
 //! Averages of blocks of pixels: what is to become much smaller is first made so by them.
 
-use super::{Lines, Pair, lines};
+use super::{Along, Lines, Pair, Part, lines};
 use crate::light::Sample;
 use crate::sizing::Size;
 use std::ops::Range;
@@ -17,28 +17,45 @@ pub(crate) fn shrink(side: u32, target: u32) -> u32 {
 }
 
 /// How rows are put together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Grid {
-    /// How many rows there are, and how long they are.
-    pub size: Size,
-    /// How many pixels of them a block has across and down.
-    pub block: (u32, u32),
+    /// How much of the rows the source fills.
+    covered: (f64, f64),
+    /// The pixels of a row that are put together.
+    columns: Range<u32>,
+    /// The rows that are.
+    rows: Range<u32>,
+    /// How many pixels a block has across and down.
+    block: (u32, u32),
 }
 
 impl Grid {
-    /// Of rows that are brought to a size as a whole.
-    pub fn new(size: Size, target: Size) -> Grid {
+    /// Of rows that are brought to a size as a whole, of which the source fills so much. Blocks begin where
+    /// the area of a part does, so that none has anything of what lies beside it.
+    pub fn new(size: Size, target: Size, covered: (f64, f64), part: Option<&Part>) -> Grid {
+        let (mut columns, mut rows) = (0..size.width, 0..size.height);
+        if let Some(Part { source, area, .. }) = part {
+            let across = Along { by: covered.0 / f64::from(source.width), origin: 0.0 };
+            let down = Along { by: covered.1 / f64::from(source.height), origin: 0.0 };
+            columns = across.within((area.x, area.size.width), size.width);
+            rows = down.within((area.y, area.size.height), size.height);
+        }
         let block = (shrink(size.width, target.width), shrink(size.height, target.height));
-        Grid { size, block }
+        Grid { covered, columns, rows, block }
     }
 
-    /// The lines that come of it, where the source fills so much of the rows.
-    pub fn lines(self, covered: (f64, f64), alpha: bool) -> Lines {
-        let Size { width, height } = self.size;
-        let size =
-            Size { width: width.div_ceil(self.block.0), height: height.div_ceil(self.block.1) };
-        let extent = (covered.0 / f64::from(self.block.0), covered.1 / f64::from(self.block.1));
-        Lines { size, extent, alpha }
+    /// The lines that come of it.
+    pub fn lines(&self, alpha: bool) -> Lines {
+        let (across, down) = (f64::from(self.block.0), f64::from(self.block.1));
+        Lines {
+            size: Size {
+                width: (self.columns.len() as u32).div_ceil(self.block.0),
+                height: (self.rows.len() as u32).div_ceil(self.block.1),
+            },
+            extent: (self.covered.0 / across, self.covered.1 / down),
+            origin: (f64::from(self.columns.start) / across, f64::from(self.rows.start) / down),
+            alpha,
+        }
     }
 }
 
@@ -57,15 +74,15 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     /// Of rows of so many channels, as far as some lines and columns of what comes of them go.
-    pub fn new(grid: Grid, channels: usize, (columns, lines): (Range<u32>, Range<u32>)) -> Blocks {
-        let own = |along: &Range<u32>, block: u32, side: u32| {
-            along.start * block..(along.end * block).min(side)
+    pub fn new(grid: &Grid, channels: usize, (columns, lines): (Range<u32>, Range<u32>)) -> Blocks {
+        let own = |along: &Range<u32>, block: u32, of: &Range<u32>| {
+            of.start + along.start * block..(of.start + along.end * block).min(of.end)
         };
         Blocks {
             block: grid.block,
             channels,
-            columns: own(&columns, grid.block.0, grid.size.width),
-            rows: own(&lines, grid.block.1, grid.size.height),
+            columns: own(&columns, grid.block.0, &grid.columns),
+            rows: own(&lines, grid.block.1, &grid.rows),
             row: 0,
             sums: if grid.block == (1, 1) { Vec::new() } else { vec![[0.0; 4]; columns.len()] },
             rows_in_sums: 0,

@@ -41,8 +41,10 @@ impl Part {
 pub(crate) struct Lines {
     /// How many there are, and how long they are.
     pub size: Size,
-    /// The size that the source fills of it: the last line and column may be filled in part.
+    /// How many of them all of the source would fill: the last line and column may be filled in part.
     pub extent: (f64, f64),
+    /// How many of those lie before the first.
+    pub origin: (f64, f64),
     /// Whether they have alpha.
     pub alpha: bool,
 }
@@ -75,10 +77,11 @@ impl Scaler {
     /// For a part of a source, which comes in lines.
     pub fn new(lines: Lines, part: &Part) -> Scaler {
         let (own, source, area, region) = (lines.size, part.source, part.area, part.region);
-        let across = Along { source: source.width, side: own.width, extent: lines.extent.0 };
-        let down = Along { source: source.height, side: own.height, extent: lines.extent.1 };
-        let across = across.piece((area.x, area.size.width), (region.x, region.width));
-        let down = down.piece((area.y, area.size.height), (region.y, region.height));
+        let (extent, origin) = (lines.extent, lines.origin);
+        let across = Along { by: extent.0 / f64::from(source.width), origin: origin.0 };
+        let down = Along { by: extent.1 / f64::from(source.height), origin: origin.1 };
+        let across = across.piece((area.x, area.size.width), own.width, (region.x, region.width));
+        let down = down.piece((area.y, area.size.height), own.height, (region.y, region.height));
         let across = Windows::new(&across, part.size.width);
         let down = Windows::new(&down, part.size.height);
         let length = across.count() * lines.channels();
@@ -164,28 +167,30 @@ impl Scaler {
     }
 }
 
-/// One of a source's sides, and how it lies in lines or columns.
+/// How one of a source's sides lies in lines or columns.
 struct Along {
-    source: u32,
-    /// How many lines or columns there are.
-    side: u32,
-    /// How many of them the source fills.
-    extent: f64,
+    /// How many of them there are for each pixel of the source.
+    by: f64,
+    /// How many of them lie before the first.
+    origin: f64,
 }
 
 impl Along {
-    fn piece(&self, area: (u32, u32), region: (f64, f64)) -> Piece {
+    /// Those of so many that have something of an area.
+    fn within(&self, (from, length): (u32, u32), side: u32) -> Range<u32> {
         // Where a line begins is told to far less than this, but not always below or above: one more of
         // them would be all that lies beside the area.
         const NOTHING: f64 = 1e-6;
-        let by = self.extent / f64::from(self.source);
-        let start = (f64::from(area.0) * by + NOTHING).floor() as u32;
-        let start = start.min(self.side - 1);
-        let end =
-            (f64::from(area.0 + area.1) * by - NOTHING).ceil().min(f64::from(self.side)) as u32;
-        let pixels = start..end.max(start + 1);
-        let from = (region.0 * by).max(f64::from(pixels.start));
-        let length = (region.1 * by).min(f64::from(pixels.end) - from);
+        let at = |pixel: u32| f64::from(pixel) * self.by - self.origin;
+        let start = ((at(from) + NOTHING).floor().max(0.0) as u32).min(side - 1);
+        let end = (at(from + length) - NOTHING).ceil().min(f64::from(side)) as u32;
+        start..end.max(start + 1)
+    }
+
+    fn piece(&self, area: (u32, u32), side: u32, region: (f64, f64)) -> Piece {
+        let pixels = self.within(area, side);
+        let from = (region.0 * self.by - self.origin).max(f64::from(pixels.start));
+        let length = (region.1 * self.by).min(f64::from(pixels.end) - from);
         Piece { from, length, pixels }
     }
 }
@@ -244,9 +249,7 @@ mod tests {
             let made = resized(&raster, &part);
             assert_eq!((made.size, made.pixels.len()), (size, 3 * (out.0 * out.1) as usize));
             let pixels = |from: u32, length: u32, side| {
-                Along { source: side, side, extent: side.into() }
-                    .piece((from, length), (0.0, 1.0))
-                    .pixels
+                Along { by: 1.0, origin: 0.0 }.piece((from, length), side, (0.0, 1.0)).pixels
             };
             let across = Piece {
                 from: x,
@@ -275,13 +278,13 @@ mod tests {
                 // The last one is filled in part.
                 let source = block * lines - block / 2;
                 let extent = f64::from(source) / f64::from(block);
-                let along = Along { source, side: lines, extent };
+                let along = Along { by: extent / f64::from(source), origin: 0.0 };
                 for (from, to) in
                     (0..lines).map(|line| (line, lines - 1)).chain((1..lines).map(|to| (0, to)))
                 {
                     let area =
                         (from * block, (to.max(from + 1) * block).min(source) - from * block);
-                    let pixels = along.piece(area, (0.0, 1.0)).pixels;
+                    let pixels = along.piece(area, lines, (0.0, 1.0)).pixels;
                     assert_eq!(pixels, from..to.max(from + 1), "{area:?} of {source} by {block}");
                 }
             }
@@ -305,7 +308,8 @@ mod tests {
             let size = Size { width: size.0, height: size.1 };
             let part = Part { region, ..Part::whole(source, size) };
             let extent = (source.width.into(), source.height.into());
-            let own = Scaler::new(Lines { size: source, extent, alpha: true }, &part);
+            let own =
+                Scaler::new(Lines { size: source, extent, origin: (0.0, 0.0), alpha: true }, &part);
             let windows = |windows: &Windows| 4 * (windows.taps() + 1) * windows.count();
             let numbers = 8 * own.pairs.len() + own.ring.len() + own.line.len();
             let taken = 4 * numbers + windows(&own.across) + windows(&own.down);
@@ -314,6 +318,22 @@ mod tests {
             // Nor is much more told than is taken; where one line comes out, it may be of fewer than three
             // lobes either way.
             assert!(told <= taken as u64 * 7, "{taken} for {told}: {part:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_an_area_does_not_shine_in() {
+        let source = Size { width: 64, height: 64 };
+        let is_black = |at: u32| (13..50).contains(&(at % 64)) && (7..44).contains(&(at / 64));
+        let pixels = (0..64 * 64).flat_map(|at| [if is_black(at) { 0 } else { 255 }; 3]).collect();
+        let raster = Raster { size: source, alpha: false, pixels };
+        let area = Area { x: 13, y: 7, size: Size { width: 37, height: 37 } };
+        for side in [1, 2, 3, 4, 7, 9, 18, 36, 37, 90] {
+            let (size, whole) = (Size { width: side, height: side }, Region::of(area));
+            for region in [whole, Region { x: 40.0, width: 10.0, ..whole }] {
+                let made = resized(&raster, &Part { source, area, region, size });
+                assert!(made.pixels.iter().all(|value| *value == 0), "{side} of {region:?}");
+            }
         }
     }
 

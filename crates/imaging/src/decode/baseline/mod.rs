@@ -159,7 +159,7 @@ widest! {
 }
 
 #[inline(always)]
-fn next_row_of<const FUSED: bool, R: Reduction>(scan: &mut Scan<'_, R>) -> Option<()> {
+fn next_row_of<R: Reduction>(scan: &mut Scan<'_, R>) -> Option<()> {
     let mut coefficients = [0; 65];
     for at in 0..scan.across {
         if scan.frame.restarts_after == Some(scan.units) {

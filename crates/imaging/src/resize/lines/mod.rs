@@ -20,12 +20,7 @@ widest! {
 }
 
 #[inline(always)]
-fn light_of<const FUSED: bool, T: Sample>(
-    row: &[T],
-    channels: usize,
-    line: &mut [Pair],
-    which: usize,
-) {
+fn light_of<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usize) {
     let table = T::table();
     let which = if which == 0 { 0 } else { 4 };
     match channels {
@@ -48,12 +43,7 @@ widest! {
 }
 
 #[inline(always)]
-fn add_light_of<const FUSED: bool, T: Sample>(
-    row: &[T],
-    channels: usize,
-    block: usize,
-    sums: &mut [[f32; 4]],
-) {
+fn add_light_of<T: Sample>(row: &[T], channels: usize, block: usize, sums: &mut [[f32; 4]]) {
     let table = T::table();
     let add = |sum: &mut [f32; 4], light: [f32; 4]| {
         sum.iter_mut().zip(light).for_each(|(sum, light)| *sum += light);
@@ -203,12 +193,12 @@ mod tests {
             let mut pairs = [vec![Pair::default(); width], vec![Pair::default(); width]];
             for which in 0..2 {
                 light(&row, channels, &mut pairs[0], which);
-                light_of::<false, u8>(&row, channels, &mut pairs[1], which);
+                light_of(&row, channels, &mut pairs[1], which);
             }
             assert_alike(pairs[0].as_flattened(), pairs[1].as_flattened());
             let mut sums = [vec![[0.0; 4]; width.div_ceil(7)], vec![[0.0; 4]; width.div_ceil(7)]];
             add_light(&row, channels, 7, &mut sums[0]);
-            add_light_of::<false, u8>(&row, channels, 7, &mut sums[1]);
+            add_light_of(&row, channels, 7, &mut sums[1]);
             assert_alike(sums[0].as_flattened(), sums[1].as_flattened());
 
             let piece = Piece { from: 0.0, length: width as f64, pixels: 0..width as u32 };
