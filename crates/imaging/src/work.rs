@@ -116,12 +116,12 @@ impl<'a> Work<'a> {
     fn made_bytes(&self, sizing: &Sizing) -> u64 {
         let channels = if self.header.alpha { 4 } else { 3 };
         let made = pixels(sizing.canvas).max(pixels(sizing.cut.size));
-        let bytes = self.sample_bytes() * channels + self.plan().effect_bytes(channels);
+        let bytes = self.sample_bytes(sizing) * channels + self.plan().effect_bytes(channels);
         made * bytes + self.moving_bytes(made)
     }
 
     /// About how many bytes each sample of what is made takes at the most, until it is written.
-    fn sample_bytes(&self) -> u64 {
+    fn sample_bytes(&self, sizing: &Sizing) -> u64 {
         use crate::plan::Best;
         let (is_avif, is_webp) = match self.plan().output {
             Output::Is(format) => (format == Format::Avif, format == Format::WebP),
@@ -129,7 +129,7 @@ impl<'a> Work<'a> {
             Output::Same => (self.header.kind == Kind::Avif, self.header.kind == Kind::WebP),
             Output::Auto => (false, false),
         };
-        let has_alpha = self.header.alpha || self.plan().is_padded();
+        let has_alpha = self.header.alpha || sizing.canvas != sizing.cut.size;
         match is_avif || is_webp && has_alpha {
             // libaom, and libwebp where alpha is written beside: measured 19 to 26 bytes a pixel.
             true => 7,
