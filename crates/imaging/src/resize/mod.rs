@@ -199,7 +199,7 @@ impl Along {
 mod tests {
     use super::*;
     use crate::intake::resized;
-    use crate::light::{Sample, Values, root};
+    use crate::light::{Sample, Values, WHITE, root};
 
     fn picture(size: Size, alpha: bool) -> Raster {
         let channels = if alpha { 4 } else { 3 };
@@ -333,6 +333,40 @@ mod tests {
             for region in [whole, Region { x: 40.0, width: 10.0, ..whole }] {
                 let made = resized(&raster, &Part { source, area, region, size });
                 assert!(made.pixels.iter().all(|value| *value == 0), "{side} of {region:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_pixel_lies_where_it_is_told() {
+        // Light that grows evenly to the right and, in green, downwards.
+        let source = Size { width: 400, height: 300 };
+        let light = |at: f64, side: u32| (f64::from(WHITE) * at / f64::from(side)) as f32;
+        let value = |at: f64, side: u32| Values::get().of(root(light(at, side)));
+        let all =
+            (0..300).flat_map(|y| (0..400).map(move |x| (f64::from(x) + 0.5, f64::from(y) + 0.5)));
+        let pixels = all.flat_map(|(x, y)| [value(x, 400), value(y, 300), 0]).collect();
+        let raster = Raster { size: source, alpha: false, pixels };
+        for (x, y, width, height) in [(0, 0, 400, 300), (101, 53, 299, 247), (13, 7, 250, 203)] {
+            let area = Area { x, y, size: Size { width, height } };
+            for (across, down) in [(240, 200), (60, 40), (31, 23), (17, 40), (9, 7)] {
+                let (size, region) = (Size { width: across, height: down }, Region::of(area));
+                let made = resized(&raster, &Part { source, area, region, size });
+                // Where windows are cut off they lean inwards.
+                for (at, pixel) in made.pixels.as_chunks::<3>().0.iter().enumerate() {
+                    let (column, row) = (at as u32 % across, at as u32 / across);
+                    if !(3..across - 3).contains(&column) || !(3..down - 3).contains(&row) {
+                        continue;
+                    }
+                    let along = |from: u32, length: u32, at: u32, count: u32| {
+                        f64::from(from)
+                            + (f64::from(at) + 0.5) * f64::from(length) / f64::from(count)
+                    };
+                    let right = value(along(x, width, column, across), 400);
+                    let below = value(along(y, height, row, down), 300);
+                    let apart = pixel[0].abs_diff(right).max(pixel[1].abs_diff(below));
+                    assert!(apart <= 1, "{column} {row} of {size:?} of {area:?}: {pixel:?}");
+                }
             }
         }
     }
