@@ -51,6 +51,8 @@ fn what_cannot_be_written_any_more_is_still_read_until_it_can_again() {
     larder.settle();
     larder.wait_for_metric("larder_disk_failing", &[], 1);
     assert!(larder.metrics().sum("larder_disk_dropped_total", &[]) > 0);
+    // Lines come beside what they tell of, so a moment later.
+    larder.wait_for_error_line("the disk tier cannot write");
     assert_eq!(larder.error_lines("the disk tier cannot write").len(), 1);
     let ready = larder.admin("GET", "/ready", "");
     assert_eq!(ready.status, 200);
@@ -64,6 +66,7 @@ fn what_cannot_be_written_any_more_is_still_read_until_it_can_again() {
     fs::rename(&away, &folder).unwrap();
     larder.turn_clock(11);
     larder.wait_for_metric("larder_disk_failing", &[], 0);
+    larder.wait_for_error_line("the disk tier writes again");
     assert_eq!(larder.error_lines("the disk tier writes again").len(), 1);
     assert!(!larder.admin("GET", "/ready", "").text().contains("disk"));
     let before = larder.metrics().sum("larder_disk_objects", &[]);

@@ -16,7 +16,8 @@ const SEEN: f32 = WHITE / 510.0;
 
 widest! {
     /// Writes the light of pixels of so many samples into one of two lines.
-    pub(super) fn light<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usize) => light_of
+    pub(super) fn light<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usize)
+        => light_of
 }
 
 #[inline(always)]
@@ -39,7 +40,12 @@ fn light_of<T: Sample>(row: &[T], channels: usize, line: &mut [Pair], which: usi
 
 widest! {
     /// Adds the light of so many pixels side by side, of so many samples each, to a sum, and so on.
-    pub(super) fn add_light<T: Sample>(row: &[T], channels: usize, block: usize, sums: &mut [[f32; 4]]) => add_light_of
+    pub(super) fn add_light<T: Sample>(
+        row: &[T],
+        channels: usize,
+        block: usize,
+        sums: &mut [[f32; 4]],
+    ) => add_light_of
 }
 
 #[inline(always)]
