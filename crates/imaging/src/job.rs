@@ -3,6 +3,7 @@
 //! are.
 
 use crate::colour::Profile;
+use crate::coming::{Came, Coming};
 use crate::fault::{Fault, Measure};
 use crate::info::{Info, info};
 use crate::limits::Limits;
@@ -11,6 +12,7 @@ use crate::plan::Plan;
 use crate::run::{Effort, Made, Media, Recipe, marked};
 use crate::sizing::Size;
 use std::borrow::Cow;
+use std::io::{self, Read};
 
 /// The longest job or outcome, in bytes.
 pub const MAX_BYTES: usize = 4096;
@@ -24,8 +26,11 @@ pub struct Job {
     pub task: Task,
     /// Within which limits.
     pub limits: Limits,
-    /// How many bytes at the end of the source are those of a watermark.
+    /// How many bytes before those of the source are those of a watermark.
     pub mark_bytes: u64,
+    /// Whether the source is read whole before anything is made of it, since making it meanwhile went wrong
+    /// ([`Outcome::Unknown`]).
+    pub is_whole: bool,
 }
 
 /// What is to be done.
@@ -57,25 +62,45 @@ pub enum Outcome {
     Placeholder(Placeholder),
     /// Nothing, and why.
     Fault(Fault),
+    /// Nothing is known yet: the source is damaged, or odd, and has to be read whole, so it has to be sent
+    /// once more.
+    Unknown,
 }
 
 impl Job {
-    /// Does it. The bytes are those of the picture, if one came of it.
-    pub fn run(&self, source: &[u8]) -> (Outcome, Vec<u8>) {
-        let behind = usize::try_from(self.mark_bytes).unwrap_or(usize::MAX);
-        let (source, mark) = source.split_at(source.len().saturating_sub(behind));
-        let mark = (!mark.is_empty()).then_some(mark);
+    /// Does it, with what comes on: so many bytes of the watermark and the source. Some sources are decoded
+    /// as they come, and never lie in memory whole. The bytes given back are those of the picture, if one
+    /// came of it.
+    ///
+    /// # Errors
+    /// When what comes cannot be read, or ends too early.
+    pub fn run_from(&self, from: &mut dyn Read, bytes: u64) -> io::Result<(Outcome, Vec<u8>)> {
+        let mut mark = Vec::new();
+        from.take(self.mark_bytes).read_to_end(&mut mark)?;
+        let bytes = bytes.checked_sub(mark.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
+        let mark = (!mark.is_empty()).then_some(&mark[..]);
+        let mut coming = Coming::begin(from, bytes)?;
+        let came = match &self.task {
+            Task::Picture(recipe) if !self.is_whole => coming.picture(mark, recipe, &self.limits),
+            _ => Came::NotBegun,
+        };
+        let done = match came {
+            Came::Made(made) => made.map(told).unwrap_or_else(fault),
+            Came::Unknown => (Outcome::Unknown, Vec::new()),
+            Came::NotBegun => self.run(&coming.whole()?, mark),
+        };
+        coming.passed_over().map(|()| done)
+    }
+
+    /// Does it with a source, and what is drawn over it.
+    pub fn run(&self, source: &[u8], mark: Option<&[u8]>) -> (Outcome, Vec<u8>) {
         let done = match &self.task {
-            Task::Picture(recipe) => marked(source, mark, recipe, &self.limits).map(
-                |Made { bytes, media, size, original }| {
-                    (Outcome::Picture { media, size, original }, bytes)
-                },
-            ),
+            Task::Picture(recipe) => marked(source, mark, recipe, &self.limits).map(told),
             Task::Info => info(source, &self.limits).map(|info| (Outcome::Info(info), Vec::new())),
             Task::Placeholder(which) => info(source, &self.limits)
                 .map(|info| (Outcome::Placeholder(*which), which.of(&info).into_bytes())),
         };
-        done.unwrap_or_else(|fault| (Outcome::Fault(fault), Vec::new()))
+        done.unwrap_or_else(fault)
     }
 
     /// As bytes.
@@ -115,6 +140,7 @@ impl Job {
             out.number(limit);
         }
         out.number(self.mark_bytes);
+        out.byte(self.is_whole.into());
         out.0
     }
 
@@ -137,9 +163,17 @@ impl Job {
             scans: from.number()?.try_into().ok()?,
             memory_bytes: from.number()?,
         };
-        let mark_bytes = from.number()?;
-        from.0.is_empty().then_some(Job { task, limits, mark_bytes })
+        let (mark_bytes, is_whole) = (from.number()?, from.flag()?);
+        from.0.is_empty().then_some(Job { task, limits, mark_bytes, is_whole })
     }
+}
+
+fn told(Made { bytes, media, size, original }: Made) -> (Outcome, Vec<u8>) {
+    (Outcome::Picture { media, size, original }, bytes)
+}
+
+fn fault(fault: Fault) -> (Outcome, Vec<u8>) {
+    (Outcome::Fault(fault), Vec::new())
 }
 
 impl Outcome {
@@ -177,6 +211,7 @@ impl Outcome {
                 out.byte(3);
                 out.one_of(&placeholders(), *which);
             }
+            Outcome::Unknown => out.byte(4),
         }
         out.0
     }
@@ -193,6 +228,7 @@ impl Outcome {
             1 => Outcome::Info(from.info()?),
             2 => Outcome::Fault(from.fault()?),
             3 => Outcome::Placeholder(from.one_of(&placeholders())?),
+            4 => Outcome::Unknown,
             _ => return None,
         };
         from.0.is_empty().then_some(outcome)
@@ -390,7 +426,7 @@ mod tests {
             .map(Task::Picture)
             .chain([Task::Info, Task::Placeholder(Placeholder::Palette)]);
         for task in tasks {
-            let job = Job { task, limits: Limits::default(), mark_bytes: 7 };
+            let job = Job { task, limits: Limits::default(), mark_bytes: 7, is_whole: true };
             let bytes = job.encode();
             assert!(bytes.len() <= MAX_BYTES);
             assert_eq!(Job::decode(&bytes), Some(job));
@@ -422,6 +458,7 @@ mod tests {
             Outcome::Picture { media: Media::Avif, size, original: true },
             Outcome::Info(info),
             Outcome::Placeholder(Placeholder::DataUrl),
+            Outcome::Unknown,
             Outcome::Fault(Fault::NoPicture),
             Outcome::Fault(Fault::unsupported("an SVG")),
             Outcome::Fault(Fault::broken("PNG: header")),

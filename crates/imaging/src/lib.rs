@@ -10,6 +10,7 @@
 
 pub mod accept;
 mod colour;
+mod coming;
 mod container;
 mod decode;
 mod effects;

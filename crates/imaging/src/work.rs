@@ -1,8 +1,9 @@
 //! The making of one picture: header, limits, pixels, size, changes, bytes.
 
 use crate::colour::Profile;
+use crate::coming::Came;
 use crate::container::{avif, exif, gif, jpeg, png, webp};
-use crate::decode::{decode, page};
+use crate::decode::{coming, decode, page};
 use crate::effects::effects;
 use crate::encode::Manner;
 use crate::fault::Fault;
@@ -11,7 +12,7 @@ use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
 use crate::plan::{Anchor, Fit, Format, Gravity, Output, Plan, Watermark};
 use crate::raster::Raster;
-use crate::resize::{Part, Scaler, shrink};
+use crate::resize::Part;
 use crate::run::{Effort, Made, Media, Recipe};
 use crate::saliency;
 use crate::sizing::{Area, Region, Size, Sizing, sizing};
@@ -19,12 +20,17 @@ use crate::sniff::{Header, Kind, header};
 use crate::trim::trimmed;
 use crate::watermark;
 use crate::written::written;
+use std::io::Read;
 use std::num::NonZeroU32;
 
+mod memory;
 mod moving;
 
 /// More colours than these are not drawn.
 const DRAWN_COLOURS: usize = 256;
+
+/// What was decoded, and the profile that goes along with it.
+type Decoded = (Taken, Option<Vec<u8>>);
 
 /// The making of a picture, from its header on.
 pub(crate) struct Work<'a> {
@@ -87,57 +93,6 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// About how much memory it takes at the most, beside the source.
-    fn memory_bytes(&self) -> u64 {
-        let (size, target) = (self.header.size, self.target());
-        let channels = if self.header.alpha { 4 } else { 3 };
-        let decoded = pixels(size) * u64::from(self.header.cost.pixel_bytes);
-        let shrunk = Size {
-            width: size.width / shrink(size.width, target.width),
-            height: size.height / shrink(size.height, target.height),
-        };
-        let kept = match self.plan().trim {
-            // Turned, and then resized.
-            Some(_) => {
-                2 * pixels(size) * channels
-                    + Scaler::bytes(size, &Part::whole(size, size), channels)
-            }
-            None if size == target => pixels(size) * channels,
-            None if is_looked_at(self.plan()) => 2 * channels * pixels(shrunk),
-            None => {
-                let part = part(self.plan(), size, self.orientation);
-                Scaler::bytes(shrunk, &part, channels)
-            }
-        };
-        decoded + kept + self.made_bytes(&self.sizing)
-    }
-
-    /// About how much memory what is made takes at the most, when it is of that size.
-    fn made_bytes(&self, sizing: &Sizing) -> u64 {
-        let channels = if self.header.alpha { 4 } else { 3 };
-        let made = pixels(sizing.canvas).max(pixels(sizing.cut.size));
-        let bytes = self.sample_bytes(sizing) * channels + self.plan().effect_bytes(channels);
-        made * bytes + self.moving_bytes(made)
-    }
-
-    /// About how many bytes each sample of what is made takes at the most, until it is written.
-    fn sample_bytes(&self, sizing: &Sizing) -> u64 {
-        use crate::plan::Best;
-        let (is_avif, is_webp) = match self.plan().output {
-            Output::Is(format) => (format == Format::Avif, format == Format::WebP),
-            Output::UpTo(best) => (best == Best::Avif, best == Best::WebP),
-            Output::Same => (self.header.kind == Kind::Avif, self.header.kind == Kind::WebP),
-            Output::Auto => (false, false),
-        };
-        let has_alpha = self.header.alpha || sizing.canvas != sizing.cut.size;
-        match is_avif || is_webp && has_alpha {
-            // libaom, and libwebp where alpha is written beside: measured 19 to 26 bytes a pixel.
-            true => 7,
-            // As it was made, turned, changed, and as an encoder holds it.
-            false => 4,
-        }
-    }
-
     /// The picture, with a watermark where the plan has one.
     pub fn made(self, mark: Option<&[u8]>) -> Result<Made, Fault> {
         if self.goes_out_as_it_came() {
@@ -152,7 +107,32 @@ impl<'a> Work<'a> {
                 made => made,
             };
         }
-        let (raster, icc, density) = self.shaped()?;
+        let decoded = self.decoded()?;
+        self.made_of(decoded, mark)
+    }
+
+    /// The picture of a source of which only what stands before the pixels is there, and the rest comes on.
+    pub fn made_of_coming(
+        self,
+        follows: &mut dyn Read,
+        mark: Option<&[u8]>,
+    ) -> Result<Came, Fault> {
+        let wish = self.wish(self.target());
+        let is_needed_later =
+            self.goes_out_as_it_came() || self.sizing.changes_nothing(self.upright);
+        let Some(decoder) = coming(self.source, &self.header, &wish).filter(|_| !is_needed_later)
+        else {
+            return Ok(Came::NotBegun);
+        };
+        let Some(intake) = decoder.decode(follows, &self.header, &wish)? else {
+            return Ok(Came::Unknown);
+        };
+        let decoded = intake.finish()?;
+        self.made_of(decoded, mark).map(|made| Came::Made(Ok(made)))
+    }
+
+    fn made_of(&self, decoded: Decoded, mark: Option<&[u8]>) -> Result<Made, Fault> {
+        let (raster, icc, density) = self.shaped(decoded)?;
         let mark = self.mark(mark, raster.size)?;
         let raster = self.marked(raster, mark.as_ref(), density);
         let exif = self.exif();
@@ -168,13 +148,16 @@ impl<'a> Work<'a> {
         Ok(original.unwrap_or(made))
     }
 
-    /// The pixels, with the profile that goes along and the density that came out.
-    fn shaped(&self) -> Result<(Raster, Option<Vec<u8>>, f64), Fault> {
+    fn decoded(&self) -> Result<Decoded, Fault> {
         let wish = self.wish(self.target());
-        let (taken, icc) = match self.page() {
-            Some(which) => page(self.source, &self.header, which, &wish)?,
-            None => decode(self.source, &self.header, &wish)?,
-        };
+        match self.page() {
+            Some(which) => page(self.source, &self.header, which, &wish),
+            None => decode(self.source, &self.header, &wish),
+        }
+    }
+
+    /// The pixels, with the profile that goes along and the density that came out.
+    fn shaped(&self, (taken, icc): Decoded) -> Result<(Raster, Option<Vec<u8>>, f64), Fault> {
         let mut shape = None;
         let raster = self.shape(taken, &mut shape)?;
         let density = shape.map_or(self.sizing.density, |shape| shape.density);
@@ -253,7 +236,8 @@ impl<'a> Work<'a> {
         let plan = Plan { width, height, fit: Fit::Fill, enlarge: true, ..Plan::default() };
         let (effort, profile) = (Effort::Quick, Profile::ConvertToSrgb);
         let recipe = Recipe { plan, effort, keep_copyright: false, profile };
-        let (raster, ..) = Work::begin(source, &recipe, self.limits)?.shaped()?;
+        let work = Work::begin(source, &recipe, self.limits)?;
+        let (raster, ..) = work.shaped(work.decoded()?)?;
         Ok(raster.with_alpha())
     }
 

@@ -1,6 +1,6 @@
 //! Pictures, and the jobs that are sent to who makes them.
 
-use imaging::job::{Job, Outcome};
+use imaging::job::{Job, Outcome, Task};
 use imaging::plan::Plan;
 use imaging::run::STUMBLED;
 use imaging::{Effort, Fault, Limits, Profile, Recipe, info, picture};
@@ -37,6 +37,19 @@ pub fn decode(data: &[u8]) {
             Err(fault) => assert_ne!(fault, stumbled),
         }
         assert_ne!(info(&source, &limits).err(), Some(stumbled));
+    }
+    come(source, limits);
+}
+
+/// What is made of a source while it comes on is what is made of it whole.
+fn come(mut source: Vec<u8>, limits: Limits) {
+    // Longer than what is read at once.
+    source.resize(source.len() + 70_000, 0);
+    let (task, mark_bytes) = (Task::Picture(recipe("w=6,f=auto-webp")), 0);
+    let job = Job { task, limits, mark_bytes, is_whole: false };
+    let done = job.run_from(&mut &source[..], source.len() as u64).expect("it is all there");
+    if done.0 != Outcome::Unknown {
+        assert_eq!(done, job.run(&source, None));
     }
 }
 

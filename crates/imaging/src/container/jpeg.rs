@@ -22,6 +22,13 @@ pub(crate) struct Segment<'a> {
     pub whole: &'a [u8],
 }
 
+impl Segment<'_> {
+    /// Whether it is the one before the pixels.
+    pub fn is_scan(&self) -> bool {
+        self.marker == SOS
+    }
+}
+
 /// The segments up to the first scan, that one's too.
 pub(crate) fn segments(source: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut rest = source.get(2..).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! JPEG, by libjpeg (mozjpeg's), shrunk while its blocks are transformed.
 
-use super::baseline;
+use super::baseline::Baseline;
 use crate::colour::Layout;
 use crate::fault::Fault;
 use crate::ffi::jpeg::{Stopped, strict};
@@ -10,16 +10,17 @@ use crate::sizing::Size;
 use crate::sniff::Header;
 use mozjpeg::{ColorSpace, Decompress, Marker};
 use std::cell::Cell;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
-    let eighths = eighths(header.size, wish.target);
-    if let Some(intake) = baseline::decode(source, header, eighths, wish)? {
+    if let Some(own) = baseline(source, header, wish)
+        && let Some(intake) = own.decode(&mut io::empty(), header, wish)?
+    {
         return Ok(intake);
     }
     // libjpeg's errors are told by unwinding through it, which its build allows for.
-    catch_unwind(AssertUnwindSafe(|| rows(source, header, eighths, wish))).unwrap_or_else(|error| {
+    catch_unwind(AssertUnwindSafe(|| rows(source, header, wish))).unwrap_or_else(|error| {
         match error.downcast::<Stopped>() {
             Ok(stopped) => Err(Fault::broken_by("JPEG", &stopped.0)),
             // It is no error of libjpeg's, but a panic.
@@ -28,7 +29,17 @@ pub(crate) fn decode(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<
     })
 }
 
-fn rows(source: &[u8], header: &Header<'_>, eighths: u8, wish: &Wish) -> Result<Intake, Fault> {
+/// Where it is of those that are read here, as far as what stands before the pixels tells.
+pub(crate) fn baseline<'a>(
+    start: &'a [u8],
+    header: &Header<'_>,
+    wish: &Wish,
+) -> Option<Baseline<'a>> {
+    Baseline::of(start, header, eighths(header.size, wish.target), wish)
+}
+
+fn rows(source: &[u8], header: &Header<'_>, wish: &Wish) -> Result<Intake, Fault> {
+    let eighths = eighths(header.size, wish.target);
     let ran_dry = Cell::new(false);
     let fault = |error| Fault::broken_by("JPEG", &error);
     let reader = Reader { rest: source, ran_dry: &ran_dry };
@@ -93,13 +104,13 @@ struct Reader<'a> {
 }
 
 impl Read for Reader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.rest.read(buffer)
     }
 }
 
 impl BufRead for Reader<'_> {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.ran_dry.set(self.ran_dry.get() || self.rest.is_empty());
         Ok(self.rest)
     }

@@ -8,11 +8,25 @@ mod moving;
 mod png;
 mod webp;
 
+pub(crate) use baseline::Baseline;
 pub(crate) use moving::{Moving, of_canvas, page};
 
 use crate::fault::Fault;
 use crate::intake::{Taken, Wish};
 use crate::sniff::{Header, Kind};
+
+/// Who decodes a source while it comes on, of which all that stands before the pixels is there. Nobody where
+/// it has to be whole.
+pub(crate) fn coming<'a>(
+    start: &'a [u8],
+    header: &Header<'_>,
+    wish: &Wish,
+) -> Option<Baseline<'a>> {
+    match header.kind {
+        Kind::Jpeg => jpeg::baseline(start, header, wish),
+        Kind::Png | Kind::WebP | Kind::Avif | Kind::Gif => None,
+    }
+}
 
 /// Decodes a source, as large as it takes to make what is wished for. Gives also the profile that goes
 /// along with it.

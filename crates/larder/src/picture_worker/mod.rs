@@ -47,9 +47,8 @@ pub fn run(confined: &Confined) -> io::Result<()> {
     let missing = confined.shut_in(MEMORY_BESIDE)?;
     say(&mut pipe, missing.join("\n").as_bytes(), &[])?;
     loop {
-        let Some((job, source)) = next(&mut pipe)? else { return Ok(()) };
-        let (outcome, made) = job.run(&source);
-        drop(source);
+        let Some((job, bytes)) = next(&mut pipe)? else { return Ok(()) };
+        let (outcome, made) = job.run_from(&mut pipe, bytes.into())?;
         say(&mut pipe, &outcome.encode(), &made)?;
         drop(made);
         if held.as_ref().is_ok_and(|held| pages(held) > RECYCLED_PAGES) {
@@ -58,8 +57,8 @@ pub fn run(confined: &Confined) -> io::Result<()> {
     }
 }
 
-/// The next job and its source; nothing at the end.
-fn next(pipe: &mut File) -> io::Result<Option<(Job, Vec<u8>)>> {
+/// The next job, and how many bytes follow it; nothing at the end.
+fn next(pipe: &mut File) -> io::Result<Option<(Job, u32)>> {
     let mut head = [0; 8];
     match pipe.read(&mut head)? {
         0 => return Ok(None),
@@ -67,16 +66,14 @@ fn next(pipe: &mut File) -> io::Result<Option<(Job, Vec<u8>)>> {
     }
     let length = |bytes: [u8; 4]| u32::from_le_bytes(bytes);
     let [a, b, c, d, e, f, g, h] = head;
-    let (job_bytes, source_bytes) = (length([a, b, c, d]), length([e, f, g, h]));
+    let (job_bytes, bytes_behind) = (length([a, b, c, d]), length([e, f, g, h]));
     if job_bytes as usize > MAX_BYTES {
         return Err(io::Error::other("a job is shorter"));
     }
     let mut job = vec![0; job_bytes as usize];
     pipe.read_exact(&mut job)?;
     let job = Job::decode(&job).ok_or_else(|| io::Error::other("this is no job"))?;
-    let mut source = Vec::with_capacity(source_bytes as usize);
-    Read::by_ref(pipe).take(source_bytes.into()).read_to_end(&mut source)?;
-    Ok(Some((job, source)))
+    Ok(Some((job, bytes_behind)))
 }
 
 fn say(pipe: &mut File, word: &[u8], made: &[u8]) -> io::Result<()> {

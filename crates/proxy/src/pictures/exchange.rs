@@ -320,13 +320,15 @@ fn is_for_avif(making: &Making) -> bool {
 
 fn job(making: &Making, material: &Material, is_provisional: bool) -> Job {
     let limits = making.settings.limits;
-    let mark_bytes = material.mark.len() as u64;
+    let (mark_bytes, is_whole) = (material.mark.len() as u64, false);
     let plan = match making.asked.wanted {
         Wanted::Picture(plan) => plan,
         Wanted::Placeholder(which) => {
-            return Job { task: Task::Placeholder(which), limits, mark_bytes };
+            return Job { task: Task::Placeholder(which), limits, mark_bytes, is_whole };
         }
-        Wanted::Info | Wanted::Raw => return Job { task: Task::Info, limits, mark_bytes },
+        Wanted::Info | Wanted::Raw => {
+            return Job { task: Task::Info, limits, mark_bytes, is_whole };
+        }
     };
     let output = match plan.output {
         Output::UpTo(Best::Avif) if is_provisional => Output::UpTo(Best::WebP),
@@ -338,7 +340,7 @@ fn job(making: &Making, material: &Material, is_provisional: bool) -> Job {
         keep_copyright: making.settings.keep_copyright,
         profile: making.settings.profile,
     };
-    Job { task: Task::Picture(recipe), limits, mark_bytes }
+    Job { task: Task::Picture(recipe), limits, mark_bytes, is_whole }
 }
 
 /// What goes out in the place of a picture that cannot be made.

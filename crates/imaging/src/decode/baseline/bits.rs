@@ -4,8 +4,16 @@
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
+    /// From here on what is there may be less than one unit.
+    ample_to: usize,
+    place: Place,
+}
+
+/// How far bits were taken.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
     /// The next byte that is not in the buffer yet.
-    at: usize,
+    pub at: usize,
     /// The next bits, the first of them highest. Below those that count there may be some of the next
     /// byte already.
     buffer: u64,
@@ -17,34 +25,58 @@ pub(super) struct Bits<'a> {
 
 /// A fresh buffer has at least so many bits, and never all 64.
 const FRESH: u32 = 56;
+/// A unit has no more bytes: six blocks of 64 values, each of 27 bits, every byte with a zero stuffed behind
+/// it, a marker before it, and what is read ahead.
+const UNIT_BYTES: usize = 4 << 10;
+
+impl Place {
+    /// The same one where the data begins at its next byte.
+    pub fn at_the_start(self) -> Place {
+        Place { at: 0, ..self }
+    }
+}
 
 impl<'a> Bits<'a> {
-    pub fn new(data: &'a [u8]) -> Bits<'a> {
-        Bits { data, at: 0, buffer: 0, count: 0, made_up: 0 }
+    /// Those of `data` from a place on. `is_all`: nothing follows it.
+    pub fn new(data: &'a [u8], place: Place, is_all: bool) -> Bits<'a> {
+        let ample_to = if is_all { usize::MAX } else { data.len().saturating_sub(UNIT_BYTES) };
+        Bits { data, ample_to, place }
+    }
+
+    /// How far they were taken.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whether the next unit is there, or as much of it as there will ever be.
+    #[inline(always)]
+    pub fn is_ample(&self) -> bool {
+        self.place.at <= self.ample_to
     }
 
     /// The next bits, as a number: one at least, and no more than are there.
     #[inline(always)]
     pub fn peek(&self, count: u32) -> usize {
-        (self.buffer >> (64 - count)) as usize
+        (self.place.buffer >> (64 - count)) as usize
     }
 
     /// Leaves bits out: no more than are there.
     #[inline(always)]
     pub fn skip(&mut self, count: u32) {
-        self.buffer <<= count;
-        self.count = self.count.wrapping_sub(count);
+        self.place.buffer <<= count;
+        self.place.count = self.place.count.wrapping_sub(count);
     }
 
     /// Sees to it that 56 bits are there. This costs less than to look whether it has to be.
     #[inline(always)]
     pub fn fill(&mut self) {
-        let next = self.data.get(self.at..self.at + 8).and_then(|next| next.try_into().ok());
+        let next =
+            self.data.get(self.place.at..self.place.at + 8).and_then(|next| next.try_into().ok());
         match next.map(u64::from_be_bytes) {
             Some(next) if !has_ff(next) => {
-                self.buffer |= next >> self.count;
-                self.at += ((63 - self.count) / 8) as usize;
-                self.count |= FRESH;
+                self.place.buffer |= next >> self.place.count;
+                self.place.at += ((63 - self.place.count) / 8) as usize;
+                self.place.count |= FRESH;
             }
             _ => *self = self.filled_slowly(),
         }
@@ -53,35 +85,35 @@ impl<'a> Bits<'a> {
     /// Not in place: what has an address is not kept in registers.
     #[cold]
     fn filled_slowly(mut self) -> Bits<'a> {
-        while self.count < FRESH {
-            let byte = match (self.data.get(self.at), self.data.get(self.at + 1)) {
+        while self.place.count < FRESH {
+            let byte = match (self.data.get(self.place.at), self.data.get(self.place.at + 1)) {
                 (Some(0xff), Some(0)) => {
-                    self.at += 2;
+                    self.place.at += 2;
                     0xff
                 }
                 (Some(0xff), _) | (None, _) => {
-                    self.made_up = self.made_up.saturating_add(8);
+                    self.place.made_up = self.place.made_up.saturating_add(8);
                     0
                 }
                 (Some(byte), _) => {
-                    self.at += 1;
+                    self.place.at += 1;
                     *byte
                 }
             };
-            self.buffer |= u64::from(byte) << (FRESH - self.count);
-            self.count += 8;
+            self.place.buffer |= u64::from(byte) << (FRESH - self.place.count);
+            self.place.count += 8;
         }
         self
     }
 
     /// Whether bits were taken that are not there.
     pub fn is_over(&self) -> bool {
-        self.count < self.made_up
+        self.place.count < self.place.made_up
     }
 
     /// Whether more stands in the file than was read ahead: where it does not, its end is missing.
     pub fn has_more(&self) -> bool {
-        let rest = &self.data[self.filled_slowly().at..];
+        let rest = &self.data[self.filled_slowly().place.at..];
         rest.len() > 1 && rest.iter().any(|byte| *byte != 0xff)
     }
 
@@ -89,15 +121,15 @@ impl<'a> Bits<'a> {
     pub fn restart(&mut self, number: u8) -> Option<()> {
         *self = self.filled_slowly();
         // What is left of the last byte is filled with ones.
-        if self.is_over() || self.count - self.made_up >= 8 {
+        if self.is_over() || self.place.count - self.place.made_up >= 8 {
             return None;
         }
-        let rest = &self.data[self.at..];
+        let rest = &self.data[self.place.at..];
         let fill = rest.iter().take_while(|byte| **byte == 0xff).count();
         if fill == 0 || rest.get(fill) != Some(&(0xd0 + number)) {
             return None;
         }
-        *self = Bits { at: self.at + fill + 1, ..Bits::new(self.data) };
+        self.place = Place { at: self.place.at + fill + 1, ..Place::default() };
         Some(())
     }
 }

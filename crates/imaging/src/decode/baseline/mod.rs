@@ -13,6 +13,7 @@ mod huffman;
 mod pixels;
 #[cfg(target_arch = "x86_64")]
 mod whole;
+mod window;
 
 use crate::colour::Layout;
 use crate::fault::Fault;
@@ -20,31 +21,60 @@ use crate::intake::{Intake, Rows, Wish};
 use crate::sizing::Size;
 use crate::sniff::Header;
 use crate::wide::widest;
-use bits::Bits;
+use bits::{Bits, Place};
 use colours::coloured;
 use frame::{Component, Frame};
 use pixels::{Coefficients, Eighth, Half, NOWHERE, Quarter, Reduction};
+use std::io::Read;
+use window::Window;
 
-/// Decodes it to so many eighths; nothing where that is left to libjpeg.
-pub(crate) fn decode(
-    source: &[u8],
-    header: &Header<'_>,
-    eighths: u8,
-    wish: &Wish,
-) -> Result<Option<Intake>, Fault> {
-    let Some(frame) = Frame::read(source).filter(|frame| frame.size == header.size) else {
-        return Ok(None);
-    };
-    match eighths {
-        1 => decoded(Eighth, &frame, header, wish),
-        2 => decoded(Quarter, &frame, header, wish),
-        4 => decoded(Half, &frame, header, wish),
-        #[cfg(target_arch = "x86_64")]
-        8 if is_much_smaller(header.size, wish.target) => match crate::wide::Wide::get() {
-            Some(wide) => decoded(whole::Whole(wide), &frame, header, wish),
-            None => Ok(None),
-        },
-        _ => Ok(None),
+/// A JPEG that is read here.
+pub(crate) struct Baseline<'a> {
+    frame: Frame<'a>,
+    way: Way,
+}
+
+/// How it is decoded.
+enum Way {
+    Eighth,
+    Quarter,
+    Half,
+    #[cfg(target_arch = "x86_64")]
+    Whole(crate::wide::Wide),
+}
+
+impl<'a> Baseline<'a> {
+    /// Whether it is read here to so many eighths; else that is left to libjpeg. Of `source` it takes no more
+    /// than what stands before the scan.
+    pub fn of(source: &'a [u8], header: &Header<'_>, eighths: u8, wish: &Wish) -> Option<Self> {
+        let frame = Frame::read(source).filter(|frame| frame.size == header.size)?;
+        let way = match eighths {
+            1 => Way::Eighth,
+            2 => Way::Quarter,
+            4 => Way::Half,
+            #[cfg(target_arch = "x86_64")]
+            8 if is_much_smaller(header.size, wish.target) => Way::Whole(crate::wide::Wide::get()?),
+            _ => return None,
+        };
+        Some(Baseline { frame, way })
+    }
+
+    /// Decodes it, with what follows `source`. Nothing where it is damaged: what libjpeg does not refuse, it
+    /// has to be given from the start.
+    pub fn decode(
+        &self,
+        follows: &mut dyn Read,
+        header: &Header<'_>,
+        wish: &Wish,
+    ) -> Result<Option<Intake>, Fault> {
+        let Some(coded) = Window::new(self.frame.coded, follows) else { return Ok(None) };
+        match self.way {
+            Way::Eighth => decoded(Eighth, (&self.frame, coded), header, wish),
+            Way::Quarter => decoded(Quarter, (&self.frame, coded), header, wish),
+            Way::Half => decoded(Half, (&self.frame, coded), header, wish),
+            #[cfg(target_arch = "x86_64")]
+            Way::Whole(wide) => decoded(whole::Whole(wide), (&self.frame, coded), header, wish),
+        }
     }
 }
 
@@ -58,7 +88,7 @@ fn is_much_smaller(size: Size, target: Size) -> bool {
 
 fn decoded<R: Reduction>(
     reduction: R,
-    frame: &Frame<'_>,
+    (frame, coded): (&Frame<'_>, Window<'_>),
     header: &Header<'_>,
     wish: &Wish,
 ) -> Result<Option<Intake>, Fault> {
@@ -67,7 +97,7 @@ fn decoded<R: Reduction>(
     let layout = if frame.components.len() == 1 { Layout::Grey } else { Layout::Rgb };
     let rows = Rows::new(size, layout, header.icc.as_deref());
     let mut intake = Intake::new(&rows.shrunk_to(R::SIDE as u8, header.size), wish);
-    let mut scan = Scan::new(reduction, frame);
+    let mut scan = Scan::new(reduction, frame, coded);
     let mut row = vec![0; size.width as usize * layout.channels()];
     let mut left = size.height as usize;
     while left > 0 {
@@ -81,14 +111,15 @@ fn decoded<R: Reduction>(
         }
         left -= count;
     }
-    Ok(scan.bits.has_more().then_some(intake))
+    Ok(scan.has_end().then_some(intake))
 }
 
 /// The scan, as far as it was read.
-struct Scan<'a, R> {
+struct Scan<'a, 'c, R> {
     reduction: R,
     frame: &'a Frame<'a>,
-    bits: Bits<'a>,
+    coded: Window<'c>,
+    place: Place,
     planes: Vec<Plane<'a>>,
     across: usize,
     /// How many units were read since the last marker, and how many markers there were.
@@ -113,8 +144,8 @@ const PLACES: usize = 64 + 16;
 /// The largest coefficient before it is multiplied: they have twelve bits.
 const MOST: i32 = 4095;
 
-impl<'a, R: Reduction> Scan<'a, R> {
-    fn new(reduction: R, frame: &'a Frame<'a>) -> Scan<'a, R> {
+impl<'a, 'c, R: Reduction> Scan<'a, 'c, R> {
+    fn new(reduction: R, frame: &'a Frame<'a>, coded: Window<'c>) -> Scan<'a, 'c, R> {
         let across = (frame.size.width as usize).div_ceil(8 * frame.factors.0);
         let plane = |component: &'a Component| {
             let width = across * component.factors.0 * R::SIDE;
@@ -128,12 +159,19 @@ impl<'a, R: Reduction> Scan<'a, R> {
         Scan {
             reduction,
             frame,
-            bits: Bits::new(frame.coded),
+            coded,
+            place: Place::default(),
             planes: frame.components.iter().map(plane).collect(),
             across,
             units: 0,
             restarts: 0,
         }
+    }
+
+    /// Whether there is more behind what was read: where there is not, the end is missing.
+    fn has_end(&mut self) -> bool {
+        let place = self.coded.moved_to(self.place);
+        place.is_some_and(|place| self.coded.bits(place).has_more())
     }
 
     /// Writes one row of pixels of those that were read last.
@@ -155,34 +193,41 @@ impl<'a, R: Reduction> Scan<'a, R> {
 
 widest! {
     /// Reads a row of units; nothing where it is not whole.
-    fn next_row<R: Reduction>(scan: &mut Scan<'_, R>) -> Option<()> => next_row_of
+    fn next_row<R: Reduction>(scan: &mut Scan<'_, '_, R>) -> Option<()> => next_row_of
 }
 
 #[inline(always)]
-fn next_row_of<R: Reduction>(scan: &mut Scan<'_, R>) -> Option<()> {
+fn next_row_of<R: Reduction>(scan: &mut Scan<'_, '_, R>) -> Option<()> {
     let mut coefficients = [0; 65];
+    let Scan { reduction, frame, coded, planes, .. } = scan;
+    let mut bits = coded.bits(scan.place);
     for at in 0..scan.across {
-        if scan.frame.restarts_after == Some(scan.units) {
-            scan.bits.restart(scan.restarts)?;
-            scan.planes.iter_mut().for_each(|plane| plane.before = 0);
+        if !bits.is_ample() {
+            let place = coded.moved_to(bits.place())?;
+            bits = coded.bits(place);
+        }
+        if frame.restarts_after == Some(scan.units) {
+            bits.restart(scan.restarts)?;
+            planes.iter_mut().for_each(|plane| plane.before = 0);
             scan.units = 0;
             scan.restarts = (scan.restarts + 1) % 8;
         }
         scan.units += 1;
-        for plane in &mut scan.planes {
+        for plane in &mut *planes {
             let (across, down) = plane.component.factors;
             for (y, x) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))) {
-                let only_first = plane.read::<R>(&mut scan.bits, &mut coefficients)?;
+                let only_first = plane.read::<R>(&mut bits, &mut coefficients)?;
                 let place = y * R::SIDE * plane.width + (at * across + x) * R::SIDE;
                 let strip = plane.strip.get_mut(place..)?;
                 match only_first {
                     true => flat::<R>(coefficients[0], strip, plane.width),
-                    false => scan.reduction.pixels(&coefficients, strip, plane.width),
+                    false => reduction.pixels(&coefficients, strip, plane.width),
                 }
             }
         }
     }
-    (!scan.bits.is_over()).then_some(())
+    scan.place = bits.place();
+    (!bits.is_over()).then_some(())
 }
 
 /// A block of one value.
@@ -253,14 +298,16 @@ mod tests {
         let side = |side: u32| (side * u32::from(eighths)).div_ceil(8);
         let target = Size { width: side(header.size.width), height: side(header.size.height) };
         let wish = Wish { target, part: None, profile: Profile::default() };
-        #[cfg(target_arch = "x86_64")]
-        let intake = match crate::wide::Wide::get().filter(|_| eighths == 8) {
+        let own = match eighths {
             // It would be left to libjpeg, since it is made no smaller.
-            Some(wide) => decoded(whole::Whole(wide), &Frame::read(source)?, &header, &wish),
-            None => decode(source, &header, eighths, &wish),
+            #[cfg(target_arch = "x86_64")]
+            8 => {
+                let (frame, way) = (Frame::read(source)?, Way::Whole(crate::wide::Wide::get()?));
+                Baseline { frame, way }
+            }
+            _ => Baseline::of(source, &header, eighths, &wish)?,
         };
-        #[cfg(not(target_arch = "x86_64"))]
-        let intake = decode(source, &header, eighths, &wish);
+        let intake = own.decode(&mut std::io::empty(), &header, &wish);
         let intake = intake.expect("no fault")?;
         match intake.finish().expect("all rows").0 {
             Taken::Whole(raster) => Some((raster.size, raster.pixels)),

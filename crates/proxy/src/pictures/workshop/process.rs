@@ -117,9 +117,12 @@ impl Process {
         patience: Duration,
     ) -> Result<Answer, Failed> {
         let until = Instant::now() + patience;
-        self.hand_over(&job.encode(), material, until)?;
-        let (word, made) = self.receive(until)?;
-        let done = match Outcome::decode(&word).ok_or(Failed::Died)? {
+        let (mut outcome, mut made) = self.asked(job, material, until)?;
+        if outcome == Outcome::Unknown {
+            let once_more = Job { is_whole: true, ..*job };
+            (outcome, made) = self.asked(&once_more, material, until)?;
+        }
+        let done = match outcome {
             Outcome::Picture { media, .. } => {
                 Ok(Done { media_type: media.media_type(), bytes: made.into() })
             }
@@ -130,8 +133,21 @@ impl Process {
                 Ok(Done { media_type: which.media_type(), bytes: made.into() })
             }
             Outcome::Fault(fault) => Err(fault),
+            // It was sent whole.
+            Outcome::Unknown => return Err(Failed::Died),
         };
         Ok((done, self.unless_ended()))
+    }
+
+    fn asked(
+        &mut self,
+        job: &Job,
+        material: &Material,
+        until: Instant,
+    ) -> Result<(Outcome, Vec<u8>), Failed> {
+        self.hand_over(&job.encode(), material, until)?;
+        let (word, made) = self.receive(until)?;
+        Ok((Outcome::decode(&word).ok_or(Failed::Died)?, made))
     }
 
     /// The process, unless it ended itself to give memory back.
@@ -155,8 +171,8 @@ impl Process {
             Failed::Died => Failed::Gone,
             failed => failed,
         })?;
-        self.write(source, until)?;
-        self.write(mark, until)
+        self.write(mark, until)?;
+        self.write(source, until)
     }
 
     fn write(&mut self, mut bytes: &[u8], until: Instant) -> Result<(), Failed> {
@@ -241,7 +257,7 @@ mod tests {
 
     fn made(word: &str) -> Result<(), Failed> {
         let (task, limits) = (imaging::job::Task::Info, imaging::Limits::default());
-        let job = Job { task, limits, mark_bytes: 0 };
+        let job = Job { task, limits, mark_bytes: 0, is_whole: false };
         let material = Material { source: vec![7; 1 << 20].into(), mark: Bytes::new() };
         let (process, _) = Process::begin(&program("", word, true), false).expect("it begins");
         process.make(&job, &material, Duration::from_millis(300)).map(|_| ())
