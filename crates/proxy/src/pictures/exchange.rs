@@ -3,6 +3,8 @@
 use super::allowed::{Place, place};
 use super::asked::Making;
 use super::gather::Lost;
+use super::held::Held;
+use super::reading::{MAX_MARK_BYTES, read, read_mark, whole};
 use super::source::{Coming, Found, Lived, find, wanted};
 use super::told::{self, Manner, Outcome, SVG, Tag, failure, may_be_provisional};
 use super::workshop::{Done, Material, Refused, Workshop};
@@ -22,10 +24,6 @@ use policy::name::Name;
 use policy::reuse::Failure;
 use policy::time::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-
-/// The longest watermark, in bytes.
-const MAX_MARK_BYTES: u64 = 1 << 20;
 
 /// Gives what is asked for: finds the source, and has it made, or says that what is stored is still it.
 /// `asking`: the fields of the request, as an origin would get them.
@@ -57,7 +55,7 @@ struct Failed {
     why: String,
     lineage: Option<Lineage>,
     /// The source, where it was had, and its life.
-    source: Option<(Bytes, Lived)>,
+    source: Option<(Held, Lived)>,
 }
 
 async fn attempt(
@@ -144,7 +142,7 @@ async fn of_source(
             return lost_source(lost, "source", most, lineage);
         }
     };
-    let tag = Tag::of(&source, &mark, making);
+    let tag = Tag::of(source.hash(), &mark, making);
     let manner = match (is_quick, making.takes_its_time) {
         (true, _) => Manner::Provisional,
         (false, true) => Manner::Thorough,
@@ -167,8 +165,8 @@ async fn of_source(
         return Ok(Attempt::Answered(outcome.response(None, exchange)));
     }
     let (done, manner) = match making.asked.wanted {
-        _ if is_svg => (Ok(Done { media_type: SVG, bytes: source.clone() }), manner),
-        Wanted::Raw => (as_it_is(&source), manner),
+        _ if is_svg => (told_as(SVG, &shared.workshop, &source).await, manner),
+        Wanted::Raw => (as_it_is(&shared.workshop, &source).await, manner),
         Wanted::Picture(_) | Wanted::Info | Wanted::Placeholder(_) => {
             let material = Material { source: source.clone(), mark };
             make(errand, making, place, material, manner).await?
@@ -179,6 +177,10 @@ async fn of_source(
     Ok(match done {
         Ok(Done { media_type, bytes }) => {
             Attempt::Answered(outcome.response(Some((media_type, bytes)), exchange))
+        }
+        Err(Refused::Lost(lost)) => {
+            let most = making.settings.limits.source_bytes;
+            return lost_source(lost, "source", most, outcome.lineage);
         }
         Err(refused) => Attempt::Failed(Failed {
             status: refused.status(),
@@ -201,9 +203,9 @@ async fn make(
     let workshop = &errand.core.shared.workshop;
     let done = workshop.make(place, job(making, &material, is_provisional), material.clone()).await;
     let is_too_hard = done.as_ref().is_err_and(Refused::is_of_the_making);
-    if is_too_hard && may_move(&material.source) && may_stay(making) {
+    if is_too_hard && may_move(material.source.first()) && may_stay(making) {
         // What moves is no easier to make in another format: it goes out as it came.
-        return Ok((as_it_is(&material.source), Manner::Simpler));
+        return Ok((as_it_is(workshop, &material.source).await, Manner::Simpler));
     }
     if !is_too_hard || !is_for_avif(making) || is_provisional {
         return Ok((done, manner));
@@ -214,14 +216,24 @@ async fn make(
 }
 
 /// Whether it is a drawing that goes out as it is, and is never drawn here.
-fn passes_as_svg(making: &Making, source: &Bytes) -> bool {
-    making.settings.svg && kind(source).is_err() && is_svg(source)
+fn passes_as_svg(making: &Making, source: &Held) -> bool {
+    making.settings.svg && kind(source.first()).is_err() && is_svg(source.first())
 }
 
 /// A source as it is. What is no picture might act in the name of the site.
-fn as_it_is(source: &Bytes) -> Result<Done, Refused> {
-    let media_type = Media::from(kind(source).map_err(Refused::Source)?).media_type();
-    Ok(Done { media_type, bytes: source.clone() })
+async fn as_it_is(workshop: &Workshop, source: &Held) -> Result<Done, Refused> {
+    let media = Media::from(kind(source.first()).map_err(Refused::Source)?);
+    told_as(media.media_type(), workshop, source).await
+}
+
+/// A source as it is, of that media type.
+async fn told_as(
+    media_type: &'static str,
+    workshop: &Workshop,
+    source: &Held,
+) -> Result<Done, Refused> {
+    let bytes = whole(workshop, source).await.map_err(Refused::Lost)?;
+    Ok(Done { media_type, bytes })
 }
 
 /// Whether what moves may go out as it came: no format is asked for by name, and the client takes it.
@@ -251,66 +263,6 @@ async fn turn(errand: &Errand, making: &Making) -> Result<Option<OwnedSemaphoreP
 fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Failed {
     let why = why.trim_end_matches('.').to_owned();
     Failed { status, why, lineage, source: None }
-}
-
-/// A source in memory that counts as long as it is there: until the picture is made of it, or, where it
-/// goes out as it is, until the last who reads it slowly has all of it.
-struct Counted {
-    bytes: Bytes,
-    _memory: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-/// Reads a source, as soon as there is memory for it.
-async fn read(
-    errand: &Errand,
-    making: &Making,
-    body: Coming,
-    now: Timestamp,
-) -> Result<Bytes, Lost> {
-    let most = making.settings.limits.source_bytes;
-    if let Some(bytes) = body.shared() {
-        return match bytes.len() as u64 > most {
-            true => Err(Lost::TooLong),
-            false => Ok(bytes),
-        };
-    }
-    let length = body.length().unwrap_or(most);
-    if length > most {
-        return Err(Lost::TooLong);
-    }
-    let workshop = &errand.core.shared.workshop;
-    let reading = async {
-        let memory = workshop.memory_for(length).await;
-        let bytes = body.gather(most, now).await?;
-        Ok(match memory {
-            Some(memory) => {
-                let _memory = Workshop::fitted(memory, bytes.len() as u64);
-                Bytes::from_owner(Counted { bytes, _memory })
-            }
-            None => bytes,
-        })
-    };
-    // Whoever sends drop by drop, or never ends, must not hold a place that others wait for.
-    timeout(workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
-}
-
-/// Reads a watermark. It is so short that its memory is not counted: who holds that of a source must not
-/// wait for more.
-async fn read_mark(errand: &Errand, body: Coming, now: Timestamp) -> Result<Bytes, Lost> {
-    if body.length().is_some_and(|length| length > MAX_MARK_BYTES) {
-        return Err(Lost::TooLong);
-    }
-    if let Some(bytes) = body.shared() {
-        return Ok(bytes);
-    }
-    let reading = body.gather(MAX_MARK_BYTES, now);
-    timeout(errand.core.shared.workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
 }
 
 /// Whether what is asked for is an AVIF where a WebP would do for the time being.
@@ -350,12 +302,15 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     let clock = &errand.core.shared.clock;
     // Where it does not go out, its memory is for what does.
     let source = source.filter(|_| making.settings.on_error == OnError::Original);
-    let original =
-        source.and_then(|(source, life)| Some((Media::from(kind(&source).ok()?), source, life)));
+    let original = source
+        .and_then(|(source, life)| Some((Media::from(kind(source.first()).ok()?), source, life)));
     if status >= 500 && errand.has_stand_in(Failure::Status(status)) {
         return failure(status, &why, lineage, exchange(clock.now()));
     }
-    if let Some((media, source, life)) = original {
+    if let Some((media, source, life)) = original
+        // It may have changed meanwhile where it lies.
+        && let Ok(source) = whole(&errand.core.shared.workshop, &source).await
+    {
         let original = (media.media_type(), source);
         return told::stand_in(original, life, lineage, exchange(clock.now()));
     }

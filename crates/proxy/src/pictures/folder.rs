@@ -17,11 +17,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 /// A file that is to be read.
 pub struct Opened {
-    file: File,
+    /// The file.
+    pub file: Arc<File>,
     /// Its length.
     pub bytes: u64,
 }
@@ -40,7 +42,7 @@ impl Opened {
             // is shows the end.
             let mut bytes = Vec::with_capacity(usize::try_from(self.bytes + 1).unwrap_or_default());
             // One more than may be tells that it has grown.
-            self.file.take(most + 1).read_to_end(&mut bytes).map(|_| bytes)
+            (&*self.file).take(most + 1).read_to_end(&mut bytes).map(|_| bytes)
         });
         match read.await {
             Ok(Ok(bytes)) if bytes.len() as u64 > most => Err(Lost::TooLong),
@@ -121,7 +123,7 @@ fn open(folder: &Path, name: &Path) -> io::Result<Opened> {
     }
     let file = File::open(file)?;
     let bytes = file.metadata()?.len();
-    Ok(Opened { file, bytes })
+    Ok(Opened { file: Arc::new(file), bytes })
 }
 
 #[cfg(test)]

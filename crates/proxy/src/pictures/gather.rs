@@ -2,14 +2,15 @@
 
 use crate::answer::{Answer, Content};
 use crate::client::{Gone, Sink, send_body, write_head};
+use crate::compress::Form;
 use bytes::{Bytes, BytesMut};
 use policy::reply::Reply;
 use policy::time::Timestamp;
 use std::task::{Context, Poll};
-use store::Body;
+use store::{Body, Entry};
 
 /// Why there is no body.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// It is longer than may be.
     TooLong,
@@ -36,6 +37,20 @@ pub fn shared(answer: &Answer) -> Option<Bytes> {
         Content::Stored { entry, reply: Reply::Full, .. } => {
             entry.body.in_memory()?;
             Some(Bytes::from_owner(Kept(entry.body.clone())))
+        }
+        _ => None,
+    }
+}
+
+/// A stored body that lies on disk, whole, and goes out as it lies there.
+pub fn on_disk(answer: &Answer) -> Option<Body> {
+    match &answer.content {
+        Content::Stored {
+            entry, reply: Reply::Full, form: Form::Identity, slices: None, ..
+        } => {
+            let Entry { body, meta, .. } = &**entry;
+            let is_whole = body.with_gaps().is_none() && body.len() == meta.body_bytes;
+            (body.file().is_some() && is_whole).then(|| body.clone())
         }
         _ => None,
     }

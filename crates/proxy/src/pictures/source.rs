@@ -3,7 +3,7 @@
 use super::allowed::{Place, authority_and_target, origin_of};
 use super::asked::at_home;
 use super::moved::moved;
-use super::{folder, gather};
+use super::{folder, gather, on_disk};
 use crate::answer::{Answer, Content};
 use crate::core::SiteOnCore;
 use crate::error::Error;
@@ -87,6 +87,15 @@ impl Coming {
         match self {
             Coming::Answer(answer) => gather::shared(answer),
             Coming::File(_) | Coming::Nothing => None,
+        }
+    }
+
+    /// Where it lies, if all of it lies on disk, as it goes out.
+    pub fn on_disk(&self) -> Option<on_disk::Place> {
+        match self {
+            Coming::Answer(answer) => gather::on_disk(answer).map(on_disk::Place::Stored),
+            Coming::File(file) => Some(on_disk::Place::File(file.file.clone())),
+            Coming::Nothing => None,
         }
     }
 

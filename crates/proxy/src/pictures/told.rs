@@ -46,8 +46,9 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// The tag of what a plan makes of those bytes, with those drawn over it.
-    pub fn of(source: &[u8], mark: &[u8], making: &Making) -> Tag {
+    /// The tag of what a plan makes of a source of that hash (xxh3 of 128 bits), with those bytes drawn
+    /// over it.
+    pub fn of(source: u128, mark: &[u8], making: &Making) -> Tag {
         let Making { asked, settings, .. } = making;
         let what = match asked.wanted {
             Wanted::Picture(plan) => plan.to_string(),
@@ -57,7 +58,6 @@ impl Tag {
         };
         let how = (settings.keep_copyright, settings.profile, settings.svg);
         let mark = if mark.is_empty() { 0 } else { xxh3_128(mark) };
-        let source = xxh3_128(source);
         Tag { source, plan: xxh3_64(format!("{ENGINE} {what} {how:?} {mark:x}").as_bytes()) }
     }
 

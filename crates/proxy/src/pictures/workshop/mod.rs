@@ -5,8 +5,13 @@
 //! for what comes back, and begins a new process where the old one crashed or took too long. One more
 //! makes what nobody waits for, so that nobody waits for it.
 
+#[cfg(test)]
+mod feeding_tests;
 mod process;
+mod supply;
 
+use super::gather::Lost;
+use super::held::Held;
 use crate::settings::PictureLimits;
 use bytes::Bytes;
 use imaging::fault::Fault;
@@ -20,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use supply::{Supplies, supplies};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use process::{Hello, Process, Program};
@@ -62,7 +68,7 @@ struct Queues {
 #[derive(Debug)]
 struct Order {
     job: Job,
-    material: Material,
+    supplies: Supplies,
     tell: oneshot::Sender<Result<Done, Refused>>,
     _place: OwnedSemaphorePermit,
 }
@@ -71,7 +77,7 @@ struct Order {
 #[derive(Clone, Debug)]
 pub struct Material {
     /// The source.
-    pub source: Bytes,
+    pub source: Held,
     /// What is drawn over it; nothing where it is empty.
     pub mark: Bytes,
 }
@@ -94,6 +100,8 @@ pub enum Refused {
     TimedOut,
     /// Whoever made it died of it.
     Crashed,
+    /// The source could not be read to its end, or was not the same any more.
+    Lost(Lost),
     /// Nobody can be had who makes it.
     NoProcess(io::Error),
 }
@@ -188,7 +196,8 @@ impl Workshop {
         self.0.limits.timeout
     }
 
-    /// Has something made of a source.
+    /// Has something made of a source. What of it lies on disk is read meanwhile, and no more once this
+    /// is dropped.
     ///
     /// # Errors
     /// Why nothing came of it.
@@ -198,9 +207,18 @@ impl Workshop {
         job: Job,
         material: Material,
     ) -> Result<Done, Refused> {
-        let (tell, told) = oneshot::channel();
-        self.0.take(Order { job, material, tell, _place: place });
-        told.await.unwrap_or(Err(Refused::Crashed))
+        let (tell, mut told) = oneshot::channel();
+        let (supplies, feeder) = supplies(material);
+        self.0.take(Order { job, supplies, tell, _place: place });
+        let done = match feeder {
+            None => told.await,
+            Some(feeder) => tokio::select! {
+                biased;
+                done = &mut told => done,
+                () = feeder.run() => told.await,
+            },
+        };
+        done.unwrap_or(Err(Refused::Crashed))
     }
 
     /// What was counted.
@@ -231,8 +249,8 @@ impl Inner {
             match self.next(role) {
                 Next::Order(task) if task.tell.is_closed() => {}
                 Next::Order(task) => {
-                    let Order { job, material, tell, _place } = *task;
-                    let done = self.make(&mut process, role, &job, &material);
+                    let Order { job, supplies, tell, _place } = *task;
+                    let done = self.make(&mut process, role, &job, &supplies);
                     // Who asked may have left.
                     let _ = tell.send(done);
                 }
@@ -283,14 +301,14 @@ impl Inner {
         process: &mut Option<Process>,
         role: Role,
         job: &Job,
-        material: &Material,
+        supplies: &Supplies,
     ) -> Result<Done, Refused> {
         let begun = Instant::now();
         let patience = match role {
             Role::Urgent => self.limits.timeout,
             Role::Patient => self.limits.timeout.saturating_mul(PATIENCE),
         };
-        let done = self.attempt(process, role, job, material, patience);
+        let done = self.attempt(process, role, job, supplies, patience);
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counts.micros.fetch_add(micros, Ordering::Relaxed);
         count(match &done {
@@ -298,6 +316,8 @@ impl Inner {
             Err(Refused::Source(_)) => &self.counts.refused,
             Err(Refused::TimedOut) => &self.counts.timed_out,
             Err(Refused::Crashed | Refused::NoProcess(_)) => &self.counts.crashed,
+            // Nobody who makes is to blame.
+            Err(Refused::Lost(_)) => return done,
         });
         done
     }
@@ -307,7 +327,7 @@ impl Inner {
         kept: &mut Option<Process>,
         role: Role,
         job: &Job,
-        material: &Material,
+        supplies: &Supplies,
         patience: Duration,
     ) -> Result<Done, Refused> {
         // One that had nothing to do may have been ended by others, and what ended one that did other
@@ -317,14 +337,14 @@ impl Inner {
             Some(process) => process,
             None => self.begin(role)?,
         };
-        match process.make(job, material, patience) {
+        match process.make(job, supplies, patience) {
             Ok((done, process)) => {
                 *kept = process;
                 done.map_err(Refused::Source)
             }
             Err(Failed::Gone | Failed::Died) if is_kept => {
                 let fresh = self.begin(role)?;
-                match fresh.make(job, material, patience) {
+                match fresh.make(job, supplies, patience) {
                     Ok((done, process)) => {
                         *kept = process;
                         done.map_err(Refused::Source)
@@ -367,6 +387,7 @@ impl From<Failed> for Refused {
         match failed {
             Failed::TimedOut => Refused::TimedOut,
             Failed::Gone | Failed::Died => Refused::Crashed,
+            Failed::Lost(lost) => Refused::Lost(lost),
         }
     }
 }
@@ -380,8 +401,9 @@ impl Refused {
     /// The status of an answer that says so.
     pub fn status(&self) -> u16 {
         match self {
-            Refused::Source(_) | Refused::Crashed => 422,
-            Refused::TimedOut => 504,
+            Refused::Source(_) | Refused::Crashed | Refused::Lost(Lost::TooLong) => 422,
+            Refused::Lost(Lost::Broken) => 502,
+            Refused::TimedOut | Refused::Lost(Lost::TooSlow) => 504,
             Refused::NoProcess(_) => 500,
         }
     }
@@ -392,7 +414,7 @@ impl fmt::Display for Refused {
         match self {
             Refused::Source(fault) => fault.fmt(f),
             Refused::TimedOut => f.write_str("it took longer than may be (images.timeout)"),
-            Refused::Crashed => f.write_str("its source cannot be read"),
+            Refused::Crashed | Refused::Lost(_) => f.write_str("its source cannot be read"),
             Refused::NoProcess(_) => f.write_str("this server has no process to make it"),
         }
     }

@@ -3,7 +3,9 @@
 //! Toward it: the lengths of the job and of the source, four bytes each, little-endian, and both. Back:
 //! the same of what came of it and of what was made. At its beginning it says what it is shut in by.
 
-use super::{Done, Material};
+use super::Done;
+use super::supply::{Fed, Supplies, Supply};
+use crate::pictures::gather::Lost;
 use bytes::Bytes;
 use imaging::fault::Fault;
 use imaging::job::{Job, Outcome};
@@ -62,6 +64,8 @@ pub enum Failed {
     Died,
     /// It took too long.
     TimedOut,
+    /// The source broke off on its way.
+    Lost(Lost),
 }
 
 /// What came of a job, and the process, unless it has ended by itself.
@@ -98,7 +102,7 @@ impl Process {
         let (word, _) = self.receive(until).map_err(|failed| {
             io::Error::other(match failed {
                 Failed::TimedOut => "it does not begin",
-                Failed::Gone | Failed::Died => "it ended at its beginning",
+                Failed::Gone | Failed::Died | Failed::Lost(_) => "it ended at its beginning",
             })
         })?;
         let text = String::from_utf8_lossy(&word).into_owned();
@@ -113,14 +117,14 @@ impl Process {
     pub fn make(
         mut self,
         job: &Job,
-        material: &Material,
+        supplies: &Supplies,
         patience: Duration,
     ) -> Result<Answer, Failed> {
         let until = Instant::now() + patience;
-        let (mut outcome, mut made) = self.asked(job, material, until)?;
+        let (mut outcome, mut made) = self.asked(job, supplies, until)?;
         if outcome == Outcome::Unknown {
             let once_more = Job { is_whole: true, ..*job };
-            (outcome, made) = self.asked(&once_more, material, until)?;
+            (outcome, made) = self.asked(&once_more, supplies, until)?;
         }
         let done = match outcome {
             Outcome::Picture { media, .. } => {
@@ -142,10 +146,10 @@ impl Process {
     fn asked(
         &mut self,
         job: &Job,
-        material: &Material,
+        supplies: &Supplies,
         until: Instant,
     ) -> Result<(Outcome, Vec<u8>), Failed> {
-        self.hand_over(&job.encode(), material, until)?;
+        self.hand_over(&job.encode(), supplies, until)?;
         let (word, made) = self.receive(until)?;
         Ok((Outcome::decode(&word).ok_or(Failed::Died)?, made))
     }
@@ -158,10 +162,10 @@ impl Process {
         }
     }
 
-    fn hand_over(&mut self, job: &[u8], material: &Material, until: Instant) -> Result<(), Failed> {
-        let Material { source, mark } = material;
+    fn hand_over(&mut self, job: &[u8], supplies: &Supplies, until: Instant) -> Result<(), Failed> {
+        let Supplies { source, mark } = supplies;
         let mut head = Vec::with_capacity(8 + job.len());
-        for length in [job.len(), source.len() + mark.len()] {
+        for length in [job.len() as u64, source.len() + mark.len() as u64] {
             // What is longer than 4 GiB was refused long before.
             let length = u32::try_from(length).map_err(|_| Failed::Died)?;
             head.extend_from_slice(&length.to_le_bytes());
@@ -172,7 +176,20 @@ impl Process {
             failed => failed,
         })?;
         self.write(mark, until)?;
-        self.write(source, until)
+        match source {
+            Supply::Memory(bytes) => self.write(bytes, until),
+            Supply::Fed(fed) => self.pass_on(fed, until),
+        }
+    }
+
+    /// Writes a source as it comes. Where it breaks off, the process is left with a part of it, so it
+    /// must be of no more use.
+    fn pass_on(&mut self, fed: &Fed, until: Instant) -> Result<(), Failed> {
+        let mut pieces = fed.pieces(until);
+        while let Some(piece) = pieces.next().map_err(Failed::Lost)? {
+            self.write(&piece, until)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, mut bytes: &[u8], until: Instant) -> Result<(), Failed> {
@@ -258,9 +275,10 @@ mod tests {
     fn made(word: &str) -> Result<(), Failed> {
         let (task, limits) = (imaging::job::Task::Info, imaging::Limits::default());
         let job = Job { task, limits, mark_bytes: 0, is_whole: false };
-        let material = Material { source: vec![7; 1 << 20].into(), mark: Bytes::new() };
+        let source = Supply::Memory(vec![7; 1 << 20].into());
+        let supplies = Supplies { source, mark: Bytes::new() };
         let (process, _) = Process::begin(&program("", word, true), false).expect("it begins");
-        process.make(&job, &material, Duration::from_millis(300)).map(|_| ())
+        process.make(&job, &supplies, Duration::from_millis(300)).map(|_| ())
     }
 
     #[test]
