@@ -7,6 +7,7 @@ mod elsewhere;
 mod inherited;
 mod memory;
 mod moving;
+mod on_disk;
 mod purged;
 mod running;
 mod strangers;

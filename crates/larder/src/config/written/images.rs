@@ -25,7 +25,8 @@ pub struct Images {
     pub queue: Count<0>,
     /// How long one may take; longer gets 504, and the process is ended.
     pub timeout: Length<100>,
-    /// Memory for sources that are read, of all that are made or wait.
+    /// Memory for sources that are read, of all that are made or wait. Long ones that lie on disk, in a
+    /// folder or in the cache, are read in pieces and need none, unless they go out as they are.
     pub memory: Size<1048576>,
     /// Memory that making one may take.
     pub worker_memory: Size<16777216>,
