@@ -40,11 +40,11 @@ pub struct OnDisk {
 
 /// The pieces of a source, from the first on.
 pub struct Pieces {
-    from: From,
+    at: At,
     left: u64,
 }
 
-enum From {
+enum At {
     File(FileAt),
     Stored(Chunks),
 }
@@ -93,14 +93,14 @@ impl OnDisk {
 
     /// Its pieces, from the first on.
     pub fn pieces(&self) -> Pieces {
-        let from = match &self.place {
+        let at = match &self.place {
             Place::File(file) => {
                 let (file, whole) = (file.clone(), self.hash);
-                From::File(FileAt { file, at: 0, hash: Box::default(), whole })
+                At::File(FileAt { file, at: 0, hash: Box::default(), whole })
             }
-            Place::Stored(body) => From::Stored(body.chunks(0..self.bytes)),
+            Place::Stored(body) => At::Stored(body.chunks(0..self.bytes)),
         };
-        Pieces { from, left: self.bytes }
+        Pieces { at, left: self.bytes }
     }
 
     /// All of it, in memory.
@@ -126,9 +126,9 @@ impl Pieces {
         if self.left == 0 {
             return Ok(None);
         }
-        let piece = match &mut self.from {
-            From::File(file) => file.next(self.left).await?,
-            From::Stored(chunks) => chunks.next().await.ok().flatten().ok_or(Lost::Broken)?,
+        let piece = match &mut self.at {
+            At::File(file) => file.next(self.left).await?,
+            At::Stored(chunks) => chunks.next().await.ok().flatten().ok_or(Lost::Broken)?,
         };
         self.left = self.left.checked_sub(piece.len() as u64).ok_or(Lost::Broken)?;
         Ok(Some(piece))

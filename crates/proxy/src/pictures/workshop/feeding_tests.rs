@@ -41,8 +41,8 @@ fn opened(first: &str, timeout: Duration) -> Tried {
         "log={log} copy={copy}\n\
          echo begun >> $log\n\
          printf '{hello}' >&0\n\
-         again() {{ head -c {all} > $copy; [ $(stat -c %s $copy) = {all} ] || exit 1\n\
-         printf '{answer}' >&0; tail -c {LONG} $copy >&0; }}\n\
+         taken() {{ head -c {all} > $copy; [ $(stat -c %s $copy) = {all} ] || exit 1; }}\n\
+         again() {{ taken; printf '{answer}' >&0; tail -c {LONG} $copy >&0; }}\n\
          [ $(wc -l < $log) = 1 ] && {{ {first}\n}}\n\
          while again; do :; done",
         log = log.0.display(),
@@ -126,6 +126,17 @@ async fn a_second_process_is_fed_from_the_start() {
         assert!(tried.make(&source).await.expect("it is made") == bytes);
     }
     assert_eq!((tried.counted(), tried.said("begun")), ((2, 0), 2));
+}
+
+#[tokio::test]
+async fn a_process_that_asks_once_more_is_fed_from_the_start() {
+    let word = Outcome::Unknown.encode();
+    let answer = [&(word.len() as u32).to_le_bytes()[..], &[0; 4], &word].concat();
+    let asks = format!("taken; printf '{}' >&0; echo asked >> $log", octal(&answer));
+    let (tried, bytes) = (opened(&asks, PATIENT), bytes(LONG));
+    let source = on_disk(&Temporary::of(&bytes)).await;
+    assert!(tried.make(&source).await.expect("it is made") == bytes);
+    assert_eq!((tried.counted(), tried.said("asked"), tried.said("begun")), ((1, 0), 1, 1));
 }
 
 #[tokio::test]
