@@ -6,6 +6,7 @@
 
 use super::gather::Lost;
 use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -15,8 +16,10 @@ use store::{Body, Chunks};
 use tokio::task::{spawn_blocking, yield_now};
 use xxhash_rust::xxh3::Xxh3;
 
-/// The longest piece, in bytes; that of a stored body, too.
-const PIECE_BYTES: usize = 256 << 10;
+/// The longest piece of a file, in bytes. The store reads pieces of its own.
+const PIECE_BYTES: usize = 64 << 10;
+/// As many pieces are on their way at once: one is written, one waits, one is read.
+const PIECES: usize = 3;
 /// By so many of its first bytes it is told what a source is.
 const FIRST_BYTES: usize = 4 << 10;
 
@@ -57,6 +60,8 @@ struct FileAt {
     hash: Box<Xxh3>,
     /// What it has to be in the end.
     whole: u128,
+    /// The last pieces, the oldest first. Whoever got that has done with it: its memory is used again.
+    last: VecDeque<Bytes>,
 }
 
 impl OnDisk {
@@ -96,7 +101,8 @@ impl OnDisk {
         let at = match &self.place {
             Place::File(file) => {
                 let (file, whole) = (file.clone(), self.hash);
-                At::File(FileAt { file, at: 0, hash: Box::default(), whole })
+                let last = VecDeque::with_capacity(PIECES);
+                At::File(FileAt { file, at: 0, hash: Box::default(), whole, last })
             }
             Place::Stored(body) => At::Stored(body.chunks(0..self.bytes)),
         };
@@ -140,8 +146,9 @@ impl FileAt {
     async fn next(&mut self, left: u64) -> Result<Bytes, Lost> {
         let (file, at, whole) = (self.file.clone(), self.at, self.whole);
         let mut hash = std::mem::take(&mut self.hash);
+        let mut piece = self.memory();
+        piece.resize(PIECE_BYTES.min(usize::try_from(left).unwrap_or(PIECE_BYTES)), 0);
         let reading = spawn_blocking(move || {
-            let mut piece = vec![0; PIECE_BYTES.min(usize::try_from(left).unwrap_or(PIECE_BYTES))];
             file.read_exact_at(&mut piece, at)?;
             hash.update(&piece);
             let is_last = piece.len() as u64 == left;
@@ -153,7 +160,16 @@ impl FileAt {
         let (piece, hash) = reading.await.ok().and_then(Result::ok).ok_or(Lost::Broken)?;
         self.at += piece.len() as u64;
         self.hash = hash;
-        Ok(piece.into())
+        let piece = piece.freeze();
+        self.last.push_back(piece.clone());
+        Ok(piece)
+    }
+
+    /// The memory of a piece that nobody reads any more, or else new one.
+    fn memory(&mut self) -> BytesMut {
+        let oldest = if self.last.len() < PIECES { None } else { self.last.pop_front() };
+        let again = oldest.and_then(|oldest| oldest.try_into_mut().ok());
+        again.unwrap_or_else(|| BytesMut::with_capacity(PIECE_BYTES))
     }
 }
 
@@ -217,6 +233,7 @@ impl fmt::Debug for Pieces {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -288,6 +305,23 @@ pub mod tests {
             let read = OnDisk::read_through(file.place(), most as u64).await;
             assert_eq!(read.err(), (!is_taken).then_some(Lost::TooLong), "{most}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_passed_on_gives_its_memory_to_what_comes() {
+        let file = Temporary::of(&bytes(9 * PIECE_BYTES));
+        let source = OnDisk::read_through(file.place(), u64::MAX).await.expect("a file");
+        let (mut pieces, mut places) = (source.pieces(), BTreeSet::new());
+        while let Some(piece) = pieces.next().await.expect("all of it") {
+            places.insert(piece.as_ptr());
+        }
+        assert!(places.len() <= PIECES, "{places:?}");
+        // Of those that are kept each has its own.
+        let (mut pieces, mut kept) = (source.pieces(), Vec::new());
+        while let Some(piece) = pieces.next().await.expect("all of it") {
+            kept.push(piece);
+        }
+        assert!(kept.concat() == bytes(9 * PIECE_BYTES));
     }
 
     #[tokio::test]
