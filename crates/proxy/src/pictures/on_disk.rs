@@ -6,10 +6,11 @@
 
 use super::gather::Lost;
 use bytes::{Bytes, BytesMut};
+use rustix::io::{ReadWriteFlags, preadv2};
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use store::{Body, Chunks};
@@ -17,7 +18,7 @@ use tokio::task::{spawn_blocking, yield_now};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The longest piece of a file, in bytes. The store reads pieces of its own.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 128 << 10;
 /// As many pieces are on their way at once: one is written, one waits, one is read.
 const PIECES: usize = 3;
 /// By so many of its first bytes it is told what a source is.
@@ -144,22 +145,19 @@ impl Pieces {
 impl FileAt {
     /// The next piece, where so many bytes are left.
     async fn next(&mut self, left: u64) -> Result<Bytes, Lost> {
-        let (file, at, whole) = (self.file.clone(), self.at, self.whole);
-        let mut hash = std::mem::take(&mut self.hash);
         let mut piece = self.memory();
         piece.resize(PIECE_BYTES.min(usize::try_from(left).unwrap_or(PIECE_BYTES)), 0);
-        let reading = spawn_blocking(move || {
-            file.read_exact_at(&mut piece, at)?;
-            hash.update(&piece);
-            let is_last = piece.len() as u64 == left;
-            match is_last && hash.digest128() != whole {
-                true => Err(io::Error::other("it was overwritten")),
-                false => Ok((piece, hash)),
-            }
-        });
-        let (piece, hash) = reading.await.ok().and_then(Result::ok).ok_or(Lost::Broken)?;
+        if !is_read_at_once(&self.file, &mut piece, self.at) {
+            let (file, at) = (self.file.clone(), self.at);
+            let reading =
+                spawn_blocking(move || file.read_exact_at(&mut piece, at).map(|()| piece));
+            piece = reading.await.ok().and_then(Result::ok).ok_or(Lost::Broken)?;
+        }
         self.at += piece.len() as u64;
-        self.hash = hash;
+        self.hash.update(&piece);
+        if piece.len() as u64 == left && self.hash.digest128() != self.whole {
+            return Err(Lost::Broken);
+        }
         let piece = piece.freeze();
         self.last.push_back(piece.clone());
         Ok(piece)
@@ -171,6 +169,18 @@ impl FileAt {
         let again = oldest.and_then(|oldest| oldest.try_into_mut().ok());
         again.unwrap_or_else(|| BytesMut::with_capacity(PIECE_BYTES))
     }
+}
+
+/// Reads a piece if the system has all of it in its memory, as it has what was read through before: another
+/// thread would take longer to be woken.
+fn is_read_at_once(file: &File, piece: &mut [u8], at: u64) -> bool {
+    #[cfg(test)]
+    if tests::NOTHING_IS_CACHED.get() {
+        return false;
+    }
+    let length = piece.len();
+    let read = preadv2(file, &mut [IoSliceMut::new(piece)], at, ReadWriteFlags::NOWAIT);
+    read.is_ok_and(|read| read == length)
 }
 
 /// What is known of a source as far as it was read.
@@ -233,6 +243,7 @@ impl fmt::Debug for Pieces {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::PathBuf;
@@ -240,6 +251,11 @@ pub mod tests {
     use xxhash_rust::xxh3::xxh3_128;
 
     const LONG: usize = 3 * PIECE_BYTES + 5;
+
+    thread_local! {
+        /// Whether the system seems to have nothing of a file in its memory.
+        pub static NOTHING_IS_CACHED: Cell<bool> = const { Cell::new(false) };
+    }
 
     /// A file of a test, gone with it.
     pub struct Temporary(pub PathBuf);
@@ -290,7 +306,8 @@ pub mod tests {
             let source = OnDisk::read_through(file.place(), length as u64).await.expect("it fits");
             assert_eq!((source.len(), source.hash()), (length as u64, xxh3_128(&bytes)));
             assert_eq!(source.first(), &bytes[..length.min(FIRST_BYTES)]);
-            for _ in 0..2 {
+            for is_cached in [true, false] {
+                NOTHING_IS_CACHED.set(!is_cached);
                 assert!(source.gather().await.expect("all of it") == bytes, "{length}");
             }
             let (lengths, end) = lengths(&source).await;

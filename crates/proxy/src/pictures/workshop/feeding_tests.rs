@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pictures::on_disk::OnDisk;
-use crate::pictures::on_disk::tests::{Temporary, bytes};
+use crate::pictures::on_disk::tests::{NOTHING_IS_CACHED, Temporary, bytes};
 use imaging::Limits;
 use imaging::job::Outcome;
 use imaging::run::Media;
@@ -177,10 +177,11 @@ fn a_disk_that_hangs_is_too_slow_and_holds_no_thread() {
         let tried = opened(":", Duration::from_secs(2));
         let source = on_disk(&Temporary::of(&bytes)).await;
         // Nothing can be read as long as this is not told to end.
+        NOTHING_IS_CACHED.set(true);
         let (end, hangs) = mpsc::channel::<()>();
         let hanging = tokio::task::spawn_blocking(move || hangs.recv());
         let slow = tried.make(&source).await;
-        assert!(matches!(slow, Err(Refused::Lost(Lost::TooSlow))), "{slow:?}");
+        assert!(matches!(slow, Err(Refused::Lost(Lost::TooSlow))), "{:?}", slow.err());
         drop(end);
         assert!(hanging.await.expect("it ends").is_err());
         assert!(tried.make(&source).await.expect("it is made") == bytes);
