@@ -1,7 +1,8 @@
 //! One process that makes pictures, and the pipe to it.
 //!
-//! Toward it: the lengths of the job and of the source, four bytes each, little-endian, and both. Back:
-//! the same of what came of it and of what was made. At its beginning it says what it is shut in by.
+//! Toward it: the lengths of the job and of what follows it, four bytes each, little-endian, the job, the
+//! watermark and the source, which it may use while it comes. Back: the same of what came of it and of what
+//! was made, or that all must be sent once more. At its beginning it says what it is shut in by.
 
 use super::Done;
 use super::supply::{Fed, Supplies, Supply};
