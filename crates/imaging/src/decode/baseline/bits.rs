@@ -26,8 +26,11 @@ pub(super) struct Place {
 /// A fresh buffer has at least so many bits, and never all 64.
 const FRESH: u32 = 56;
 /// A unit has no more bytes: six blocks of 64 values, each of 27 bits, every byte with a zero stuffed behind
-/// it, a marker before it, and what is read ahead.
+/// it, a marker before it with its fill, and what is read ahead.
 const UNIT_BYTES: usize = 4 << 10;
+/// The most fill before a marker, of which there may be any number and hardly ever is one: more is left to
+/// libjpeg.
+const MOST_FILL_BYTES: usize = 1 << 10;
 
 impl Place {
     /// The same one where the data begins at its next byte.
@@ -126,7 +129,7 @@ impl<'a> Bits<'a> {
         }
         let rest = &self.data[self.place.at..];
         let fill = rest.iter().take_while(|byte| **byte == 0xff).count();
-        if fill == 0 || rest.get(fill) != Some(&(0xd0 + number)) {
+        if !(1..=MOST_FILL_BYTES).contains(&fill) || rest.get(fill) != Some(&(0xd0 + number)) {
             return None;
         }
         self.place = Place { at: self.place.at + fill + 1, ..Place::default() };

@@ -477,4 +477,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_marker_after_long_fill_does_not_part_a_unit() {
+        let values: Vec<u8> = (0..96).map(|at| 100 + at).collect();
+        let source = flat(&values, 64, 92);
+        let marker = source.windows(2).rposition(|two| two == [0xff, 0xd0]).expect("one");
+        let coded = source.windows(2).position(|two| two == [0xff, 0xda]).expect("it") + 10;
+        let filled = |fill: usize| {
+            let (before, after) = source.split_at(marker);
+            [before, &vec![0xff; fill], after, &[0; 100_000]].concat()
+        };
+        // The marker ends so many bytes before the piece that is in memory does.
+        for left in 0..8 {
+            let source = filled((64 << 10) - (marker - coded + 2) - left);
+            if let Some((_, pixels)) = reduced(&source, 1) {
+                assert!(pixels.chunks(3).map(|p| p[0]).eq(values.iter().copied()), "{left}");
+            }
+        }
+        assert!(reduced(&filled(1), 1).is_some() && reduced(&filled(1000), 1).is_some());
+    }
 }
