@@ -66,7 +66,11 @@ impl<'a> Coming<'a> {
             Fault::beyond(Measure::SourceBytes, self.bytes, limits.source_bytes)?;
             Work::begin(&self.start, recipe, limits)?.made_of_coming(&mut self.rest, mark)
         });
-        made.unwrap_or_else(|fault| Came::Made(Err(fault)))
+        made.unwrap_or_else(|fault| match fault {
+            // Of so many it is known only that they are too many.
+            Fault::TooLarge { what: Measure::Scans, .. } => Came::NotBegun,
+            fault => Came::Made(Err(fault)),
+        })
     }
 
     /// All of it, where nothing was made of it yet.

@@ -140,6 +140,11 @@ fn what_is_known_of_what_comes_is_known_of_all_of_it() {
     }
     let job = Job { task: Task::Info, ..job("", b"") };
     assert!(come(&job, b"", &source, 1234) == job.run(&source, None));
+    // How many scans it has is counted to its end, for who reads why there is no picture.
+    let source = photo(800, 600, (2, 2), true);
+    let limits = Limits { scans: 1, ..Limits::default() };
+    let job = Job { limits, ..self::job("w=100,f=webp", b"") };
+    assert_eq!(come(&job, b"", &source, 65_536), job.run(&source, None));
 }
 
 #[test]
