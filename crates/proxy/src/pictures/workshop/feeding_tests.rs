@@ -29,6 +29,12 @@ fn octal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:03o}")).collect()
 }
 
+/// The answer of one that asks for the source once more.
+fn once_more() -> String {
+    let word = Outcome::Unknown.encode();
+    octal(&[&(word.len() as u32).to_le_bytes()[..], &[0; 4], &word].concat())
+}
+
 /// One whose processes say in the log that they have begun, do what `first` says, where they are the
 /// first, and give back each source of `LONG` bytes.
 fn opened(first: &str, timeout: Duration) -> Tried {
@@ -130,13 +136,26 @@ async fn a_second_process_is_fed_from_the_start() {
 
 #[tokio::test]
 async fn a_process_that_asks_once_more_is_fed_from_the_start() {
-    let word = Outcome::Unknown.encode();
-    let answer = [&(word.len() as u32).to_le_bytes()[..], &[0; 4], &word].concat();
-    let asks = format!("taken; printf '{}' >&0; echo asked >> $log", octal(&answer));
+    let asks = format!("taken; printf '{}' >&0; echo asked >> $log", once_more());
     let (tried, bytes) = (opened(&asks, PATIENT), bytes(LONG));
     let source = on_disk(&Temporary::of(&bytes)).await;
     assert!(tried.make(&source).await.expect("it is made") == bytes);
     assert_eq!((tried.counted(), tried.said("asked"), tried.said("begun")), ((1, 0), 1, 1));
+}
+
+#[tokio::test]
+async fn a_process_that_asks_for_ever_has_crashed_and_leaves_nothing_to_the_next() {
+    // Before it has read anything, too.
+    let asks = format!("printf '{0}{0}{0}' >&0; cat > $copy", once_more());
+    let bytes = bytes(LONG);
+    let file = Temporary::of(&bytes);
+    for source in [Held::in_memory(bytes.clone().into()), on_disk(&file).await] {
+        let tried = opened(&asks, PATIENT);
+        let crashed = tried.make(&source).await;
+        assert!(matches!(crashed, Err(Refused::Crashed)), "{crashed:?}");
+        assert!(tried.make(&source).await.expect("it is made") == bytes);
+        assert_eq!((tried.counted(), tried.said("begun")), ((1, 1), 2));
+    }
 }
 
 #[tokio::test]
