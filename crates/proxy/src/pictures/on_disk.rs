@@ -119,6 +119,8 @@ impl OnDisk {
         let mut pieces = self.pieces();
         while let Some(piece) = pieces.next().await? {
             whole.extend_from_slice(&piece);
+            // What is in the system's memory is there at once, and others are to have their turn.
+            yield_now().await;
         }
         Ok(whole.freeze())
     }
@@ -228,7 +230,7 @@ async fn look_at_body(body: &Body, most: u64) -> Result<Look, Lost> {
     let mut chunks = body.chunks(0..bytes);
     while let Some(piece) = chunks.next().await.map_err(|_| Lost::Broken)? {
         look.take(&piece)?;
-        // What is in the system's memory is there at once, and others are to have their turn.
+        // As above.
         yield_now().await;
     }
     if look.bytes == bytes { Ok(look) } else { Err(Lost::Broken) }
