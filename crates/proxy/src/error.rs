@@ -56,6 +56,8 @@ pub enum Error {
     PicturesBusy,
     /// What lies on this machine for feeds cannot be read, or is damaged.
     ShelfUnreadable,
+    /// The source of a picture, a file, was overwritten while it was read, or cannot be read.
+    PictureSourceLost,
     /// The origin's name does not resolve.
     OriginUnknown(String),
     /// The origin refuses connections; the text says how.
@@ -104,6 +106,7 @@ impl Error {
         "out-of-reach",
         "pictures-busy",
         "shelf-unreadable",
+        "picture-source-lost",
         "origin-unknown",
         "origin-unreachable",
         "origin-tls",
@@ -132,8 +135,8 @@ impl Error {
             ClientLeft => 499,
             ShelfUnreadable => 500,
             TransferCoding => 501,
-            OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_) | OriginDropped
-            | OriginMalformed(_) | OriginHeadTooLarge => 502,
+            PictureSourceLost | OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_)
+            | OriginDropped | OriginMalformed(_) | OriginHeadTooLarge => 502,
             TooManyConnections | TooManyStreams | QueueFull | QueueTimeout | PicturesBusy => 503,
             OnlyIfCached | OriginConnectTimeout | OriginTimeout | OriginStalled => 504,
             Loop => 508,
@@ -169,6 +172,7 @@ impl Error {
             OutOfReach => "out-of-reach",
             PicturesBusy => "pictures-busy",
             ShelfUnreadable => "shelf-unreadable",
+            PictureSourceLost => "picture-source-lost",
             OriginUnknown(_) => "origin-unknown",
             OriginUnreachable(_) => "origin-unreachable",
             OriginTls(_) => "origin-tls",
@@ -223,6 +227,10 @@ impl Error {
                  (images.queue)."
             }
             ShelfUnreadable => "What this server keeps of a feed cannot be read, or is damaged.",
+            PictureSourceLost => {
+                "The picture's source was overwritten while it was read, or cannot be read: put a \
+                 new file in the place of an old one by renaming it."
+            }
             OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
             OriginUnreachable(how) => return format!("The origin is not reachable: {how}."),
             OriginTls(how) => return format!("The origin's TLS cannot be used: {how}."),

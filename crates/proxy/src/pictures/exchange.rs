@@ -79,7 +79,9 @@ async fn attempt(
         let Found { body, lineage, life, told, groups, .. } = over;
         mark = match read_mark(errand, body, now).await {
             Ok(mark) => mark,
-            Err(lost) => return lost_source(lost, "watermark", MAX_MARK_BYTES, lineage),
+            Err(lost) => {
+                return lost_source((lost, place), "watermark", MAX_MARK_BYTES, lineage);
+            }
         };
         let over = Found { body: Coming::Nothing, lineage, life, told, groups, ..over };
         found = found.of_both(Some(over), now);
@@ -139,7 +141,7 @@ async fn of_source(
         Ok(source) => source,
         Err(lost) => {
             let most = making.settings.limits.source_bytes;
-            return lost_source(lost, "source", most, lineage);
+            return lost_source((lost, making.place), "source", most, lineage);
         }
     };
     let tag = Tag::of(source.hash(), &mark, making);
@@ -180,7 +182,7 @@ async fn of_source(
         }
         Err(Refused::Lost(lost)) => {
             let most = making.settings.limits.source_bytes;
-            return lost_source(lost, "source", most, outcome.lineage);
+            return lost_source((lost, making.place), "source", most, outcome.lineage);
         }
         Err(refused) => Attempt::Failed(Failed {
             status: refused.status(),
@@ -242,14 +244,25 @@ fn may_stay(making: &Making) -> bool {
     matches!(plan.output, Output::UpTo(Best::WebP | Best::Avif) | Output::Same)
 }
 
-/// What it means that a source, or `what` it is, could not be read.
-fn lost_source(lost: Lost, what: &str, most: u64, lineage: Lineage) -> Result<Attempt, Error> {
-    let (status, why) = match lost {
-        Lost::TooLong => (422, format!("its {what} is longer than {} KiB", most >> 10)),
-        Lost::TooSlow => (504, format!("its {what} takes longer than may be (images.timeout)")),
-        Lost::Broken => return Err(Error::OriginDropped),
-    };
+/// What comes of a source, or of `what` it is, that could not be read where it is.
+fn lost_source(
+    at: (Lost, Place),
+    what: &str,
+    most: u64,
+    lineage: Lineage,
+) -> Result<Attempt, Error> {
+    let (status, why) = meaning(at, what, most)?;
     Ok(Attempt::Failed(failed(status, &why, Some(lineage))))
+}
+
+/// The status and the words of it.
+fn meaning((lost, place): (Lost, Place), what: &str, most: u64) -> Result<(u16, String), Error> {
+    match lost {
+        Lost::TooLong => Ok((422, format!("its {what} is longer than {} KiB", most >> 10))),
+        Lost::TooSlow => Ok((504, format!("its {what} takes longer than may be (images.timeout)"))),
+        Lost::Broken if matches!(place, Place::Folder(_)) => Err(Error::PictureSourceLost),
+        Lost::Broken => Err(Error::OriginDropped),
+    }
 }
 
 /// The turn of what nobody waits for, before anything is read for it.
@@ -352,5 +365,32 @@ async fn other(errand: &Errand, making: &Making, asked: Timestamp) -> Option<Res
     match Box::pin(attempt(errand, &making, None, asked)).await {
         Ok(Attempt::Answered(response)) => Some(response),
         Ok(Attempt::Failed(_)) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_source_is_lost_of_is_told() {
+        let told = |place, lost| match meaning((lost, place), "source", 2048) {
+            Ok(told) => told,
+            Err(error) => (error.status(), error.token().to_owned()),
+        };
+        for (place, lost, status, words) in [
+            (Place::Folder(0), Lost::Broken, 502, "picture-source-lost"),
+            (Place::Site, Lost::Broken, 502, "origin-dropped"),
+            (Place::Remote(0), Lost::Broken, 502, "origin-dropped"),
+            (Place::Folder(0), Lost::TooLong, 422, "its source is longer than 2 KiB"),
+            (
+                Place::Site,
+                Lost::TooSlow,
+                504,
+                "its source takes longer than may be (images.timeout)",
+            ),
+        ] {
+            assert_eq!(told(place, lost), (status, words.to_owned()), "{place:?} {lost:?}");
+        }
     }
 }
