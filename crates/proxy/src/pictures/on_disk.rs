@@ -26,7 +26,7 @@ const FIRST_BYTES: usize = 4 << 10;
 
 /// Where a source lies.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum Lies {
     /// In a file, which others may write.
     File(Arc<File>),
     /// Among what is stored, whole and not in memory.
@@ -36,7 +36,7 @@ pub enum Place {
 /// A source on disk that was read through.
 #[derive(Clone, Debug)]
 pub struct OnDisk {
-    place: Place,
+    lies: Lies,
     bytes: u64,
     hash: u128,
     first: Bytes,
@@ -70,16 +70,16 @@ impl OnDisk {
     ///
     /// # Errors
     /// When it is longer than `most` bytes, or cannot be read.
-    pub async fn read_through(place: Place, most: u64) -> Result<OnDisk, Lost> {
-        let look = match &place {
-            Place::File(file) => {
+    pub async fn read_through(lies: Lies, most: u64) -> Result<OnDisk, Lost> {
+        let look = match &lies {
+            Lies::File(file) => {
                 let file = file.clone();
                 spawn_blocking(move || look_at_file(&file, most)).await.map_err(|_| Lost::Broken)?
             }
-            Place::Stored(body) => look_at_body(body, most).await,
+            Lies::Stored(body) => look_at_body(body, most).await,
         }?;
         let Look { bytes, hash, first, .. } = look;
-        Ok(OnDisk { place, bytes, hash: hash.digest128(), first: first.into() })
+        Ok(OnDisk { lies, bytes, hash: hash.digest128(), first: first.into() })
     }
 
     /// Its length in bytes.
@@ -99,13 +99,13 @@ impl OnDisk {
 
     /// Its pieces, from the first on.
     pub fn pieces(&self) -> Pieces {
-        let at = match &self.place {
-            Place::File(file) => {
+        let at = match &self.lies {
+            Lies::File(file) => {
                 let (file, whole) = (file.clone(), self.hash);
                 let last = VecDeque::with_capacity(PIECES);
                 At::File(FileAt { file, at: 0, hash: Box::default(), whole, last })
             }
-            Place::Stored(body) => At::Stored(body.chunks(0..self.bytes)),
+            Lies::Stored(body) => At::Stored(body.chunks(0..self.bytes)),
         };
         Pieces { at, left: self.bytes }
     }
@@ -230,7 +230,7 @@ async fn look_at_body(body: &Body, most: u64) -> Result<Look, Lost> {
     let mut chunks = body.chunks(0..bytes);
     while let Some(piece) = chunks.next().await.map_err(|_| Lost::Broken)? {
         look.take(&piece)?;
-        // As above.
+        // As where it is gathered.
         yield_now().await;
     }
     if look.bytes == bytes { Ok(look) } else { Err(Lost::Broken) }
@@ -272,8 +272,8 @@ pub mod tests {
             Temporary(path)
         }
 
-        pub fn place(&self) -> Place {
-            Place::File(Arc::new(File::open(&self.0).expect("it is there")))
+        pub fn lies(&self) -> Lies {
+            Lies::File(Arc::new(File::open(&self.0).expect("it is there")))
         }
     }
 
@@ -305,7 +305,7 @@ pub mod tests {
         for length in [0, 1, FIRST_BYTES + 1, PIECE_BYTES, PIECE_BYTES + 1, LONG] {
             let bytes = bytes(length);
             let file = Temporary::of(&bytes);
-            let source = OnDisk::read_through(file.place(), length as u64).await.expect("it fits");
+            let source = OnDisk::read_through(file.lies(), length as u64).await.expect("it fits");
             assert_eq!((source.len(), source.hash()), (length as u64, xxh3_128(&bytes)));
             assert_eq!(source.first(), &bytes[..length.min(FIRST_BYTES)]);
             for is_cached in [true, false] {
@@ -321,7 +321,7 @@ pub mod tests {
     async fn the_longest_is_as_long_as_may_be() {
         let file = Temporary::of(&bytes(LONG));
         for (most, is_taken) in [(LONG, true), (LONG - 1, false), (0, false)] {
-            let read = OnDisk::read_through(file.place(), most as u64).await;
+            let read = OnDisk::read_through(file.lies(), most as u64).await;
             assert_eq!(read.err(), (!is_taken).then_some(Lost::TooLong), "{most}");
         }
     }
@@ -329,7 +329,7 @@ pub mod tests {
     #[tokio::test]
     async fn what_was_passed_on_gives_its_memory_to_what_comes() {
         let file = Temporary::of(&bytes(9 * PIECE_BYTES));
-        let source = OnDisk::read_through(file.place(), u64::MAX).await.expect("a file");
+        let source = OnDisk::read_through(file.lies(), u64::MAX).await.expect("a file");
         let (mut pieces, mut places) = (source.pieces(), BTreeSet::new());
         let mut written = Bytes::new();
         while let Some(piece) = pieces.next().await.expect("all of it") {
@@ -356,7 +356,7 @@ pub mod tests {
             ("it is empty", &[], 0),
         ] {
             let file = Temporary::of(&before);
-            let source = OnDisk::read_through(file.place(), u64::MAX).await.expect("a file");
+            let source = OnDisk::read_through(file.lies(), u64::MAX).await.expect("a file");
             fs::write(&file.0, now).expect("it is ours");
             let (lengths, end) = lengths(&source).await;
             assert_eq!((lengths.len(), end), (pieces, Err(Lost::Broken)), "{what}");
@@ -368,7 +368,7 @@ pub mod tests {
     async fn of_a_file_that_grows_or_is_replaced_goes_on_what_was_read() {
         let before = bytes(LONG);
         let file = Temporary::of(&before);
-        let source = OnDisk::read_through(file.place(), u64::MAX).await.expect("a file");
+        let source = OnDisk::read_through(file.lies(), u64::MAX).await.expect("a file");
         fs::write(&file.0, [&before[..], b"more"].concat()).expect("it is ours");
         assert!(source.gather().await.expect("its first part is the same") == before);
         let other = Temporary::of(b"other");

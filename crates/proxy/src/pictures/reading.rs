@@ -55,7 +55,7 @@ pub async fn read(
     let workshop = &errand.core.shared.workshop;
     let reading = async {
         match body.on_disk().filter(|_| length >= SHORT_BYTES) {
-            Some(place) => OnDisk::read_through(place, most).await.map(Held::Disk),
+            Some(lies) => OnDisk::read_through(lies, most).await.map(Held::Disk),
             None => {
                 // It is large, and seldom what is waited for.
                 let gathering = Box::pin(body.gather(most, now));

@@ -91,10 +91,10 @@ impl Coming {
     }
 
     /// Where it lies, if all of it lies on disk, as it goes out.
-    pub fn on_disk(&self) -> Option<on_disk::Place> {
+    pub fn on_disk(&self) -> Option<on_disk::Lies> {
         match self {
-            Coming::Answer(answer) => gather::on_disk(answer).map(on_disk::Place::Stored),
-            Coming::File(file) => Some(on_disk::Place::File(file.file.clone())),
+            Coming::Answer(answer) => gather::on_disk(answer).map(on_disk::Lies::Stored),
+            Coming::File(file) => Some(on_disk::Lies::File(file.file.clone())),
             Coming::Nothing => None,
         }
     }

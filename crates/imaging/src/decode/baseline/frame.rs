@@ -47,7 +47,7 @@ impl<'a> Frame<'a> {
     pub fn read(source: &'a [u8]) -> Option<Frame<'a>> {
         let mut said = Said::default();
         for segment in segments(source) {
-            if segment.marker == 0xda {
+            if segment.is_scan() {
                 return said.frame(source, &segment);
             }
             said.hear(&segment)?;

@@ -89,7 +89,7 @@ impl Tried {
 }
 
 async fn on_disk(file: &Temporary) -> Held {
-    Held::Disk(OnDisk::read_through(file.place(), u64::MAX).await.expect("a file"))
+    Held::Disk(OnDisk::read_through(file.lies(), u64::MAX).await.expect("a file"))
 }
 
 const PATIENT: Duration = Duration::from_secs(60);
