@@ -1,6 +1,6 @@
 //! A real Astro site behind Larder, visited with a real browser.
 
-use crate::support::browser::{tests, visit};
+use crate::support::browser::{expect_hits, fill, tests, visit};
 use crate::support::content::{SECRET, STANDARD_SECRET};
 use crate::support::{Client, DEADLINE, Larder, Origin, free_address, until};
 use std::net::{SocketAddr, TcpStream};
@@ -68,12 +68,12 @@ fn all_of_a_real_site_works_and_nothing_of_one_visitor_reaches_another() {
     assert!(metrics.sum("larder_requests_total", &["verdict=\"hit\""]) > 10, "{said}");
     assert!(metrics.sum("larder_pictures_total", &["outcome=\"made\""]) > 0, "{said}");
     let pages = ["/", "/articles/first-in-first-out"];
-    visit("warm.mjs", &larder, &["fill", pages[0], pages[1]]);
+    fill(&larder, &pages);
     larder.settle();
     // A deploy, and the site is away at once.
     larder.restart();
     drop(site);
-    visit("warm.mjs", &larder, &["hits", pages[0], pages[1]]);
+    expect_hits(&larder, &pages);
 }
 
 #[test]

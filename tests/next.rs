@@ -1,6 +1,6 @@
 //! A real Next.js site behind Larder, with nothing set but its preset, and without that.
 
-use crate::support::browser::visit;
+use crate::support::browser::{expect_hits, fill, visit};
 use crate::support::{Content, Larder, NextSite, Origin, Received, until};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,18 +63,13 @@ fn pages_come_while_the_site_is_away() {
     let content = Content::new();
     let site = NextSite::start(&content);
     let mut larder = larder(&site, "nextjs");
-    let pages = ["/", "/about", "/articles/label-and-date", "/notes"];
-    // For one visitor each: it shows who they are, or gives them cookies.
-    let others = ["-/visit", "-/welcome"];
-    let visits = |wanted| [&[wanted][..], &pages, &others].concat();
-    // Twice, since what Next.js asks for ahead while the machine is busy it leaves when the page is closed.
-    for _ in 0..2 {
-        visit("warm.mjs", &larder, &visits("fill"));
-    }
+    // What is behind a dash is for one visitor each: it shows who they are, or gives them cookies.
+    let pages = ["/", "/about", "/articles/label-and-date", "/notes", "-/visit", "-/welcome"];
+    fill(&larder, &pages);
     larder.settle();
     larder.restart();
     drop(site);
-    visit("warm.mjs", &larder, &visits("hits"));
+    expect_hits(&larder, &pages);
 }
 
 #[test]

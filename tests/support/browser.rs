@@ -27,3 +27,18 @@ pub fn visit(script: &str, larder: &Larder, more: &[&str]) -> String {
     assert!(visit.wait().unwrap().success(), "{said}");
     said
 }
+
+/// Opens pages with a browser until the cache has what makes them up.
+pub fn fill(larder: &Larder, pages: &[&str]) {
+    warm(larder, "fill", pages);
+}
+
+/// Opens pages that a cache was filled with, and expects what makes them up to come from there.
+pub fn expect_hits(larder: &Larder, pages: &[&str]) {
+    warm(larder, "hits", pages);
+}
+
+fn warm(larder: &Larder, wanted: &str, pages: &[&str]) {
+    let filled = larder.folder().join("filled.json");
+    visit("warm.mjs", larder, &[&[wanted, filled.to_str().unwrap()], pages].concat());
+}

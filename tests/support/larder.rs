@@ -2,7 +2,7 @@
 
 use super::client::request;
 use super::metrics::Metrics;
-use super::{Authority, Client, DEADLINE, Origin, Received, until};
+use super::{Authority, Client, DEADLINE, Origin, Received, until, until_no_more};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -250,9 +250,10 @@ impl Larder {
             "larder_compressing",
             "larder_disk_waiting_bytes",
         ];
-        until("everything is stored", || {
+        until_no_more(|| {
             let metrics = self.metrics();
-            BUSY.iter().all(|gauge| metrics.sum(gauge, &[]) == 0).then_some(())
+            let is_busy = |gauge: &&str| metrics.sum(gauge, &[]) > 0;
+            BUSY.iter().find(|gauge| is_busy(gauge)).map(|gauge| format!("{gauge} to be 0"))
         });
     }
 
@@ -348,6 +349,11 @@ impl Larder {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("it runs");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap() << 10
+    }
+
+    /// A folder of its own, for what else a test keeps while it runs.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The folder given as `--data`.

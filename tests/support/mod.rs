@@ -40,8 +40,9 @@ pub use wire::Wire;
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test fails. Generous: the machine may be busy.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+/// How long anything may take before a test fails. Generous: the machine may be busy, and what makes
+/// pictures in the background gives way to all else on it.
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Waits until a count stands still for a while, as that of bytes which nobody takes does. To
 /// take a pause for a standstill makes what follows easier to pass, never wrong.
@@ -57,11 +58,18 @@ pub fn until_it_stands_still(count: impl Fn() -> usize) -> usize {
 
 /// Asks again and again until there is an answer; for what nobody announces.
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let mut found = None;
+    until_no_more(|| {
+        found = ask();
+        found.is_none().then(|| what.to_owned())
+    });
+    found.unwrap()
+}
+
+/// Asks again and again what is still waited for, until it is nothing.
+pub fn until_no_more(mut ask: impl FnMut() -> Option<String>) {
     let begun = Instant::now();
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
+    while let Some(what) = ask() {
         assert!(begun.elapsed() < DEADLINE, "in vain waited for: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
