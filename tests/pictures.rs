@@ -46,8 +46,9 @@ fn origin() -> Origin {
     })
 }
 
+/// With more time for a picture than by default: the machine may be busy.
 fn larder(images: &str, origin: &Origin) -> Larder {
-    Larder::configured(&toml(images), origin)
+    Larder::configured(&format!("[images]\ntimeout = \"60s\"\n{}", toml(images)), origin)
 }
 
 fn toml(images: &str) -> String {
