@@ -85,6 +85,31 @@ fn there_is_time_to_finish_what_runs() {
     }
 }
 
+/// Whoever gives the binary away has to give the licences of what is linked into it with it.
+#[test]
+fn licences_of_others_go_with_the_binary() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output = std::process::Command::new(root.join("scripts/third-party")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "\ntokio v1.",
+        "\nlibaom-sys v",
+        "Copyright (c) Tokio Contributors",
+        // Of C code that crates bring.
+        "Alliance for Open Media Patent License 1.0",
+        "Copyright (c) 2010, Google Inc.",
+        "based in part on the work of the Independent JPEG Group",
+        "D. R. Commander",
+        "Meta Platforms, Inc. and affiliates",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("GNU GENERAL PUBLIC LICENSE"), "nothing of that is linked");
+    assert!(read("Dockerfile").contains("/out/THIRD-PARTY /THIRD-PARTY\n"));
+}
+
 /// A container's memory is enough for all that its configuration may take at once: else the kernel ends it
 /// just when there is much to do.
 #[test]
