@@ -102,6 +102,28 @@ fn what_changes_a_picture_is_part_of_what_is_kept() {
 }
 
 #[test]
+fn presets_are_made_as_the_site_says() {
+    let origin = origin();
+    let larder = larder("presets = { card = \"w=333,h=222,fit=cover,q=61,f=png\" }", &origin);
+    let card = larder.fill("/_larder/image/p=card/photo.jpg");
+    assert_eq!((card.status, size(&card.body)), (200, (333, 222)), "not a step of the ladder");
+    // The name under which it is saved is no part of what is kept; a width is, and strangers' go up.
+    let named = larder.get("/_larder/image/p=card,dl=1/photo.jpg");
+    assert!(named.is_hit() && named.body == card.body);
+    assert!(named.field("content-disposition").is_some_and(|told| told.starts_with("attachment")));
+    let other = larder.fill("/_larder/image/w=210,p=card/photo.jpg");
+    assert_eq!(size(&other.body).0, 256);
+    let unknown = larder.get("/_larder/image/p=cart/photo.jpg");
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.text().contains("no preset of the site"), "{}", unknown.text());
+    // As any picture, by any of its URLs, and with its source.
+    for purged in ["/_larder/image/p=card/photo.jpg", "/photo.jpg"] {
+        larder.admin_post("/v1/purge", &format!(r#"{{"urls": ["http://site.test{purged}"]}}"#));
+        assert!(!larder.fill("/_larder/image/p=card/photo.jpg").is_hit(), "{purged}");
+    }
+}
+
+#[test]
 fn what_stands_in_the_place_of_a_picture_is_told() {
     let origin = origin();
     let larder = larder(ALL, &origin);

@@ -1,7 +1,9 @@
 //! URLs of pictures, in each dialect.
 
 use imaging::accept::Accepted;
-use imaging::plan::{Dialect, Dialects, Imgproxy, MAX_SIDE, Plan, Source, Thumbor, Wanted};
+use imaging::plan::{
+    Dialect, Dialects, Imgproxy, MAX_SIDE, Plan, Presets, Source, Thumbor, Wanted,
+};
 use imaging::sizing::{Size, sizing};
 
 /// A target, and a value of `Accept` on the second line: a plan is the same when its one spelling is read,
@@ -13,7 +15,8 @@ pub fn picture(data: &[u8]) {
     let presets = vec![("default".into(), "pr:a".into()), ("a".into(), "w:9/pr:default".into())];
     let imgproxy = Some(Imgproxy { presets, ..Imgproxy::default() });
     let thumbor = Some(Thumbor::default());
-    let dialects = Dialects { fixed: Dialect::FIXED.into(), imgproxy, thumbor };
+    let presets = Presets::new([("a".into(), "w=9,fit=cover".into())]);
+    let dialects = Dialects { fixed: Dialect::FIXED.into(), presets, imgproxy, thumbor };
     let Some(dialect) = dialects.of(&target) else { return };
     let _ = dialects.signature(dialect, &target);
     let asked = match dialects.read(dialect, &target, true) {

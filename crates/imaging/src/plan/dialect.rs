@@ -1,6 +1,8 @@
 //! In which dialect a URL asks for a picture, and which of them a site understands.
 
-use super::{Asked, Imgproxy, NoPlan, Thumbor, astro, cloudflare, imgproxy, next, own, thumbor};
+use super::{
+    Asked, Imgproxy, NoPlan, Presets, Thumbor, astro, cloudflare, imgproxy, next, own, thumbor,
+};
 
 /// The longest target that is read, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
@@ -47,6 +49,16 @@ pub struct Read {
     pub asked: Asked,
     /// Until when it may be asked for, in seconds since 1970.
     pub expires: Option<u64>,
+    /// Whether all that is to be made is what a preset of the site says, so that strangers have no choice
+    /// in it.
+    pub is_given: bool,
+}
+
+impl Read {
+    /// What is asked for, by whoever likes.
+    pub(super) fn of(asked: Asked) -> Read {
+        Read { asked, expires: None, is_given: false }
+    }
 }
 
 /// What a URL says of who wrote it.
@@ -63,6 +75,8 @@ pub struct Signature<'t> {
 pub struct Dialects {
     /// Of those whose paths are the same on every site.
     pub fixed: Vec<Dialect>,
+    /// The presets of Larder's own.
+    pub presets: Presets,
     /// That of imgproxy.
     pub imgproxy: Option<Imgproxy>,
     /// That of Thumbor.
@@ -112,7 +126,7 @@ impl Dialects {
         }
         let off = || NoPlan::new("the URL", "is of a dialect that is not understood");
         let asked = match dialect {
-            Dialect::Own => own::read(target),
+            Dialect::Own => return own::read(&self.presets, target),
             Dialect::Next => next::read(target),
             Dialect::Astro => astro::read(target),
             Dialect::Cloudflare => cloudflare::read(target),
@@ -122,7 +136,7 @@ impl Dialects {
             }
             Dialect::Thumbor => thumbor::read(self.thumbor.as_ref().ok_or_else(off)?, target),
         };
-        Ok(Read { asked: asked?, expires: None })
+        asked.map(Read::of)
     }
 }
 
@@ -184,6 +198,7 @@ mod tests {
         let imgproxy = |path: &str| Imgproxy { path: path.into(), ..Imgproxy::default() };
         let dialects = |path| Dialects {
             fixed: vec![Dialect::Own],
+            presets: Presets::default(),
             imgproxy: Some(imgproxy(path)),
             thumbor: Some(Thumbor::default()),
         };

@@ -24,7 +24,7 @@ pub use dialect::{Dialect, Dialects, RESERVED, Read, Signature};
 pub use imgproxy::Imgproxy;
 pub use numbers::Milli;
 pub use options::{Background, Best, Fit, Flip, Format, Output, Turn};
-pub use own::ROOT as OWN_ROOT;
+pub use own::{Presets, ROOT as OWN_ROOT};
 pub use place::{Anchor, Gravity};
 pub use source::Source;
 pub use thumbor::Thumbor;

@@ -25,8 +25,9 @@ pub struct Making {
     pub mark: Option<Place>,
     /// Whether what is made depends on what the client accepts.
     pub varies: bool,
-    /// Whether who wrote the URL knows a key of the site.
-    pub is_signed: bool,
+    /// Whether strangers have no choice in it: who wrote the URL knows a key of the site, or it is as
+    /// one of the site's presets says.
+    pub is_given: bool,
     /// How it is handed to who asks by this URL, which is no part of what is kept.
     pub delivery: Delivery,
     /// Until when the URL may be asked for, in seconds since 1970.
@@ -155,11 +156,12 @@ fn same_host(settings: &PictureSettings, host: &str, target: &str) -> Option<Str
 
 fn settle(
     settings: &Arc<PictureSettings>,
-    Read { asked, expires }: Read,
+    Read { asked, expires, is_given }: Read,
     is_signed: bool,
     request: &Request,
 ) -> Result<(Request, Making), Error> {
-    let may_have_all = is_signed || settings.originals;
+    let is_given = is_signed || is_given;
+    let may_have_all = is_given || settings.originals;
     if let (false, Some(named)) = (may_have_all, original(asked.wanted)) {
         return Err(Error::PictureAsked(format!("{named}: {NO_ORIGINALS}")));
     }
@@ -174,8 +176,8 @@ fn settle(
                 let located = located(settings, named, request);
                 watermark = Some(located.map_err(of_watermark)?);
             }
-            // Who knows the key is no stranger: what that asks for is made as it is.
-            let plan = if is_signed { plan } else { snapped(plan, &settings.widths) };
+            // What no stranger wrote is made as it is.
+            let plan = if is_given { plan } else { snapped(plan, &settings.widths) };
             Wanted::Picture(settled(settings, plan, request))
         }
         other => other,
@@ -205,7 +207,7 @@ fn settle(
             place,
             mark,
             varies,
-            is_signed,
+            is_given,
             delivery,
             expires,
             takes_its_time,

@@ -28,10 +28,10 @@ pub struct Variant {
 
 impl Variant {
     /// What counts of what is made; nothing where whoever asks could have only few others: the URL is
-    /// signed, or says no more than a width of the site's ladder.
+    /// signed, is as a preset of the site says, or says no more than a width of its ladder.
     pub fn of(making: &Making, site: SiteId) -> Option<Variant> {
         let Wanted::Picture(plan) = making.asked.wanted else { return None };
-        if making.is_signed || is_plain(making, plan) {
+        if making.is_given || is_plain(making, plan) {
             return None;
         }
         let mut source = Xxh3::new();

@@ -105,7 +105,7 @@ pub fn read(settings: &Imgproxy, target: &str, is_signed: bool) -> Result<Read, 
         source::read(settings, rest).map_err(|wrong| without_colon(rest).unwrap_or(wrong))?;
     if is_info {
         let expires = info::read(options)?;
-        return Ok(Read { asked: Asked::of(source, Wanted::Info), expires });
+        return Ok(Read { expires, ..Read::of(Asked::of(source, Wanted::Info)) });
     }
     let mut reading = Reading::new(settings, is_signed);
     let used = &mut Vec::new();

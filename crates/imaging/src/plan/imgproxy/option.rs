@@ -134,7 +134,7 @@ impl<'s> Reading<'s> {
             false => Wanted::Picture(self.plan),
         };
         let asked = Asked { source, wanted, watermark, delivery: self.delivery };
-        Ok(Read { asked, expires: self.expires })
+        Ok(Read { expires: self.expires, ..Read::of(asked) })
     }
 
     /// Options of sizes; false if it is another.

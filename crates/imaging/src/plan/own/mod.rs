@@ -2,13 +2,15 @@
 //! `/_larder/image/info/photo.jpg`. What stands behind the options is a path of the site, or a URL.
 
 mod option;
+mod preset;
 mod written;
 
 use super::query::decoded_path;
-use super::{Asked, NoPlan, Plan, Source, Wanted};
+use super::{Asked, NoPlan, Plan, Read, Source, Wanted};
 use crate::placeholder::Placeholder;
 use option::of_path;
 pub use option::{Options, focus, number, quality, read as options, short, side, sigma, zoom};
+pub use preset::Presets;
 
 /// What begins its paths.
 pub const ROOT: &str = "/_larder/image/";
@@ -21,7 +23,7 @@ pub const RAW: &str = "raw";
 ///
 /// # Errors
 /// The first option that is wrong.
-pub fn read(target: &str) -> Result<Asked, NoPlan> {
+pub fn read(presets: &Presets, target: &str) -> Result<Read, NoPlan> {
     let rest = target.strip_prefix(ROOT).unwrap_or_default();
     let Some((options, source)) = rest.split_once('/') else {
         return Err(NoPlan::new(
@@ -33,6 +35,7 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
     let options = of_path(options)?;
     let (word, rest) = options.split_once(',').unwrap_or((&options, ""));
     let placeholder = Placeholder::NAMED.into_iter().find(|(_, name)| *name == word);
+    let mut is_given = false;
     let (wanted, beside) = match word {
         _ if let (Some((which, _)), true) = (placeholder, rest.is_empty()) => {
             (Wanted::Placeholder(which), Options::default())
@@ -49,11 +52,13 @@ pub fn read(target: &str) -> Result<Asked, NoPlan> {
             (Wanted::Raw, read)
         }
         _ => {
-            let read = option::read(&options)?;
+            let (read, is_said_by_it) = presets.read(&options)?;
+            is_given = is_said_by_it;
             (Wanted::Picture(read.plan), read)
         }
     };
-    Ok(Asked { source, wanted, watermark: beside.watermark, delivery: beside.delivery })
+    let asked = Asked { source, wanted, watermark: beside.watermark, delivery: beside.delivery };
+    Ok(Read { is_given, ..Read::of(asked) })
 }
 
 /// The source behind the options: a URL where a scheme begins it, as it stands or encoded whole, else a
@@ -106,8 +111,12 @@ mod tests {
     use super::*;
     use std::num::NonZeroU32;
 
+    fn asked(target: &str) -> Result<Asked, NoPlan> {
+        read(&Presets::default(), target).map(|read| read.asked)
+    }
+
     fn picture(target: &str) -> Plan {
-        match read(target).unwrap_or_else(|error| panic!("{target}: {error}")).wanted {
+        match asked(target).unwrap_or_else(|error| panic!("{target}: {error}")).wanted {
             Wanted::Picture(plan) => plan,
             other => panic!("{target}: {other:?}"),
         }
@@ -167,10 +176,10 @@ mod tests {
             ("https%3A%2F%2Fa.b%2Fc%20d.jpg", url("https://a.b/c%20d.jpg")),
             ("HTTP://a.b/c", url("http://a.b/c")),
         ] {
-            let asked = read(&format!("/_larder/image/w=1/{behind}")).expect(behind);
+            let asked = asked(&format!("/_larder/image/w=1/{behind}")).expect(behind);
             assert_eq!(asked.source, source, "{behind}");
         }
-        let info = read("/_larder/image/info/a.jpg").expect("a source");
+        let info = asked("/_larder/image/info/a.jpg").expect("a source");
         assert_eq!((info.wanted, info.source), (Wanted::Info, path("/a.jpg")));
     }
 
@@ -194,11 +203,11 @@ mod tests {
             ("rotate=45", "rotate", "90"),
             ("flip=x", "flip", "hv"),
         ] {
-            let error = read(&format!("/_larder/image/{options}/a.jpg")).expect_err(options);
+            let error = asked(&format!("/_larder/image/{options}/a.jpg")).expect_err(options);
             assert_eq!(&*error.at, at, "{options}");
             assert!(error.why.contains(why), "{options}: {error}");
         }
-        assert!(read("/_larder/image/w=1").is_err());
-        assert!(read("/_larder/image/w=1/").is_ok(), "the site's own root may be a picture");
+        assert!(asked("/_larder/image/w=1").is_err());
+        assert!(asked("/_larder/image/w=1/").is_ok(), "the site's own root may be a picture");
     }
 }

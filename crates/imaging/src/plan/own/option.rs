@@ -36,28 +36,39 @@ pub struct Options {
 /// The first that is wrong.
 pub fn read(options: &str) -> Result<Options, NoPlan> {
     let mut read = Options::default();
-    let mut known: Vec<&str> = Vec::new();
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        let (name, value) = option
-            .split_once('=')
-            .ok_or_else(|| NoPlan::new(option, "is no option: write w=640"))?;
-        if known.contains(&name) {
-            return Err(NoPlan::new(name, "is there more than once"));
-        }
-        known.push(name);
-        let is_known = read.plan.size(name, value)?
-            || read.plan.change(name, value)?
-            || read.plan.format_and_bytes(name, value)?
-            || read.beside(name, value)?;
-        if !is_known {
-            return Err(NoPlan::new(
-                name,
-                "is no option: there are w, h, dpr, fit, g, q, f, bg, rotate, flip, crop, trim, blur, \
-                 sharpen, pad, wm and those of docs/images.md",
-            ));
-        }
-    }
+    read.add(options)?;
     Ok(read)
+}
+
+impl Options {
+    /// Reads further options, which win over those that were there.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub(super) fn add(&mut self, options: &str) -> Result<(), NoPlan> {
+        let mut known: Vec<&str> = Vec::new();
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            let (name, value) = option
+                .split_once('=')
+                .ok_or_else(|| NoPlan::new(option, "is no option: write w=640"))?;
+            if known.contains(&name) {
+                return Err(NoPlan::new(name, "is there more than once"));
+            }
+            known.push(name);
+            let is_known = self.plan.size(name, value)?
+                || self.plan.change(name, value)?
+                || self.plan.format_and_bytes(name, value)?
+                || self.beside(name, value)?;
+            if !is_known {
+                return Err(NoPlan::new(
+                    name,
+                    "is no option: there are w, h, dpr, fit, g, q, f, bg, rotate, flip, crop, trim, blur, \
+                 sharpen, pad, wm and those of docs/images.md",
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Sets a field if the value is one, or says what it should have been.

@@ -9,7 +9,7 @@ use crate::config::written::{
 use imaging::Profile;
 use imaging::accept::Accepted;
 use imaging::limits::Limits;
-use imaging::plan::{Dialect, Dialects, MAX_SIDE, OWN_ROOT, Source};
+use imaging::plan::{Dialect, Dialects, MAX_SIDE, OWN_ROOT, Presets, Source};
 use policy::path_pattern::PathPattern;
 use policy::rule::{KeyParts, Match, Rule, SiteId};
 use policy::time::Seconds;
@@ -152,8 +152,30 @@ fn dialects(
     let (thumbor, of_thumbor) = thumbor.unzip();
     let of_imgproxy = of_imgproxy.map(|signing| (Dialect::Imgproxy, signing));
     let of_thumbor = of_thumbor.map(|signing| (Dialect::Thumbor, signing));
-    let dialects = Dialects { fixed: fixed(site), imgproxy, thumbor };
+    let presets = presets(&site.images, place, notes);
+    let dialects = Dialects { fixed: fixed(site), presets, imgproxy, thumbor };
     (dialects, of_imgproxy.into_iter().chain(of_thumbor).collect())
+}
+
+/// The presets of Larder's own dialect.
+fn presets(images: &SiteImages, place: &Place, notes: &mut Notes<'_, '_>) -> Presets {
+    let written = images.presets.iter();
+    let meant = Presets::new(
+        written.map(|(name, options)| (name.as_str().into(), options.as_str().into())),
+    );
+    for (name, read) in meant.all() {
+        let place = place.key("presets").key(name);
+        if name.is_empty()
+            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        {
+            let mend = "write letters, digits, \"-\", \"_\" and \".\"";
+            notes.error(&place, "no URL can have this name in it", mend);
+        }
+        if let Err(wrong) = read {
+            notes.error(&place, wrong.to_string(), "write options as in \"w=320,h=240,fit=cover\"");
+        }
+    }
+    meant
 }
 
 /// The dialects whose paths are the same on every site.
@@ -271,4 +293,30 @@ fn remote(
         pictures: None,
     };
     Some(RemoteSource { path: source.path.clone(), wildcard: source.wildcard, settings })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::report::Severity;
+    use crate::config::{File, Flags, understand};
+
+    #[test]
+    fn presets_are_checked() {
+        for (presets, errors, words) in [
+            ("card = \"w=320,h=240,fit=cover\", \"a.b-c_1\" = \"\"", 0, ""),
+            ("card = \"w=0\"", 1, "from 1"),
+            ("card = \"rs:fill:320\"", 1, "w=320,h=240,fit=cover"),
+            ("card = \"p=card\"", 1, "no option"),
+            ("\"a,b\" = \"w=9\"", 1, "no URL"),
+            ("\"\" = \"w=9\"", 1, "no URL"),
+        ] {
+            let text = format!(
+                "[[site]]\norigin = \"http://a\"\n[site.images]\npresets = {{ {presets} }}\n"
+            );
+            let file = File { name: "larder.toml", text: &text };
+            let (_, report) = understand(file, &Flags::default(), &|_| None);
+            assert_eq!(report.count(Severity::Error), errors, "{presets}: {report}");
+            assert!(report.to_string().contains(words), "{presets}: {report}");
+        }
+    }
 }

@@ -21,16 +21,34 @@ pub fn warn_of_useless(meant: &PictureSettings, place: &Place, notes: &mut Notes
             notes.warn(&place.key("base_url"), "no source is below this URL", mend);
         }
         for (name, _) in &imgproxy.presets {
-            let draws = imgproxy.check_preset(name).unwrap_or_default();
-            if draws && meant.watermark.is_none() {
-                let mend = "name one by images.watermark, or by wmu: in the preset";
-                let place = place.key("presets").key(name);
-                notes.warn(&place, "it draws a watermark, and there is none", mend);
+            if imgproxy.check_preset(name).unwrap_or_default() {
+                warn_of_watermark(meant, name, "wmu:", &place, notes);
             }
+        }
+    }
+    for (name, read) in meant.dialects.presets.all() {
+        if read.is_ok_and(|read| read.plan.watermark.is_some() && read.watermark.is_none()) {
+            warn_of_watermark(meant, name, "wms=", place, notes);
         }
     }
     if let Some(thumbor) = &meant.dialects.thumbor {
         warn_of_path(meant, &thumbor.path, &place.key("thumbor"), notes);
+    }
+}
+
+/// Warns of a preset that has the site's watermark drawn where there is none. `option`: by which it can
+/// name its own.
+fn warn_of_watermark(
+    meant: &PictureSettings,
+    preset: &str,
+    option: &str,
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) {
+    if meant.watermark.is_none() {
+        let mend = format!("name one by images.watermark, or by {option} in the preset");
+        let place = place.key("presets").key(preset);
+        notes.warn(&place, "it draws a watermark, and there is none", mend);
     }
 }
 
@@ -108,6 +126,9 @@ mod tests {
                 "",
             ),
             ("[site.images.imgproxy]\npresets = { own = \"wm:0.5/wmu:L2xvZ28ucG5n\" }", 0, ""),
+            ("presets = { own = \"w=9,wm=0.5\" }", 1, "wms= in the preset"),
+            ("presets = { own = \"wm=0.5\" }\nwatermark = \"/logo.png\"", 0, ""),
+            ("presets = { own = \"wm=0.5,wms=L2xvZ28ucG5n\" }", 0, ""),
         ] {
             let text = format!("[[site]]\norigin = \"http://a\"\n[site.images]\n{lines}\n");
             let file = File { name: "t", text: &text };

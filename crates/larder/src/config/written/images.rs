@@ -10,6 +10,7 @@ use policy::time::Seconds;
 use proxy::settings::PictureLimits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// `[images]`: how pictures are made, for all sites. Each is made by a process that can do nothing
@@ -80,6 +81,10 @@ pub struct SiteImages {
     /// that strangers cannot fill the cache with all others. Qualities are brought to multiples of 5.
     /// []: any width and quality.
     pub widths: Vec<u32>,
+    /// Options by a name, for `/_larder/image/p=card/photo.jpg`. They are made in just the size that is
+    /// written here; options beside `p=` in a URL win over them.
+    #[schemars(example = presets())]
+    pub presets: BTreeMap<String, String>,
     /// How many pictures of one source are kept that unsigned URLs ask for, so that strangers cannot fill
     /// the cache with heights, crops, colours and effects of it; further ones are made and answered, and
     /// not kept. Those that are only one of `widths` do not count. The same for clients that take other
@@ -116,6 +121,10 @@ pub struct SiteImages {
     pub imgproxy: ImagesByImgproxy,
     /// URLs as Thumbor has them.
     pub thumbor: ImagesByThumbor,
+}
+
+fn presets() -> BTreeMap<&'static str, &'static str> {
+    [("card", "w=320,h=240,fit=cover"), ("avatar", "w=96,h=96,fit=cover,g=smart")].into()
 }
 
 /// `folders`: a folder of pictures.
@@ -214,6 +223,7 @@ impl Default for SiteImages {
             ca: None,
             allow_private: false,
             widths: ladder::WIDTHS.into(),
+            presets: BTreeMap::new(),
             variants: Count(256),
             formats: vec![ImageFormat::Avif, ImageFormat::WebP],
             quality: 75,
