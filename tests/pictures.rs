@@ -132,6 +132,22 @@ fn avif_is_waited_for_by_nobody() {
 }
 
 #[test]
+fn a_picture_that_is_too_long_for_webp_goes_out_in_another_format() {
+    let origin = origin();
+    let larder = larder("dialects = [\"larder\", \"nextjs\"]", &origin);
+    let target = "/_next/image?url=%2Fphoto.jpg%3F48x17000&w=64&q=75";
+    let first = larder.get_with(target, &CHROME);
+    let told = (first.status, first.field("content-type"), first.field("vary"));
+    assert_eq!(told, (200, Some("image/jpeg"), Some("Accept")), "{}", first.text());
+    let better = wait_for(&larder, target, "image/avif");
+    assert_eq!(size(&better.body), (48, 17_000));
+    let webp = larder.get_with(target, &SAFARI_OF_OLD);
+    assert_eq!((webp.status, webp.field("content-type")), (200, Some("image/jpeg")));
+    let named = larder.get("/_larder/image/w=64,f=webp/photo.jpg?48x17000");
+    assert_eq!((named.status, named.text().contains("16383")), (422, true));
+}
+
+#[test]
 fn whoever_purges_the_source_purges_all_that_was_made_of_it() {
     let origin = origin();
     let larder = larder("", &origin);

@@ -5,7 +5,7 @@ use crate::coming::Came;
 use crate::container::{avif, exif, gif, jpeg, png, webp};
 use crate::decode::{coming, decode, page};
 use crate::effects::effects;
-use crate::encode::Manner;
+use crate::encode::{Manner, check_sides};
 use crate::fault::Fault;
 use crate::intake::{Taken, Wish, resized};
 use crate::limits::{Limits, pixels};
@@ -268,6 +268,7 @@ impl<'a> Work<'a> {
         let is_one = plan.still || plan.page.is_some();
         let moves = self.header.frames > 1 && self.is_free() && !is_one;
         let is_made = self.moves()
+            && check_sides(self.sizing.canvas, Format::WebP).is_ok()
             && self.limits.animation(self.moving_pixels()).is_ok()
             && self.limits.output(self.sizing.canvas).is_ok()
             && self.limits.memory(self.memory_bytes()).is_ok();

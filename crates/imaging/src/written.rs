@@ -1,6 +1,6 @@
 //! Pixels as a file: in which format, and of which quality, where the plan leaves that to what comes out.
 
-use crate::encode::{Manner, encode};
+use crate::encode::{Manner, check_sides, encode};
 use crate::fault::Fault;
 use crate::plan::{Background, Best, Format, Output, Plan, Score};
 use crate::raster::Raster;
@@ -35,7 +35,8 @@ pub(crate) fn written(
     Ok(Made { bytes, media: format.into(), size, original: false })
 }
 
-/// The formats that are tried; the smallest of what comes out is taken.
+/// The formats that are tried; the smallest of what comes out is taken. Where none is asked for by name,
+/// those are left out that have no sides so long.
 fn formats(raster: &Raster, plan: &Plan, own: Format, is_drawn: bool) -> Vec<Format> {
     let best = match plan.output {
         Output::Is(format) => return vec![format],
@@ -43,11 +44,24 @@ fn formats(raster: &Raster, plan: &Plan, own: Format, is_drawn: bool) -> Vec<For
         Output::Auto => Best::Basic,
         Output::UpTo(best) => best,
     };
+    // What is too long for AVIF is so for WebP, and PNG has room for all.
+    for best in [best, Best::Basic] {
+        let mut formats = formats_up_to(best, raster.alpha, plan, is_drawn);
+        formats.retain(|format| check_sides(raster.size, *format).is_ok());
+        if !formats.is_empty() {
+            return formats;
+        }
+    }
+    vec![Format::Png]
+}
+
+/// The formats that are tried where a client takes all up to one.
+fn formats_up_to(best: Best, alpha: bool, plan: &Plan, is_drawn: bool) -> Vec<Format> {
     let mut formats = match best {
         Best::Avif if is_drawn => vec![Format::WebP, Format::Avif],
         Best::Avif => vec![Format::Avif],
         Best::WebP => vec![Format::WebP],
-        Best::Basic if raster.alpha => vec![Format::Png],
+        Best::Basic if alpha => vec![Format::Png],
         Best::Basic if is_drawn => vec![Format::Png, Format::Jpeg],
         Best::Basic => vec![Format::Jpeg],
     };
@@ -55,7 +69,7 @@ fn formats(raster: &Raster, plan: &Plan, own: Format, is_drawn: bool) -> Vec<For
         if best == Best::Avif && !is_drawn {
             formats.push(Format::WebP);
         }
-        if best != Best::Basic && !raster.alpha && !is_drawn {
+        if best != Best::Basic && !alpha && !is_drawn {
             formats.push(Format::Jpeg);
         }
         if best != Best::Basic && is_drawn {
@@ -142,5 +156,42 @@ fn search(
     match found {
         Some(bytes) => Ok((most, bytes)),
         None => Ok((most, of(most)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sizing::Size;
+
+    fn raster(width: u32, height: u32, alpha: bool) -> Raster {
+        let pixels = vec![0; width as usize * height as usize * if alpha { 4 } else { 3 }];
+        Raster { size: Size { width, height }, alpha, pixels }
+    }
+
+    #[test]
+    fn a_format_whose_sides_are_too_short_is_left_out_where_the_choice_is_free() {
+        use Format::{Avif, Jpeg, Png, WebP};
+        let (tall, taller, tallest) = (16_384, 65_501, 65_537);
+        for (options, height, alpha, is_drawn, formats) in [
+            ("f=auto-webp", tall - 1, false, false, &[WebP][..]),
+            ("f=auto-webp", tall, false, false, &[Jpeg]),
+            ("f=auto-webp", tall, true, false, &[Png]),
+            ("f=auto-webp", tall, false, true, &[Png, Jpeg]),
+            ("f=auto-webp", taller, false, false, &[Png]),
+            ("f=best-webp", tall, false, false, &[Jpeg]),
+            ("f=auto-avif", tall, false, false, &[Avif]),
+            ("f=auto-avif", tall, false, true, &[Avif]),
+            ("f=best-avif", tall, false, false, &[Avif, Jpeg]),
+            ("f=auto-avif", tallest, false, false, &[Png]),
+            ("f=auto-basic", taller, false, false, &[Png]),
+            // What is asked for by name is that or nothing.
+            ("f=webp", tall, false, false, &[WebP]),
+            ("f=same", tall, false, false, &[WebP]),
+        ] {
+            let plan = Plan::read(options).expect(options);
+            let found = super::formats(&raster(1, height, alpha), &plan, WebP, is_drawn);
+            assert_eq!(found, formats, "{options} {height} {alpha} {is_drawn}");
+        }
     }
 }

@@ -207,6 +207,30 @@ fn auto_is_what_client_and_picture_allow() {
 }
 
 #[test]
+fn what_is_too_long_for_webp_is_made_in_a_format_that_has_room() {
+    let (tall, clear) = ([99, 9, 200, 255], [99, 9, 200, 100]);
+    for (colour, output, media) in [
+        (tall, "auto-webp", Media::Png),
+        (tall, "best-webp", Media::Png),
+        (clear, "auto-webp", Media::Png),
+        (tall, "auto-avif", Media::Avif),
+    ] {
+        let source = png(&Pixels::new(8, 20_000, |_, _| colour));
+        let made = make(&source, &of(plan(&format!("w=4,h=16384,fit=fill,f={output}"))));
+        assert_eq!((made.media, made.size.height), (media, 16_384), "{output}");
+        assert_eq!(seen(&made).height, 16_384);
+    }
+    let photo = jpeg(&Pixels::photo(16, 17_000), &[]);
+    assert_eq!(make(&photo, &of(plan("f=auto-webp"))).media, Media::Jpeg);
+    let named = picture(&photo, &recipe(Format::WebP, 16, 80), &Limits::default());
+    assert!(named.is_err_and(|fault| fault.to_string().contains("16383")));
+    // What moves goes out as it came.
+    let moving = support::moving_gif(&Pixels::new(8, 17_000, |_, _| tall));
+    let made = make(&moving, &of(plan("f=auto-webp")));
+    assert!((made.media, made.original) == (Media::Gif, true));
+}
+
+#[test]
 fn thorough_work_is_smaller_and_as_good() {
     let photo = Pixels::photo(320, 240);
     for format in [Format::Jpeg, Format::WebP, Format::Avif] {
