@@ -86,6 +86,13 @@ fn a_picture_is_made_once_whoever_asks_for_it_in_which_dialect() {
     let auto = larder.fill_with("/_next/image?url=%2Fphoto.jpg&w=200&q=75", &SAFARI_OF_OLD);
     let own = larder.get_with("/_larder/image/w=200/photo.jpg", &SAFARI_OF_OLD);
     assert!(own.is_hit() && own.body == auto.body);
+    // As sites write it whose pages have a slash at their end.
+    for target in
+        ["/_next/image/?url=%2Fphoto.jpg&w=200&q=75", "/_image/?href=%2Fphoto.jpg&w=200&q=75"]
+    {
+        let slashed = larder.get_with(target, &SAFARI_OF_OLD);
+        assert!(slashed.is_hit() && slashed.body == auto.body, "{target}: {}", slashed.cache());
+    }
     assert_eq!((made(&larder), origin.count()), (2, 1));
 }
 
@@ -181,7 +188,8 @@ fn a_picture_is_purged_by_any_of_its_own_urls() {
     let larder = larder(ALL, &origin);
     let target = "/_next/image?url=%2Fphoto.jpg&w=64&q=75";
     let other = "/_larder/image/w=96/photo.jpg";
-    for urls in [target, "/_larder/image/w=64,q=75/photo.jpg"] {
+    let slashed = "/_next/image/?url=%2Fphoto.jpg&w=64&q=75";
+    for urls in [target, slashed, "/_larder/image/w=64,q=75/photo.jpg"] {
         for accept in [&SAFARI_OF_OLD[..], &[]] {
             larder.fill_with(target, accept);
         }

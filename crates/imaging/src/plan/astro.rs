@@ -7,7 +7,7 @@ use super::query::Query;
 use super::{Asked, NoPlan, Plan, Source, Wanted};
 use std::num::NonZeroU32;
 
-/// Its path.
+/// Its path, which may have a slash at its end.
 pub const PATH: &str = "/_image";
 /// What its words for qualities mean to its usual image service.
 const QUALITIES: [(&str, u8); 4] = [("low", 25), ("mid", 50), ("high", 80), ("max", 100)];

@@ -32,10 +32,12 @@ impl Dialect {
     /// The dialect that a target is written in, if it is one whose paths are the same on every site.
     pub fn of(target: &str) -> Option<Dialect> {
         let path = target.split('?').next().unwrap_or_default();
+        // Sites whose pages have a slash at their end write it here too.
+        let bare = path.strip_suffix('/').unwrap_or(path);
         Dialect::FIXED.into_iter().find(|dialect| match dialect {
             Dialect::Own => path.starts_with(own::ROOT),
-            Dialect::Next => path == next::PATH,
-            Dialect::Astro => path == astro::PATH,
+            Dialect::Next => bare == next::PATH,
+            Dialect::Astro => bare == astro::PATH,
             Dialect::Cloudflare => path.starts_with(cloudflare::ROOT),
             Dialect::Imgproxy | Dialect::Thumbor => false,
         })
@@ -180,9 +182,13 @@ mod tests {
             ("/_larder/images/w=1/a.jpg", None),
             ("/_next/image?url=/a&w=1&q=1", Some(Dialect::Next)),
             ("/_next/image", Some(Dialect::Next)),
-            ("/_next/image/", None),
+            ("/_next/image/?url=/a&w=1&q=1", Some(Dialect::Next)),
+            ("/_next/image//?url=/a", None),
+            ("/_next/image/a.jpg", None),
             ("/_next/images?url", None),
             ("/_image?href=/a", Some(Dialect::Astro)),
+            ("/_image/?href=/a", Some(Dialect::Astro)),
+            ("/_image/a", None),
             ("/a/_image?href=/a", None),
             ("/cdn-cgi/image/w=1/a.jpg", Some(Dialect::Cloudflare)),
             ("/cdn-cgi/images/w=1/a.jpg", None),

@@ -4,7 +4,7 @@
 use super::query::Query;
 use super::{Asked, NoPlan, Plan, Source, Wanted};
 
-/// Its path.
+/// Its path, which may have a slash at its end.
 pub const PATH: &str = "/_next/image";
 /// The longest source that Next takes, in bytes.
 const MAX_URL_BYTES: usize = 3072;

@@ -114,6 +114,7 @@ mod tests {
             ("http://u:p@a/b", Err("is no URL")),
             ("http:///b", Err("is no URL")),
             ("/_next/image?url=%2Fa&w=1&q=1", Err("is itself")),
+            ("/_next/image/?url=%2Fa&w=1&q=1", Err("is itself")),
             ("/_larder/image/w=1/a", Err("is itself")),
             ("https://a.example/_image?href=/a", Err("is itself")),
         ] {
