@@ -173,6 +173,17 @@ fn drawings_go_out_as_they_are_where_told() {
         }
         assert!(passing.get(target).is_hit(), "{target}");
     }
+    // Astro writes so for every SVG.
+    let astro = super::larder(&format!("svg = true\n{ALL}"), &origin);
+    for query in ["w=10&h=10&f=svg", "w=20&f=svg", "f=svg"] {
+        let answer = astro.fill(&format!("/_image?href=%2Fa.svg&{query}"));
+        assert_eq!((answer.status, answer.text()), (200, drawing.to_owned()), "{query}");
+        let guard = answer.field("content-security-policy");
+        assert_eq!(guard, Some("sandbox; default-src 'none'"), "{query}");
+    }
+    assert!(astro.get("/_image/?href=%2Fa.svg&w=30&f=svg").is_hit(), "it is the same in each size");
+    let refusing = super::larder(ALL, &origin).get("/_image?href=%2Fa.svg&w=10&f=svg");
+    assert_eq!((refusing.status, refusing.text().contains("svg = true")), (422, true));
     // Its guard outlives that it is found good again.
     passing.turn_clock(601);
     let target = "/_larder/image/raw/a.svg";

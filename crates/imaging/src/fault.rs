@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+/// The kind of a drawing that is none in pixels.
+pub(crate) const SVG: &str = "an SVG";
+
 /// Why no picture is made of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -117,7 +120,11 @@ impl fmt::Display for Fault {
                 write!(f, "{of} is no picture: serve a JPEG, PNG, WebP, AVIF or GIF at its address",)
             }
             Fault::Unsupported(kind) => {
-                write!(f, "{of} is {kind}, which is not read: save it as JPEG, PNG or WebP")
+                write!(f, "{of} is {kind}, which is not read: save it as JPEG, PNG or WebP")?;
+                match kind == SVG && fault == self {
+                    true => f.write_str(", or let it go out as it is (svg = true of the images)"),
+                    false => Ok(()),
+                }
             }
             Fault::Broken(place) => write!(f, "{of} is damaged ({place}): save it anew"),
             Fault::TooLarge { what, is, limit } => {

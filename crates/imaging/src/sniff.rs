@@ -1,7 +1,7 @@
 //! What a source is, by its first bytes, and what its headers say. Nothing is decoded here.
 
 use crate::container::{avif, gif, jpeg, png, webp};
-use crate::fault::{Fault, Measure};
+use crate::fault::{Fault, Measure, SVG};
 use crate::limits::{Limits, pixels};
 use crate::orientation::Orientation;
 use crate::sizing::Size;
@@ -115,7 +115,7 @@ fn other(source: &[u8]) -> Fault {
         [0xff, 0x0a, ..] | [0, 0, 0, 0x0c, b'J', b'X', b'L', b' ', ..] => {
             Fault::unsupported("a JPEG XL")
         }
-        _ if is_svg(source) => Fault::unsupported("an SVG"),
+        _ if is_svg(source) => Fault::unsupported(SVG),
         _ => Fault::NoPicture,
     }
 }

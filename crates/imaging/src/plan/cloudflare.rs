@@ -1,5 +1,6 @@
 //! The dialect of Cloudflare: `/cdn-cgi/image/width=640,format=auto/photo.jpg`.
 
+use super::colour::opaque;
 use super::own::{focus, number, quality, side, sigma, source_of};
 use super::query::decoded_path;
 use super::{
@@ -12,27 +13,6 @@ pub const ROOT: &str = "/cdn-cgi/image/";
 /// What its words for qualities mean here.
 const QUALITIES: [(&str, u8); 4] =
     [("high", 90), ("medium-high", 80), ("medium-low", 65), ("low", 50)];
-/// The colours of CSS level 1, by their names.
-const COLOURS: [(&str, [u8; 3]); 18] = [
-    ("black", [0, 0, 0]),
-    ("silver", [192, 192, 192]),
-    ("gray", [128, 128, 128]),
-    ("grey", [128, 128, 128]),
-    ("white", [255, 255, 255]),
-    ("maroon", [128, 0, 0]),
-    ("red", [255, 0, 0]),
-    ("purple", [128, 0, 128]),
-    ("fuchsia", [255, 0, 255]),
-    ("green", [0, 128, 0]),
-    ("lime", [0, 255, 0]),
-    ("olive", [128, 128, 0]),
-    ("yellow", [255, 255, 0]),
-    ("navy", [0, 0, 128]),
-    ("blue", [0, 0, 255]),
-    ("teal", [0, 128, 128]),
-    ("aqua", [0, 255, 255]),
-    ("orange", [255, 165, 0]),
-];
 
 /// Reads a target.
 ///
@@ -190,7 +170,7 @@ impl Reading {
         match name {
             "background" => {
                 let why = "is a colour such as %23c0ffee, white or rgb(240 40 145)";
-                plan.background = Some(colour(value).ok_or_else(|| wrong(why))?);
+                plan.background = Some(opaque(value).ok_or_else(|| wrong(why))?);
             }
             // A radius there, the sigma of a Gaussian here: it reaches as far as twice that.
             "blur" => plan.blur = half(250.0).ok_or_else(|| wrong("is a number from 1 to 250"))?,
@@ -303,20 +283,6 @@ impl Reading {
 fn quality_of(name: &str, value: &str) -> Result<u8, NoPlan> {
     let word = QUALITIES.iter().find(|(word, _)| *word == value).map(|(_, quality)| *quality);
     word.map_or_else(|| quality(name, value), Ok)
-}
-
-/// A colour as CSS writes it, an opaque one.
-fn colour(text: &str) -> Option<Background> {
-    if let Some((_, parts)) = COLOURS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
-        return Some(Background(*parts));
-    }
-    let Some(parts) = text.strip_prefix("rgb(").and_then(|rest| rest.strip_suffix(')')) else {
-        return Background::parse(text);
-    };
-    let parts = parts.split([',', ' ']).filter(|part| !part.is_empty());
-    let parts: Option<Vec<u8>> =
-        parts.map(|part| number(part).and_then(|part| u8::try_from(part).ok())).collect();
-    <[u8; 3]>::try_from(parts?).ok().map(Background)
 }
 
 #[cfg(test)]

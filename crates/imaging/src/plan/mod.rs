@@ -7,6 +7,7 @@
 mod astro;
 mod changes;
 mod cloudflare;
+mod colour;
 mod dialect;
 mod imgproxy;
 mod next;

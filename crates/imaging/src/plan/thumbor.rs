@@ -1,11 +1,12 @@
 //! The dialect of Thumbor: `/<signature>/fit-in/640x480/filters:quality(75)/photo.jpg`, below a path of the
 //! site's choice.
 
+use super::colour::opaque;
 use super::own::{number, quality, sigma, source_of, zoom};
 use super::query::decoded_path;
 use super::{
-    Anchor, Asked, Background, Crop, Fit, Format, Gravity, MAX_SIDE, Milli, NoPlan, Output, Plan,
-    Signature, Trim, Turn, Wanted, dialect,
+    Anchor, Asked, Crop, Fit, Format, Gravity, MAX_SIDE, Milli, NoPlan, Output, Plan, Signature,
+    Trim, Turn, Wanted, dialect,
 };
 use std::num::NonZeroU32;
 
@@ -282,16 +283,16 @@ impl Reading {
             }
             "fill" => {
                 let colour = value.split(',').next().unwrap_or(value);
-                let why = "is a colour such as c0ffee, or transparent";
+                let why = "is a colour such as c0ffee, white or transparent";
                 self.is_filled = true;
                 plan.background = match colour {
                     "transparent" => None,
-                    colour => Some(background(colour).ok_or_else(|| wrong(why))?),
+                    colour => Some(opaque(colour).ok_or_else(|| wrong(why))?),
                 };
             }
             "background_color" => {
-                let why = "is a colour such as c0ffee";
-                plan.background = Some(background(value).ok_or_else(|| wrong(why))?);
+                let why = "is a colour such as c0ffee or white";
+                plan.background = Some(opaque(value).ok_or_else(|| wrong(why))?);
             }
             "rotate" => {
                 plan.turn = match value {
@@ -336,14 +337,6 @@ impl Reading {
         let usual = if settings.auto_format { Output::Auto } else { Output::Same };
         plan.output = self.output.unwrap_or(usual);
         plan
-    }
-}
-
-fn background(text: &str) -> Option<Background> {
-    match text {
-        "white" => Some(Background([255; 3])),
-        "black" => Some(Background([0; 3])),
-        digits => Background::parse(digits),
     }
 }
 

@@ -141,6 +141,7 @@ mod tests {
                     ..Plan::default()
                 },
             ),
+            ("bg=white", Plan { background: Some(Background([255; 3])), ..Plan::default() }),
             ("g=0.25:1", Plan { at: Anchor::at(Gravity::Focus(250, 1000)), ..Plan::default() }),
             (
                 "q=50,f=avif,bg=fff",
@@ -199,7 +200,8 @@ mod tests {
             ("fit=crop", "fit", "cover"),
             ("g=0.5:2", "g", "point"),
             ("f=gif", "f", "webp"),
-            ("bg=red", "bg", "colour"),
+            ("bg=reddish", "bg", "colour"),
+            ("bg=#ff000080", "bg", "colour"),
             ("rotate=45", "rotate", "90"),
             ("flip=x", "flip", "hv"),
         ] {

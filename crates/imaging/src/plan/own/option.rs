@@ -3,6 +3,7 @@
 use super::super::changes::{
     Crop, Delivery, Kinds, Laid, Padding, Qualities, Score, Trim, Watermark,
 };
+use super::super::colour::opaque;
 use super::super::numbers::Milli;
 use super::super::options::{Background, Best, Fit, Flip, Format, Output, Turn};
 use super::super::place::{Anchor, Gravity};
@@ -142,8 +143,8 @@ impl Plan {
                 set(&mut self.padding, name, padding(value), why)
             }
             "bg" => {
-                let colour = Background::parse(value).map(Some);
-                set(&mut self.background, name, colour, "is a colour such as c0ffee")
+                let colour = opaque(value).map(Some);
+                set(&mut self.background, name, colour, "is a colour such as c0ffee or white")
             }
             "wm" => {
                 let why = "is an opacity, a side, distances and a scale: 0.5:southeast:10:10:0.2";
