@@ -72,7 +72,8 @@ fn formats_up_to(best: Best, alpha: bool, plan: &Plan, is_drawn: bool) -> Vec<Fo
         if best != Best::Basic && !alpha && !is_drawn {
             formats.push(Format::Jpeg);
         }
-        if best != Best::Basic && is_drawn {
+        // What is flat fits into a palette, and what is transparent is mostly flat.
+        if best != Best::Basic && (alpha || is_drawn) {
             formats.push(Format::Png);
         }
     }
@@ -180,6 +181,10 @@ mod tests {
             ("f=auto-webp", tall, false, true, &[Png, Jpeg]),
             ("f=auto-webp", taller, false, false, &[Png]),
             ("f=best-webp", tall, false, false, &[Jpeg]),
+            ("f=best-webp", 9, true, false, &[WebP, Png]),
+            ("f=best-avif", 9, true, false, &[Avif, WebP, Png]),
+            ("f=auto-webp", 9, true, false, &[WebP]),
+            ("f=auto-avif", 9, true, false, &[Avif]),
             ("f=auto-avif", tall, false, false, &[Avif]),
             ("f=auto-avif", tall, false, true, &[Avif]),
             ("f=best-avif", tall, false, false, &[Avif, Jpeg]),

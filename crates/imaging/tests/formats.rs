@@ -231,6 +231,45 @@ fn what_is_too_long_for_webp_is_made_in_a_format_that_has_room() {
 }
 
 #[test]
+fn the_best_of_a_transparent_drawing_is_the_smallest_that_looks_as_good() {
+    // Rings whose edges become soft, so that what comes out has more colours than were drawn.
+    let logo = Pixels::new(800, 300, |x, y| {
+        let far = (f64::from(x) - 400.0).hypot((f64::from(y) - 150.0) * 2.0);
+        match (far / 40.0) as u32 {
+            0 | 3 => [200, 30, 60, 255],
+            1 | 5 => [20, 60, 160, 255],
+            6 => [20, 60, 160, 120],
+            _ => [0; 4],
+        }
+    });
+    let source = png(&logo);
+    let exact = seen(&make(&source, &recipe(Format::Png, 640, 100)));
+    let on_white = |pixels: Pixels| {
+        let mut pixels = pixels;
+        for p in pixels.rgba.chunks_exact_mut(4) {
+            let over = |v: u8| 255 - (255 - u32::from(v)) * u32::from(p[3]) / 255;
+            p.copy_from_slice(&[over(p[0]) as u8, over(p[1]) as u8, over(p[2]) as u8, 255]);
+        }
+        pixels
+    };
+    let exact = on_white(exact);
+    let of = |output: &str| {
+        let made = make(&source, &of(plan(&format!("w=640,f={output}"))));
+        let likeness = on_white(seen(&made)).likeness(&exact);
+        (made, likeness)
+    };
+    for best in ["best-webp", "best-avif"] {
+        let (made, likeness) = of(best);
+        assert_eq!(made.media, Media::Png, "{best}");
+        for other in ["webp", "avif"] {
+            let (larger, least) = of(other);
+            assert!(made.bytes.len() < larger.bytes.len(), "{best} {other}");
+            assert!(likeness >= least - 1.0, "{best} {likeness}, {other} {least}");
+        }
+    }
+}
+
+#[test]
 fn thorough_work_is_smaller_and_as_good() {
     let photo = Pixels::photo(320, 240);
     for format in [Format::Jpeg, Format::WebP, Format::Avif] {
