@@ -4,7 +4,7 @@ use super::{CHROME, larder, origin, toml, workers};
 use crate::support::pictures::{jpeg, png, size};
 use crate::support::{Larder, Origin, Reply, until};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 #[test]
@@ -97,6 +97,35 @@ fn a_stored_picture_goes_before_one_that_takes_its_place() {
     assert_eq!(larder.fill(target).body, first.body);
     larder.turn_clock(6000);
     assert_eq!(size(&larder.get(target).body), (64, 64));
+}
+
+#[test]
+fn a_source_that_has_no_time_for_now_takes_no_kept_picture_away() {
+    let status = Arc::new(AtomicU16::new(200));
+    let origin = Origin::answering({
+        let status = status.clone();
+        move |_| match status.load(Ordering::SeqCst) {
+            200 => Reply::cached("max-age=4, stale-if-error=600", png(80, 60, 1)),
+            status => Reply::status(status, "not now").with("Retry-After", "7"),
+        }
+    });
+    let larder = larder("", &origin);
+    let target = "/_larder/image/w=64,f=png/a.png";
+    let first = larder.fill(target);
+    for code in [408, 425, 429, 500] {
+        larder.turn_clock(10);
+        status.store(code, Ordering::SeqCst);
+        let kept = larder.fill(target);
+        assert_eq!((kept.status, &kept.body), (200, &first.body), "{code}: {}", kept.cache());
+        let never = larder.get(&format!("/_larder/image/w=64,f=png/{code}.png"));
+        let expected = if code == 500 { 502 } else { 503 };
+        assert_eq!((never.status, never.field("retry-after")), (expected, Some("7")), "{code}");
+        assert!(never.text().contains(&format!("its source answered {code}")), "{}", never.text());
+    }
+    larder.turn_clock(10);
+    status.store(404, Ordering::SeqCst);
+    let gone = larder.get(target);
+    assert_eq!((gone.status, gone.field("retry-after")), (404, None), "{}", gone.cache());
 }
 
 #[test]

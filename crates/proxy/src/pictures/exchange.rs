@@ -54,6 +54,8 @@ struct Failed {
     status: u16,
     why: String,
     lineage: Option<Lineage>,
+    /// When to try again, as the source says it.
+    retry_after: Option<Box<[u8]>>,
     /// The source, where it was had, and its life.
     source: Option<(Held, Lived)>,
 }
@@ -107,19 +109,30 @@ async fn found(
         Err(error) => return Err(error),
     };
     if found.status != 200 {
-        let status = match found.status {
-            404 | 410 => found.status,
-            500.. => 502,
-            _ => 404,
-        };
+        let status = without_picture(found.status);
         let why = format!("its {what} answered {}", found.status);
-        return Ok(Err(failed(status, &why, Some(found.lineage))));
+        let failed = failed(status, &why, Some(found.lineage));
+        let retry_after = found.retry_after.filter(|_| status >= 500);
+        return Ok(Err(Failed { retry_after, ..failed }));
     }
     if found.is_endless {
         let why = format!("its {what} is a stream of events");
         return Ok(Err(failed(422, &why, Some(found.lineage))));
     }
     Ok(Ok(found))
+}
+
+/// What a picture's status is where that of its source is no 200.
+fn without_picture(source: u16) -> u16 {
+    match source {
+        404 | 410 => source,
+        401 | 403 => 403,
+        // Trouble of the moment: what is kept is no worse for it.
+        408 | 425 | 429 => 503,
+        500.. => 502,
+        // It may answer, but there is no picture in it: 204, a 3xx that names no other place.
+        _ => 404,
+    }
 }
 
 /// What is made of a source that is there.
@@ -188,6 +201,7 @@ async fn of_source(
             status: refused.status(),
             why: refused.to_string(),
             lineage: Some(outcome.lineage),
+            retry_after: None,
             source: Some((source, life)),
         }),
     })
@@ -275,7 +289,7 @@ async fn turn(errand: &Errand, making: &Making) -> Result<Option<OwnedSemaphoreP
 
 fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Failed {
     let why = why.trim_end_matches('.').to_owned();
-    Failed { status, why, lineage, source: None }
+    Failed { status, why, lineage, retry_after: None, source: None }
 }
 
 /// Whether what is asked for is an AVIF where a WebP would do for the time being.
@@ -310,7 +324,14 @@ fn job(making: &Making, material: &Material, is_provisional: bool) -> Job {
 
 /// What goes out in the place of a picture that cannot be made.
 async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timestamp) -> Response {
-    let Failed { status, why, lineage, source } = failed;
+    let Failed { status, why, lineage, retry_after, source } = failed;
+    let failure = |lineage, exchange| {
+        let mut response = failure(status, &why, lineage, exchange);
+        if let Some(when) = &retry_after {
+            response.fields.add(Name::RetryAfter, when);
+        }
+        response
+    };
     let exchange = |answered| Exchange { asked, answered };
     let clock = &errand.core.shared.clock;
     // Where it does not go out, its memory is for what does.
@@ -318,7 +339,7 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     let original = source
         .and_then(|(source, life)| Some((Media::from(kind(source.first()).ok()?), source, life)));
     if status >= 500 && errand.has_stand_in(Failure::Status(status)) {
-        return failure(status, &why, lineage, exchange(clock.now()));
+        return failure(lineage, exchange(clock.now()));
     }
     if let Some((media, source, life)) = original
         // It may have changed meanwhile where it lies.
@@ -330,7 +351,7 @@ async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timest
     if let Some(response) = other(errand, making, asked).await {
         return told::shortened(response, lineage);
     }
-    failure(status, &why, lineage, exchange(clock.now()))
+    failure(lineage, exchange(clock.now()))
 }
 
 /// What goes out in the place of a picture whose source is out of reach for now: what is stored, where it
@@ -371,6 +392,28 @@ async fn other(errand: &Errand, making: &Making, asked: Timestamp) -> Option<Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_pass_soon_is_told_apart_from_what_is_not_there() {
+        for (source, status) in [
+            (204, 404),
+            (206, 404),
+            (304, 404),
+            (400, 404),
+            (401, 403),
+            (403, 403),
+            (404, 404),
+            (408, 503),
+            (410, 410),
+            (425, 503),
+            (429, 503),
+            (451, 404),
+            (500, 502),
+            (503, 502),
+        ] {
+            assert_eq!(without_picture(source), status, "{source}");
+        }
+    }
 
     #[test]
     fn what_a_source_is_lost_of_is_told() {

@@ -99,6 +99,7 @@ pub async fn find(errand: &Errand, source: &Source, number: usize) -> Result<Fou
         told: Some(told.into_bytes().into()),
         groups: Vec::new(),
         is_endless: false,
+        retry_after: None,
         body,
     })
 }

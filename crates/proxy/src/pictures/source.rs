@@ -47,6 +47,8 @@ pub struct Found {
     pub groups: Vec<Box<[u8]>>,
     /// Whether it is a stream of events, which never ends.
     pub is_endless: bool,
+    /// When it may be asked for again, where it says so (`Retry-After`).
+    pub retry_after: Option<Box<[u8]>>,
     /// The rest of it.
     pub body: Coming,
 }
@@ -298,6 +300,7 @@ fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -
         told: shown.get(Name::CacheControl).map(Box::from),
         groups: shown.all(Name::CacheGroups).map(Box::from).collect(),
         is_endless: answer.is_event_stream(),
+        retry_after: shown.get(Name::RetryAfter).map(Box::from),
         body: Coming::Answer(Box::new(answer)),
     }
 }
