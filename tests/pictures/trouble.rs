@@ -2,7 +2,7 @@
 
 use super::{CHROME, larder, origin, toml, workers};
 use crate::support::pictures::{jpeg, png, size};
-use crate::support::{Larder, Origin, Reply, until};
+use crate::support::{Gate, Larder, Origin, Reply, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
@@ -126,6 +126,42 @@ fn a_source_that_has_no_time_for_now_takes_no_kept_picture_away() {
     status.store(404, Ordering::SeqCst);
     let gone = larder.get(target);
     assert_eq!((gone.status, gone.field("retry-after")), (404, None), "{}", gone.cache());
+}
+
+#[test]
+fn a_source_whose_head_is_late_is_waited_for_no_longer_than_may_be() {
+    let (gate, is_slow) = (Gate::shut(), Arc::new(AtomicBool::new(false)));
+    let origin = Origin::answering({
+        let (gate, is_slow) = (gate.clone(), is_slow.clone());
+        move |asked| {
+            let is_late = asked.target == "/late.png";
+            if is_slow.load(Ordering::SeqCst) || is_late {
+                gate.pass();
+            }
+            Reply::cached(if is_late { "max-age=600" } else { "max-age=60" }, png(80, 60, 1))
+        }
+    });
+    let larder =
+        Larder::configured(&format!("[images]\ntimeout = \"300ms\"\n{}", toml("")), &origin);
+    let kept = larder.fill("/_larder/image/w=64,f=png/a.png");
+    let mut page = larder.connect();
+    page.send(crate::support::request("GET", "/late.png", &[]));
+    origin.wait_for(2);
+    let late = larder.get("/_larder/image/w=64,f=png/late.png");
+    assert_eq!(late.status, 504, "{}", late.text());
+    assert!(late.text().contains("takes longer than may be (images.timeout)"), "{}", late.text());
+
+    larder.turn_clock(61);
+    is_slow.store(true, Ordering::SeqCst);
+    let stale = larder.get("/_larder/image/w=64,f=png/a.png");
+    assert_eq!((stale.status, &stale.body), (200, &kept.body), "{}", stale.cache());
+    assert!(stale.cache().ends_with("detail=picture-source-slow"), "{}", stale.cache());
+
+    gate.open();
+    assert_eq!(page.read().status, 200, "who waits for the page waits on");
+    larder.settle();
+    assert_eq!(larder.get("/_larder/image/w=64,f=png/late.png").status, 200);
+    assert_eq!(origin.asked().iter().filter(|asked| asked.target == "/late.png").count(), 1);
 }
 
 #[test]

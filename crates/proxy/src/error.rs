@@ -58,6 +58,8 @@ pub enum Error {
     ShelfUnreadable,
     /// The source of a picture, a file, was overwritten while it was read, or cannot be read.
     PictureSourceLost,
+    /// The source of a picture did not come within `images.timeout`, and one that is kept may go out.
+    PictureSourceSlow,
     /// The origin's name does not resolve.
     OriginUnknown(String),
     /// The origin refuses connections; the text says how.
@@ -107,6 +109,7 @@ impl Error {
         "pictures-busy",
         "shelf-unreadable",
         "picture-source-lost",
+        "picture-source-slow",
         "origin-unknown",
         "origin-unreachable",
         "origin-tls",
@@ -138,7 +141,8 @@ impl Error {
             PictureSourceLost | OriginUnknown(_) | OriginUnreachable(_) | OriginTls(_)
             | OriginDropped | OriginMalformed(_) | OriginHeadTooLarge => 502,
             TooManyConnections | TooManyStreams | QueueFull | QueueTimeout | PicturesBusy => 503,
-            OnlyIfCached | OriginConnectTimeout | OriginTimeout | OriginStalled => 504,
+            OnlyIfCached | PictureSourceSlow | OriginConnectTimeout | OriginTimeout
+            | OriginStalled => 504,
             Loop => 508,
         }
     }
@@ -173,6 +177,7 @@ impl Error {
             PicturesBusy => "pictures-busy",
             ShelfUnreadable => "shelf-unreadable",
             PictureSourceLost => "picture-source-lost",
+            PictureSourceSlow => "picture-source-slow",
             OriginUnknown(_) => "origin-unknown",
             OriginUnreachable(_) => "origin-unreachable",
             OriginTls(_) => "origin-tls",
@@ -231,6 +236,7 @@ impl Error {
                 "The picture's source was overwritten while it was read, or cannot be read: put a \
                  new file in the place of an old one by renaming it."
             }
+            PictureSourceSlow => "The picture's source did not come in time (images.timeout).",
             OriginUnknown(how) => return format!("The origin's name does not resolve: {how}."),
             OriginUnreachable(how) => return format!("The origin is not reachable: {how}."),
             OriginTls(how) => return format!("The origin's TLS cannot be used: {how}."),

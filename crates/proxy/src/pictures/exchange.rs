@@ -4,7 +4,7 @@ use super::allowed::{Place, place};
 use super::asked::Making;
 use super::gather::Lost;
 use super::held::Held;
-use super::reading::{MAX_MARK_BYTES, read, read_mark, whole};
+use super::reading::{Deadline, MAX_MARK_BYTES, read, read_mark, whole};
 use super::source::{Coming, Found, Lived, find, wanted};
 use super::told::{self, Manner, Outcome, SVG, Tag, failure, may_be_provisional};
 use super::workshop::{Done, Material, Refused, Workshop};
@@ -39,6 +39,12 @@ pub async fn exchange(
     let stored = asking.get(Name::IfNoneMatch);
     match attempt(errand, making, stored, asked).await {
         Ok(Attempt::Answered(response)) => Ok(response),
+        // Not to come in time is to be out of reach: what is kept may stand in as it may then.
+        Ok(Attempt::Failed(failed))
+            if failed.is_late && errand.has_stand_in(Failure::Unreachable) =>
+        {
+            Err(Error::PictureSourceSlow)
+        }
         Ok(Attempt::Failed(failed)) => Ok(instead(errand, making, failed, asked).await),
         Err(error) => out_of_reach(errand, making, error, asked).await,
     }
@@ -54,6 +60,8 @@ struct Failed {
     status: u16,
     why: String,
     lineage: Option<Lineage>,
+    /// Whether the source did not come in time.
+    is_late: bool,
     /// When to try again, as the source says it.
     retry_after: Option<Box<[u8]>>,
     /// The source, where it was had, and its life.
@@ -67,19 +75,21 @@ async fn attempt(
     asked: Timestamp,
 ) -> Result<Attempt, Error> {
     let turn = turn(errand, making).await?;
-    let found = match found(errand, &making.asked.source, making.place, "source").await? {
+    let deadline = Deadline::of(errand, making);
+    let from = (&making.asked.source, making.place);
+    let found = match found(errand, from, "source", deadline).await? {
         Ok(found) => found,
         Err(failed) => return Ok(Attempt::Failed(failed)),
     };
     let (mut mark, mut found) = (Bytes::new(), found);
     if let (Some(source), Some(place)) = (&making.asked.watermark, making.mark) {
-        let over = match self::found(errand, source, place, "watermark").await? {
+        let over = match self::found(errand, (source, place), "watermark", deadline).await? {
             Ok(over) => over,
             Err(failed) => return Ok(Attempt::Failed(failed)),
         };
         let now = errand.core.shared.clock.now();
         let Found { body, lineage, life, told, groups, .. } = over;
-        mark = match read_mark(errand, body, now).await {
+        mark = match read_mark(body, deadline, now).await {
             Ok(mark) => mark,
             Err(lost) => {
                 return lost_source((lost, place), "watermark", MAX_MARK_BYTES, lineage);
@@ -88,17 +98,25 @@ async fn attempt(
         let over = Found { body: Coming::Nothing, lineage, life, told, groups, ..over };
         found = found.of_both(Some(over), now);
     }
-    of_source(errand, making, (found, mark, turn), stored, asked).await
+    of_source(errand, making, (found, mark, turn), deadline, stored, asked).await
 }
 
 /// A source whose body may be read, or why there is none; `what` it is in words.
 async fn found(
     errand: &Errand,
-    source: &Source,
-    place: Place,
+    (source, place): (&Source, Place),
     what: &str,
+    deadline: Deadline,
 ) -> Result<Result<Found, Failed>, Error> {
-    let found = match find(errand, source, place).await {
+    let found = match deadline.head(find(errand, source, place)).await {
+        Err(lost) => {
+            let lineage = wanted(errand, source, place);
+            let (status, why) = meaning((lost, place), what, 0)?;
+            return Ok(Err(Failed { is_late: true, ..failed(status, &why, lineage) }));
+        }
+        Ok(found) => found,
+    };
+    let found = match found {
         Ok(found) => found,
         // It will not pass by itself, so what it says lasts for a while.
         Err(error) if error.failure().is_none() => {
@@ -140,6 +158,7 @@ async fn of_source(
     errand: &Errand,
     making: &Making,
     (found, mark, turn): (Found, Bytes, Option<OwnedSemaphorePermit>),
+    deadline: Deadline,
     stored: Option<&[u8]>,
     asked: Timestamp,
 ) -> Result<Attempt, Error> {
@@ -150,7 +169,7 @@ async fn of_source(
         && may_be_provisional(making, found.life, now);
     let Found { lineage, life, told, groups, body, .. } = found;
     let place = turn.or_else(|| shared.workshop.enter()).ok_or(Error::PicturesBusy)?;
-    let source = match read(errand, making, body, now).await {
+    let source = match read(errand, making, body, deadline, now).await {
         Ok(source) => source,
         Err(lost) => {
             let most = making.settings.limits.source_bytes;
@@ -201,6 +220,7 @@ async fn of_source(
             status: refused.status(),
             why: refused.to_string(),
             lineage: Some(outcome.lineage),
+            is_late: false,
             retry_after: None,
             source: Some((source, life)),
         }),
@@ -266,7 +286,8 @@ fn lost_source(
     lineage: Lineage,
 ) -> Result<Attempt, Error> {
     let (status, why) = meaning(at, what, most)?;
-    Ok(Attempt::Failed(failed(status, &why, Some(lineage))))
+    let is_late = at.0 == Lost::TooSlow;
+    Ok(Attempt::Failed(Failed { is_late, ..failed(status, &why, Some(lineage)) }))
 }
 
 /// The status and the words of it.
@@ -289,7 +310,7 @@ async fn turn(errand: &Errand, making: &Making) -> Result<Option<OwnedSemaphoreP
 
 fn failed(status: u16, why: &str, lineage: Option<Lineage>) -> Failed {
     let why = why.trim_end_matches('.').to_owned();
-    Failed { status, why, lineage, retry_after: None, source: None }
+    Failed { status, why, lineage, is_late: false, retry_after: None, source: None }
 }
 
 /// Whether what is asked for is an AVIF where a WebP would do for the time being.
@@ -324,7 +345,7 @@ fn job(making: &Making, material: &Material, is_provisional: bool) -> Job {
 
 /// What goes out in the place of a picture that cannot be made.
 async fn instead(errand: &Errand, making: &Making, failed: Failed, asked: Timestamp) -> Response {
-    let Failed { status, why, lineage, retry_after, source } = failed;
+    let Failed { status, why, lineage, retry_after, source, .. } = failed;
     let failure = |lineage, exchange| {
         let mut response = failure(status, &why, lineage, exchange);
         if let Some(when) = &retry_after {

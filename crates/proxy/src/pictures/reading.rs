@@ -10,13 +10,52 @@ use super::workshop::Workshop;
 use crate::fill::Errand;
 use bytes::Bytes;
 use policy::time::Timestamp;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The longest watermark, in bytes.
 pub const MAX_MARK_BYTES: u64 = 1 << 20;
 /// What is shorter is read into memory, wherever it lies, in bytes: to read it twice costs more.
 const SHORT_BYTES: u64 = 256 << 10;
+
+/// By when a source has to have come.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// Where somebody waits: head and body together. Where nobody does, the head may take as long as its
+    /// origin may.
+    ends: Option<Instant>,
+    body: Duration,
+}
+
+impl Deadline {
+    /// That of a source which is asked for now.
+    pub fn of(errand: &Errand, making: &Making) -> Deadline {
+        let body = errand.core.shared.workshop.timeout();
+        let ends = (!making.takes_its_time).then(|| Instant::now() + body);
+        Deadline { ends, body }
+    }
+
+    /// Waits for a head.
+    ///
+    /// # Errors
+    /// When it takes too long.
+    pub async fn head<T>(self, finding: impl Future<Output = T>) -> Result<T, Lost> {
+        match self.ends {
+            Some(ends) => timeout_at(ends, finding).await.map_err(|_| Lost::TooSlow),
+            None => Ok(finding.await),
+        }
+    }
+
+    /// Waits for a body, whose head is there.
+    ///
+    /// # Errors
+    /// When it takes too long, too.
+    async fn body<T>(self, reading: impl Future<Output = Result<T, Lost>>) -> Result<T, Lost> {
+        let ends = self.ends.unwrap_or_else(|| Instant::now() + self.body);
+        timeout_at(ends, reading).await.unwrap_or(Err(Lost::TooSlow))
+    }
+}
 
 /// A source in memory that counts as long as it is there: until the picture is made of it, or, where it
 /// goes out as it is, until the last who reads it slowly has all of it.
@@ -39,6 +78,7 @@ pub async fn read(
     errand: &Errand,
     making: &Making,
     body: Coming,
+    deadline: Deadline,
     now: Timestamp,
 ) -> Result<Held, Lost> {
     let most = making.settings.limits.source_bytes;
@@ -64,7 +104,7 @@ pub async fn read(
         }
     };
     // Whoever sends drop by drop, or never ends, must not hold a place that others wait for.
-    timeout(workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
+    deadline.body(reading).await
 }
 
 /// All of a source in memory, for where it goes out as it is.
@@ -102,13 +142,12 @@ async fn within_memory(
 ///
 /// # Errors
 /// As [`read`].
-pub async fn read_mark(errand: &Errand, body: Coming, now: Timestamp) -> Result<Bytes, Lost> {
+pub async fn read_mark(body: Coming, deadline: Deadline, now: Timestamp) -> Result<Bytes, Lost> {
     if body.length().is_some_and(|length| length > MAX_MARK_BYTES) {
         return Err(Lost::TooLong);
     }
     if let Some(bytes) = body.shared() {
         return Ok(bytes);
     }
-    let reading = body.gather(MAX_MARK_BYTES, now);
-    timeout(errand.core.shared.workshop.timeout(), reading).await.unwrap_or(Err(Lost::TooSlow))
+    deadline.body(Box::pin(body.gather(MAX_MARK_BYTES, now))).await
 }
