@@ -120,6 +120,30 @@ fn each_client_gets_what_it_takes() {
 }
 
 #[test]
+fn every_answer_of_a_picture_has_a_date() {
+    let origin = origin();
+    let larder = larder("", &origin);
+    for (source, status, stays) in [
+        ("photo.jpg", 200, true),
+        ("page", 422, true),
+        ("away.jpg", 502, true),
+        ("none.jpg", 404, true),
+        ("secret.jpg", 200, false),
+    ] {
+        let target = format!("/_larder/image/w=64,f=webp/{source}");
+        let first = larder.fill(&target);
+        let again = larder.get(&target);
+        assert_eq!((first.status, again.is_hit()), (status, stays), "{source}: {}", again.cache());
+        for answer in [first, again] {
+            assert_eq!(answer.all("date").len(), 1, "{source}: {}", answer.cache());
+        }
+    }
+    let target = "/_larder/image/w=64,f=webp/photo.jpg";
+    let beyond = larder.get_with(target, &[("Range", "bytes=999999-")]);
+    assert_eq!((beyond.status, beyond.all("date").len()), (416, 1));
+}
+
+#[test]
 fn avif_is_waited_for_by_nobody() {
     let origin = origin();
     let larder = larder("", &origin);

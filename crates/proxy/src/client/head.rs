@@ -33,7 +33,7 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
     let from = out.len();
     let follows = match &answer.content {
         Content::Stored { entry, reply, age, form, .. } => {
-            let follows = begin_stored(out, entry, reply, form);
+            let follows = begin_stored(out, entry, reply, form, now);
             number(out, b"Age: ", i64::try_from(*age).unwrap_or(i64::MAX));
             out.extend_from_slice(b"\r\n");
             follows
@@ -83,7 +83,13 @@ pub fn write_head(out: &mut Vec<u8>, answer: &Answer, head_only: bool, now: Time
     if head_only { Follows::Nothing } else { follows }
 }
 
-fn begin_stored(out: &mut Vec<u8>, entry: &Entry, reply: &Reply, form: &Form) -> Follows {
+fn begin_stored(
+    out: &mut Vec<u8>,
+    entry: &Entry,
+    reply: &Reply,
+    form: &Form,
+    now: Timestamp,
+) -> Follows {
     match (reply, form) {
         (Reply::Full, Form::Kept(form)) => {
             out.extend_from_slice(&form.head);
@@ -111,6 +117,7 @@ fn begin_stored(out: &mut Vec<u8>, entry: &Entry, reply: &Reply, form: &Form) ->
         (Reply::Parts(parts), _) => Follows::Bytes(begin_parts(out, entry, parts)),
         (Reply::Unsatisfiable, _) => {
             out.extend_from_slice(&status_line(416));
+            write_field(out, "date", now.to_http().as_bytes());
             let all = format!("bytes */{}", entry.meta.body_bytes);
             write_field(out, "content-range", all.as_bytes());
             write_length(out, 0);

@@ -169,10 +169,11 @@ async fn refuse(core: &Core, mut stream: TcpStream) {
     core.counters.gave_reason(error.token());
     let page = error.page();
     let answer = format!(
-        "HTTP/1.1 {} {}\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
+        "HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n\
          Content-Length: {}\r\nCache-Status: larder; detail={}\r\nConnection: close\r\n\r\n{page}",
         error.status(),
         reason(error.status()),
+        core.shared.clock.now().to_http(),
         page.len(),
         error.token(),
     );

@@ -37,17 +37,20 @@ pub async fn exchange(
 ) -> Result<Response, Error> {
     let asked = errand.core.shared.clock.now();
     let stored = asking.get(Name::IfNoneMatch);
-    match attempt(errand, making, stored, asked).await {
-        Ok(Attempt::Answered(response)) => Ok(response),
+    let mut response = match attempt(errand, making, stored, asked).await {
+        Ok(Attempt::Answered(response)) => response,
         // Not to come in time is to be out of reach: what is kept may stand in as it may then.
         Ok(Attempt::Failed(failed))
             if failed.is_late && errand.has_stand_in(Failure::Unreachable) =>
         {
-            Err(Error::PictureSourceSlow)
+            return Err(Error::PictureSourceSlow);
         }
-        Ok(Attempt::Failed(failed)) => Ok(instead(errand, making, failed, asked).await),
-        Err(error) => out_of_reach(errand, making, error, asked).await,
-    }
+        Ok(Attempt::Failed(failed)) => instead(errand, making, failed, asked).await,
+        Err(error) => out_of_reach(errand, making, error, asked).await?,
+    };
+    // As an origin does (RFC 9110 §6.6.1).
+    response.fields.set(Name::Date, response.exchange.answered.to_http());
+    Ok(response)
 }
 
 enum Attempt {
