@@ -117,6 +117,9 @@ fn a_source_that_has_no_time_for_now_takes_no_kept_picture_away() {
         status.store(code, Ordering::SeqCst);
         let kept = larder.fill(target);
         assert_eq!((kept.status, &kept.body), (200, &first.body), "{code}: {}", kept.cache());
+        let told = format!("fwd-status={}; ttl=", if code == 500 { 500 } else { 503 });
+        assert!(kept.cache().contains(&told), "{code}: {}", kept.cache());
+        assert!(kept.cache().ends_with("; detail=stale-if-error"), "{code}: {}", kept.cache());
         let never = larder.get(&format!("/_larder/image/w=64,f=png/{code}.png"));
         let expected = if code == 500 { 502 } else { 503 };
         assert_eq!((never.status, never.field("retry-after")), (expected, Some("7")), "{code}");

@@ -21,6 +21,15 @@ pub struct CacheStatus {
     pub detail: Option<&'static str>,
 }
 
+/// What failed of the source of a picture, where an older one stood in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoodIn {
+    /// The status of the answer that it stood in for, if there was one.
+    pub status: Option<u16>,
+    /// The detail of it.
+    pub detail: &'static str,
+}
+
 impl CacheStatus {
     /// Appends the field's line.
     pub fn write(&self, out: &mut Vec<u8>) {

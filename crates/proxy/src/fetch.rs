@@ -1,10 +1,10 @@
 //! The way of a miss: together with others who want the same, or alone.
 
 use crate::answer::{self, Answer, fetched};
-use crate::cache_status::CacheStatus;
+use crate::cache_status::{CacheStatus, StoodIn};
 use crate::error::Error;
 use crate::fill::{
-    Arrival, Conditions, Errand, Fill, Flowing, Head, Join, Reader, keep_alone, lead,
+    Arrival, Conditions, Confirmed, Errand, Fill, Flowing, Head, Join, Reader, keep_alone, lead,
 };
 use crate::metrics::Verdict;
 use crate::serve::Caller;
@@ -163,11 +163,11 @@ impl Miss {
         match head {
             Head::Failed(_) if place.may_take_over() => Fit::TakeOver,
             Head::Failed(error) => Fit::Answer(Box::new(self.instead_of(error))),
-            Head::Confirmed { .. } if !others_may && !place.leads => Fit::Again,
-            Head::Confirmed { entry, skipped } => {
-                let shared = skipped.is_none() && self.may_share(&entry);
+            Head::Confirmed(_) if !others_may && !place.leads => Fit::Again,
+            Head::Confirmed(confirmed) => {
+                let shared = confirmed.skipped.is_none() && self.may_share(&confirmed.entry);
                 if place.leads || shared {
-                    let answer = self.confirmed(entry, skipped, !place.leads);
+                    let answer = self.confirmed(confirmed, !place.leads);
                     Fit::Answer(Box::new(answer))
                 } else {
                     Fit::Alone
@@ -248,11 +248,15 @@ impl Miss {
     }
 
     /// The answer from what is stored, after the origin confirmed it.
-    fn confirmed(&self, entry: Arc<Entry>, skipped: Option<WhySkip>, collapsed: bool) -> Answer {
+    fn confirmed(&self, confirmed: Confirmed, collapsed: bool) -> Answer {
+        let Confirmed { entry, skipped, stood_in } = confirmed;
         if collapsed {
             self.count_collapsed();
         }
         let now = self.errand.core.shared.clock.now();
+        if let Some(StoodIn { status, detail }) = stood_in {
+            return self.stood_in(entry, status, detail, collapsed);
+        }
         let stored = skipped.map_or(Ok(()), Err);
         let cache = fetched(self.why, 304, &stored, collapsed);
         Answer::stored(self.errand.wish(), entry, Verdict::Revalidated, cache, now)
@@ -275,7 +279,7 @@ impl Miss {
     }
 
     fn stand_in(&self, failure: Failure, detail: &'static str) -> Option<Answer> {
-        let Errand { core, request, stored, site, .. } = &self.errand;
+        let Errand { core, request, stored, .. } = &self.errand;
         let entry = stored.as_ref()?;
         let now = core.shared.clock.now();
         if core.shared.store.is_gone(self.errand.key.as_ref(), entry) {
@@ -284,18 +288,32 @@ impl Miss {
         if !stands_in(&entry.meta, self.invalid, request, failure, now) {
             return None;
         }
-        site.counters.stale.one();
-        let fwd_status = match failure {
+        let status = match failure {
             Failure::Status(status) => Some(status),
             Failure::Unreachable | Failure::TookAway => None,
         };
+        Some(self.stood_in(entry.clone(), status, detail, false))
+    }
+
+    /// The answer from what stood in, for an answer of that status if there was one.
+    fn stood_in(
+        &self,
+        entry: Arc<Entry>,
+        fwd_status: Option<u16>,
+        detail: &'static str,
+        collapsed: bool,
+    ) -> Answer {
+        let Errand { core, site, .. } = &self.errand;
+        site.counters.stale.one();
         let cache = CacheStatus {
             fwd: Some(self.why.fwd()),
             fwd_status,
+            collapsed,
             detail: Some(detail),
             ..CacheStatus::default()
         };
-        Some(Answer::stored(self.errand.wish(), entry.clone(), Verdict::Stale, cache, now))
+        let now = core.shared.clock.now();
+        Answer::stored(self.errand.wish(), entry, Verdict::Stale, cache, now)
     }
 
     /// Asks the origin for this request only.
@@ -312,7 +330,7 @@ impl Miss {
         let early = Some(caller.hints.sink());
         match self.errand.ask(conditions, &departure, early).await {
             Err(error) => self.instead_of(error),
-            Ok(Arrival::Confirmed(entry, skipped)) => self.confirmed(entry, skipped, false),
+            Ok(Arrival::Confirmed(confirmed)) => self.confirmed(confirmed, false),
             Ok(Arrival::Response(response)) => self.alone_with(*response, departure),
         }
     }

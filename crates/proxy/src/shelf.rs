@@ -210,6 +210,7 @@ pub async fn exchange(errand: &Errand, taken: &Taken) -> Result<Response, Error>
         // Who purges what was asked for has it looked at again.
         lineage: Some(Box::new(Lineage::of(key, None))),
         is_provisional: false,
+        stood_in: None,
         body: ResponseBody::Pieces(opened),
     })
 }

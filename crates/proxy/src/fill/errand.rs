@@ -1,6 +1,7 @@
 //! What is wanted of an origin, and for whom: asks for it, decides on the answer, and keeps it.
 
 use super::{FillName, Flowing};
+use crate::cache_status::StoodIn;
 use crate::compress::Wish;
 use crate::core::{Core, SiteOnCore};
 use crate::error::Error;
@@ -67,11 +68,22 @@ pub enum Conditions {
     Clients,
 }
 
+/// What is stored and good again.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// The response, with its fields updated.
+    pub entry: Arc<Entry>,
+    /// Nothing if it is kept, and may answer others too, or why it is not.
+    pub skipped: Option<WhySkip>,
+    /// What stood in for the source of a picture, by which it was confirmed.
+    pub stood_in: Option<StoodIn>,
+}
+
 /// What came of asking.
 #[derive(Debug)]
 pub enum Arrival {
     /// What is stored is good again.
-    Confirmed(Arc<Entry>, Option<WhySkip>),
+    Confirmed(Confirmed),
     /// A response.
     Response(Box<Response>),
 }
@@ -125,6 +137,7 @@ impl Errand {
         let mut response = response;
         response.body.finish();
         counters.unchanged.one();
+        let stood_in = response.stood_in;
         match admission::confirmation(&self.offer(&response, departure.born()), &entry.meta) {
             Confirmation::Update(mut meta) => {
                 if let Some(lineage) = &response.lineage {
@@ -132,14 +145,15 @@ impl Errand {
                 }
                 let renewed = self.renewed(*meta);
                 let kept = self.core.shared.store.refresh(&self.key, entry, renewed, departure);
-                Ok(Arrival::Confirmed(kept, None))
+                Ok(Arrival::Confirmed(Confirmed { entry: kept, skipped: None, stood_in }))
             }
             Confirmation::ServeOnce(meta, why) => {
                 let renewed = self.renewed(*meta);
                 let store = &self.core.shared.store;
                 store.invalidate(self.key.as_ref().url());
                 self.skip(why, response.status);
-                Ok(Arrival::Confirmed(store.detached(entry, renewed), Some(why)))
+                let entry = store.detached(entry, renewed);
+                Ok(Arrival::Confirmed(Confirmed { entry, skipped: Some(why), stood_in }))
             }
             Confirmation::Mismatch => {
                 let response = self.ask_under(conditions, None, early).await?;

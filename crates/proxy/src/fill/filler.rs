@@ -127,8 +127,8 @@ async fn run(errand: &Errand, fill: Arc<Fill>, early: Option<Early>) -> Brought 
             fill.begin(Head::Failed(error), false, false);
             Brought::Failure
         }
-        Ok(Arrival::Confirmed(entry, skipped)) => {
-            fill.begin(Head::Confirmed { entry, skipped }, false, false);
+        Ok(Arrival::Confirmed(confirmed)) => {
+            fill.begin(Head::Confirmed(confirmed), false, false);
             Brought::Something
         }
         Ok(Arrival::Response(response)) if errand.part.is_some() && response.status == 206 => {

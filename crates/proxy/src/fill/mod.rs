@@ -10,7 +10,7 @@ mod filler;
 mod state;
 mod table;
 
-pub use errand::{Arrival, Conditions, Errand};
+pub use errand::{Arrival, Conditions, Confirmed, Errand};
 pub use filler::{EndOnDrop, UNREAD, fill_in_background, keep_alone, lead};
 pub use table::{FillName, Fills, Join};
 
@@ -58,13 +58,8 @@ pub struct Limits {
 pub enum Head {
     /// It comes with a body.
     Flowing(Arc<Flowing>),
-    /// What is stored is good again; `kept` if it may answer others too.
-    Confirmed {
-        /// The response, with its fields updated.
-        entry: Arc<Entry>,
-        /// Nothing if it is kept, or why it is not.
-        skipped: Option<WhySkip>,
-    },
+    /// What is stored is good again.
+    Confirmed(Confirmed),
     /// It is stored by now, or begins to be: what is there of its body can be read, the rest is
     /// fetched as it is asked for.
     Stored {
@@ -169,7 +164,9 @@ impl Fill {
         }
         let brings = match &state.head {
             Some(Head::Flowing(flowing)) => flowing.admission.as_deref().ok(),
-            Some(Head::Confirmed { entry, .. } | Head::Stored { entry, .. }) => Some(&entry.meta),
+            Some(Head::Confirmed(Confirmed { entry, .. }) | Head::Stored { entry, .. }) => {
+                Some(&entry.meta)
+            }
             Some(Head::Refused | Head::Failed(_)) | None => None,
         };
         self.departure.is_purged(brings)

@@ -91,14 +91,14 @@ async fn attempt(
             Err(failed) => return Ok(Attempt::Failed(failed)),
         };
         let now = errand.core.shared.clock.now();
-        let Found { body, lineage, life, told, groups, .. } = over;
+        let Found { body, lineage, life, told, groups, stood_in, .. } = over;
         mark = match read_mark(body, deadline, now).await {
             Ok(mark) => mark,
             Err(lost) => {
                 return lost_source((lost, place), "watermark", MAX_MARK_BYTES, lineage);
             }
         };
-        let over = Found { body: Coming::Nothing, lineage, life, told, groups, ..over };
+        let over = Found { body: Coming::Nothing, lineage, life, told, groups, stood_in, ..over };
         found = found.of_both(Some(over), now);
     }
     of_source(errand, making, (found, mark, turn), deadline, stored, asked).await
@@ -170,7 +170,7 @@ async fn of_source(
     let is_quick = !making.takes_its_time
         && is_for_avif(making)
         && may_be_provisional(making, found.life, now);
-    let Found { lineage, life, told, groups, body, .. } = found;
+    let Found { lineage, life, told, groups, stood_in, body, .. } = found;
     let place = turn.or_else(|| shared.workshop.enter()).ok_or(Error::PicturesBusy)?;
     let source = match read(errand, making, body, deadline, now).await {
         Ok(source) => source,
@@ -188,8 +188,17 @@ async fn of_source(
     let is_provisional = manner == Manner::Provisional;
     let text = tag.text(manner);
     let is_svg = making.asked.wanted.is_shown() && passes_as_svg(making, &source);
-    let mut outcome =
-        Outcome { making, life, told, lineage, groups, tag: text, is_provisional, is_svg };
+    let mut outcome = Outcome {
+        making,
+        life,
+        told,
+        lineage,
+        groups,
+        stood_in,
+        tag: text,
+        is_provisional,
+        is_svg,
+    };
     if let Some(text) = stored.filter(|text| tag.is_final(text)) {
         // It is there, in whichever manner it was made.
         outcome.tag = String::from_utf8_lossy(text).into_owned();

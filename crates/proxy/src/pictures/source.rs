@@ -5,6 +5,7 @@ use super::asked::at_home;
 use super::moved::moved;
 use super::{folder, gather, on_disk};
 use crate::answer::{Answer, Content};
+use crate::cache_status::StoodIn;
 use crate::core::SiteOnCore;
 use crate::error::Error;
 use crate::fill::Errand;
@@ -49,6 +50,8 @@ pub struct Found {
     pub is_endless: bool,
     /// When it may be asked for again, where it says so (`Retry-After`).
     pub retry_after: Option<Box<[u8]>>,
+    /// What failed, where it is an older one that stood in.
+    pub stood_in: Option<StoodIn>,
     /// The rest of it.
     pub body: Coming,
 }
@@ -133,7 +136,8 @@ impl Found {
         };
         let lineage = before.lineage.and(self.lineage);
         let groups = [before.groups, self.groups].concat();
-        Found { lineage, life, told, groups, ..self }
+        let stood_in = before.stood_in.or(self.stood_in);
+        Found { lineage, life, told, groups, stood_in, ..self }
     }
 }
 
@@ -276,6 +280,10 @@ fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -
         Content::Passing { shown, .. } => (None, None, Some(shown.clone())),
         Content::Made { .. } | Content::Switched { .. } | Content::Own(_) => (None, None, None),
     };
+    // What is stale and was asked about stood in; what is refreshed beside did not.
+    let detail = answer.cache.detail.filter(|_| answer.verdict == Verdict::Stale);
+    let detail = detail.filter(|_| answer.cache.fwd.is_some());
+    let stood_in = detail.map(|detail| StoodIn { status: answer.cache.fwd_status, detail });
     let life = match (meta, skip) {
         (Some(meta), _) => Lived::Kept(meta.life),
         (None, Some(why)) => life_without(*why),
@@ -300,6 +308,7 @@ fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -
         told: shown.get(Name::CacheControl).map(Box::from),
         groups: shown.all(Name::CacheGroups).map(Box::from).collect(),
         is_endless: answer.is_event_stream(),
+        stood_in,
         retry_after: shown.get(Name::RetryAfter).map(Box::from),
         body: Coming::Answer(Box::new(answer)),
     }

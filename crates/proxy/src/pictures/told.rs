@@ -3,6 +3,7 @@
 use super::asked::Making;
 use super::disposition::disposition;
 use super::source::Lived;
+use crate::cache_status::StoodIn;
 use crate::upstream::{Response, ResponseBody};
 use bytes::Bytes;
 use imaging::plan::Wanted;
@@ -104,6 +105,8 @@ pub struct Outcome<'m> {
     pub lineage: Lineage,
     /// The groups that its source is in.
     pub groups: Vec<Box<[u8]>>,
+    /// What stood in for its source.
+    pub stood_in: Option<StoodIn>,
     /// Its validator.
     pub tag: String,
     /// Whether a better one is to come.
@@ -140,25 +143,12 @@ impl Outcome<'_> {
         self.tell_life(&mut fields, exchange.answered);
         let is_provisional = self.is_provisional;
         let lineage = Some(Box::new(self.lineage));
-        match made {
-            Some((_, bytes)) => {
-                let length = Some(bytes.len() as u64);
-                let body = ResponseBody::Made(bytes);
-                Response { status: 200, fields, length, exchange, lineage, is_provisional, body }
-            }
-            None => {
-                let body = ResponseBody::Made(Bytes::new());
-                Response {
-                    status: 304,
-                    fields,
-                    length: None,
-                    exchange,
-                    lineage,
-                    is_provisional,
-                    body,
-                }
-            }
-        }
+        let (status, length, bytes) = match made {
+            Some((_, bytes)) => (200, Some(bytes.len() as u64), bytes),
+            None => (304, None, Bytes::new()),
+        };
+        let (stood_in, body) = (self.stood_in, ResponseBody::Made(bytes));
+        Response { status, fields, length, exchange, lineage, is_provisional, stood_in, body }
     }
 
     fn tell_life(&self, fields: &mut Fields, now: Timestamp) {
@@ -242,6 +232,7 @@ pub fn stand_in(
         exchange,
         lineage: None,
         is_provisional: false,
+        stood_in: None,
         body,
     };
     if life == Lived::NotKept {
@@ -290,7 +281,16 @@ pub fn failure(status: u16, why: &str, lineage: Option<Lineage>, exchange: Excha
     let text = format!("There is no picture: {why}.\n");
     let length = Some(text.len() as u64);
     let (lineage, body) = (lineage.map(Box::new), ResponseBody::Made(text.into()));
-    Response { status, fields, length, exchange, lineage, is_provisional: false, body }
+    Response {
+        status,
+        fields,
+        length,
+        exchange,
+        lineage,
+        is_provisional: false,
+        stood_in: None,
+        body,
+    }
 }
 
 #[cfg(test)]

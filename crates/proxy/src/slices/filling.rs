@@ -2,7 +2,7 @@
 
 use super::passing::{Passing, part};
 use super::{Reading, Trouble};
-use crate::fill::{Errand, Fill, Head};
+use crate::fill::{Confirmed, Errand, Fill, Head};
 use crate::heads;
 use crate::upstream::{Response, ResponseBody, ResponsePiece};
 use policy::admission::{self, Admission, Confirmation};
@@ -21,7 +21,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Stores a part that came for a fill as the beginning of the whole, and lets all know who wait.
 pub async fn flow(errand: &Errand, fill: &Arc<Fill>, response: Response) {
     if let Some(entry) = confirmed(errand, &response, fill.departure()) {
-        fill.begin(Head::Confirmed { entry, skipped: None }, false, false);
+        let confirmed = Confirmed { entry, skipped: None, stood_in: None };
+        fill.begin(Head::Confirmed(confirmed), false, false);
         return fill.end(Err(()));
     }
     match begin(errand, fill, &response).await {

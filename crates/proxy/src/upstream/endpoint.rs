@@ -337,6 +337,7 @@ impl Endpoint {
             exchange: Exchange { asked, answered },
             lineage: None,
             is_provisional: false,
+            stood_in: None,
             body: ResponseBody::Coming(body),
         })
     }

@@ -7,6 +7,7 @@ use super::long::LongStreams;
 use super::reach::Reach;
 use super::request::Outgoing;
 use super::retries::Retries;
+use crate::cache_status::StoodIn;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::metrics::SiteCounters;
@@ -65,6 +66,8 @@ pub struct Response {
     pub lineage: Option<Box<Lineage>>,
     /// Whether something better is to take its place as soon as there is time.
     pub is_provisional: bool,
+    /// What stood in for its source, if something did.
+    pub stood_in: Option<StoodIn>,
     /// The body.
     pub body: ResponseBody,
 }
