@@ -40,6 +40,35 @@ fn the_method_purge_takes_a_picture_in_all_its_spellings() {
 }
 
 #[test]
+fn pictures_are_purged_by_the_path_that_asks_for_them() {
+    let origin = origin();
+    let images = "dialects = [\"larder\", \"nextjs\", \"cloudflare\"]\nbase = \"/docs/\"";
+    let larder = larder(images, &origin);
+    let target = "/_next/image?url=%2Fphoto.jpg&w=64&q=75";
+    for (list, scope, is_purged) in [
+        ("prefixes", "https://site.test/_next/image", true),
+        ("prefixes", "site.test/docs/_next/image", true),
+        ("prefixes", "/_next", true),
+        ("prefixes", "/cdn-cgi/image/width=80", true),
+        ("patterns", "site.test/_next/image*", true),
+        ("patterns", "*/_next/image*", true),
+        ("patterns", "/_next/image", true),
+        ("prefixes", "other.test/_next/image", false),
+        ("patterns", "other.test/_next/image*", false),
+        ("patterns", "/_next/static/*", false),
+        ("prefixes", "/_next/static", false),
+        ("prefixes", "/_image", false),
+    ] {
+        larder.fill_with(target, &SAFARI_OF_OLD);
+        assert!(larder.get_with(target, &SAFARI_OF_OLD).is_hit());
+        larder.admin_post("/v1/purge", &format!("{{\"{list}\": [\"{scope}\"]}}"));
+        let after = larder.get_with(target, &SAFARI_OF_OLD);
+        assert_eq!(!after.is_hit(), is_purged, "{scope}: {}", after.cache());
+    }
+    assert_eq!(origin.count(), 1, "their source stays");
+}
+
+#[test]
 fn a_picture_of_a_url_of_the_site_is_purged_by_it_at_any_port() {
     let origin = origin();
     let larder = larder("dialects = [\"nextjs\"]", &origin);

@@ -1,9 +1,11 @@
 //! Scopes of purges as the configuration knows them: its sites, the keys of their rules, and the
 //! spellings under which pictures are kept.
 
-use policy::purge::{Scope, Url};
+use imaging::plan::OWN_ROOT;
+use policy::prefix::Prefix;
+use policy::purge::{PathPrefix, Pattern, Scope, Url};
 use policy::rule::{Rule, Site, SiteId};
-use proxy::pictures::spellings;
+use proxy::pictures::{PathReach, path_reach, spellings};
 use proxy::settings::SiteSettings;
 
 /// The site that has a host, or is called so.
@@ -25,9 +27,11 @@ pub fn keyed(scopes: Box<[Scope]>, sites: &[SiteSettings]) -> Box<[Scope]> {
     scopes.flat_map(|scope| scope.keyed_by(rules.iter().copied())).collect()
 }
 
-/// A scope and, if it is the URL of a picture, those under which that is kept.
+/// A scope and, if it is the URL of a picture, those under which that is kept; if it leads to pictures by
+/// a path or a pattern, all of those that its hosts have.
 pub fn spelt(scope: Scope, sites: &[SiteSettings]) -> Vec<Scope> {
     let mut all = vec![scope];
+    all.extend(kept_below(&all[0], sites));
     if let Scope::Url(Url { host, target }) = all[0].clone() {
         let named = host.as_deref().unwrap_or_default();
         for target in sites.iter().flat_map(|site| spellings(site, named, &target)) {
@@ -38,4 +42,27 @@ pub fn spelt(scope: Scope, sites: &[SiteSettings]) -> Vec<Scope> {
         }
     }
     all
+}
+
+/// All pictures of the hosts that a scope names, where its path is one below which pictures are asked for
+/// and not kept. What of them it means in the words of a dialect is not looked into.
+fn kept_below(scope: &Scope, sites: &[SiteSettings]) -> Option<Scope> {
+    let pictures = || sites.iter().filter_map(|site| site.pictures.as_deref());
+    match scope {
+        Scope::Prefix(prefix) => {
+            let (host, path) = (prefix.get().host().unwrap_or_default(), prefix.get().target());
+            let leads = pictures().any(|site| path_reach(site, path) != PathReach::None);
+            let kept = format!("{host}{}", OWN_ROOT.trim_end_matches('/'));
+            let kept = leads.then(|| Prefix::parse(&kept)).flatten();
+            kept.and_then(PathPrefix::new).map(Scope::Prefix)
+        }
+        Scope::Pattern(pattern) => {
+            let (host, path) = pattern.as_str().split_at(pattern.as_str().find('/')?);
+            // What is written around them, as "/_next/*", is for what else is there.
+            let leads = pictures().any(|site| path_reach(site, path) == PathReach::Within);
+            let kept = leads.then(|| Pattern::new(&format!("{host}{OWN_ROOT}*")));
+            kept.flatten().map(Scope::Pattern)
+        }
+        _ => None,
+    }
 }

@@ -3,7 +3,9 @@
 
 use super::Notes;
 use crate::config::place::Place;
-use proxy::pictures::begins_a_source;
+use crate::config::written::Rule;
+use imaging::plan::OWN_ROOT;
+use proxy::pictures::{PathReach, begins_a_source, path_reach};
 use proxy::settings::PictureSettings;
 
 /// What begins URLs that frameworks and others have for something else.
@@ -49,6 +51,25 @@ fn warn_of_watermark(
         let mend = format!("name one by images.watermark, or by {option} in the preset");
         let place = place.key("presets").key(preset);
         notes.warn(&place, "it draws a watermark, and there is none", mend);
+    }
+}
+
+/// Warns of rules that are never used: all that they match are pictures, which are matched as they are
+/// kept. `place`: that of the rules.
+pub fn warn_of_rules(
+    meant: &PictureSettings,
+    rules: &[Rule],
+    place: &Place,
+    notes: &mut Notes<'_, '_>,
+) {
+    for (i, rule) in rules.iter().enumerate() {
+        let paths: Vec<_> = rule.matching.path.0.iter().map(|path| path.pattern()).collect();
+        let is_of_pictures = |path: &str| path_reach(meant, path) == PathReach::Within;
+        if !paths.is_empty() && paths.iter().all(|path| is_of_pictures(path.as_str())) {
+            let what = "this rule is never used: pictures are matched by the path that they are kept under";
+            let mend = format!("write path = \"{OWN_ROOT}*\", which is all of the site's pictures");
+            notes.warn(&place.index(i), what, mend);
+        }
     }
 }
 
@@ -137,6 +158,31 @@ mod tests {
             let found = (report.count(Severity::Error), report.count(Severity::Warning));
             assert_eq!(found, (0, warnings), "{text}\n{shown}");
             assert!(shown.contains(words), "{text}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn rules_for_paths_that_only_ask_for_pictures_are_warned_of() {
+        for (preset, path, warnings) in [
+            ("nextjs", "\"/_next/image*\"", 1),
+            ("nextjs", "[\"/_next/image\", \"/docs/_next/image\"]", 1),
+            ("nextjs", "[\"/_next/image\", \"/a/*\"]", 0),
+            ("nextjs", "\"/_next/*\"", 0),
+            ("nextjs", "\"/_larder/image/*\"", 0),
+            ("nextjs", "\"/_image*\"", 0),
+            ("astro", "\"/_image*\"", 1),
+            ("none", "\"/_next/image*\"", 0),
+        ] {
+            let text = format!(
+                "[[site]]\norigin = \"http://a\"\npreset = \"{preset}\"\nimages.base = \"/docs/\"\n\
+                 [[site.rule]]\nmatch.path = {path}\nttl = \"5h\"\n"
+            );
+            let file = File { name: "t", text: &text };
+            let (_, report) = understand(file, &Flags::default(), &|_| None);
+            let shown = report.to_string();
+            let found = (report.count(Severity::Error), report.count(Severity::Warning));
+            assert_eq!(found, (0, warnings), "{text}\n{shown}");
+            assert_eq!(shown.contains("path = \"/_larder/image/*\""), warnings > 0, "{shown}");
         }
     }
 }

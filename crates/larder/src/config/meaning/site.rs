@@ -2,7 +2,7 @@
 
 use super::rule::{globs, rule};
 use super::shadow::{covers, glob_covers};
-use super::{Notes, doors, images, origin_tls};
+use super::{Notes, doors, images, origin_tls, picture_urls};
 use crate::config::Flags;
 use crate::config::address::Origin;
 use crate::config::place::Place;
@@ -46,6 +46,9 @@ pub fn sites(
         let health_check = health_check(&site.health_check, &place, notes);
         let doors = doors::doors(site, &written.server.trusted_proxies, &place, notes);
         let pictures = images::pictures(site, meant.id, written, not_us, &place, notes);
+        if let Some(pictures) = &pictures {
+            picture_urls::warn_of_rules(pictures, &site.rule, &place.key("rule"), notes);
+        }
         origins.map(|origins| SiteSettings {
             site: meant,
             origins,
