@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use moxcms::{
     CicpColorPrimaries, CicpProfile, ColorProfile, DataColorSpace, MatrixCoefficients,
-    TransferCharacteristics, TransformOptions,
+    RenderingIntent, TransferCharacteristics, TransformOptions,
 };
 use std::sync::Arc;
 
@@ -86,6 +86,8 @@ pub(crate) struct Colours {
     layout: Layout,
     eight: Option<Arc<moxcms::Transform8BitExecutor>>,
     sixteen: Option<Arc<moxcms::Transform16BitExecutor>>,
+    /// What values become of 8 bits, once they are converted.
+    deepened: Option<Box<[u8; 256]>>,
     /// The profile that goes along with the picture.
     pub kept: Option<Vec<u8>>,
 }
@@ -94,7 +96,8 @@ impl Colours {
     /// For rows of that layout and depth, by a profile. One that cannot be used is as good as none: what
     /// is without one is taken for sRGB.
     pub fn new(layout: Layout, is_deep: bool, icc: Option<&[u8]>, wanted: Profile) -> Colours {
-        let mut colours = Colours { layout, eight: None, sixteen: None, kept: None };
+        let mut colours =
+            Colours { layout, eight: None, sixteen: None, deepened: None, kept: None };
         let (space, channels) = layout.of_profile();
         let profile = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok());
         let Some(profile) = profile.filter(|profile| profile.color_space == space) else {
@@ -109,12 +112,21 @@ impl Colours {
                 return colours;
             }
         }
-        let (srgb, options) = (ColorProfile::new_srgb(), TransformOptions::default());
+        let srgb = ColorProfile::new_srgb();
         let to = if layout.has_alpha() { moxcms::Layout::Rgba } else { moxcms::Layout::Rgb };
+        let mut all = intents(space).iter().map(|intent| TransformOptions {
+            rendering_intent: *intent,
+            ..TransformOptions::default()
+        });
         if is_deep {
-            colours.sixteen = profile.create_transform_16bit(channels, &srgb, to, options).ok();
+            colours.sixteen =
+                all.find_map(|how| profile.create_transform_16bit(channels, &srgb, to, how).ok());
         } else {
-            colours.eight = profile.create_transform_8bit(channels, &srgb, to, options).ok();
+            colours.eight =
+                all.find_map(|how| profile.create_transform_8bit(channels, &srgb, to, how).ok());
+        }
+        if layout == Layout::Cmyk {
+            colours.deepened = colours.eight.as_deref().and_then(deepened);
         }
         colours
     }
@@ -131,6 +143,9 @@ impl Colours {
             transform
                 .transform(row, scratch)
                 .map_err(|error| Fault::broken_by("colours", &error))?;
+            if let Some(deepened) = &self.deepened {
+                scratch.iter_mut().for_each(|value| *value = deepened[usize::from(*value)]);
+            }
             return Ok(scratch);
         }
         Ok(expanded(self.layout, row, scratch))
@@ -147,6 +162,41 @@ impl Colours {
         }
         Ok(expanded(self.layout, row, scratch))
     }
+}
+
+/// The ways to convert colours of that kind, the one for what is looked at first: a profile of inks need not
+/// have a table for each.
+fn intents(space: DataColorSpace) -> &'static [RenderingIntent] {
+    use RenderingIntent::{Perceptual, RelativeColorimetric, Saturation};
+    match space {
+        DataColorSpace::Cmyk => &[Perceptual, RelativeColorimetric, Saturation],
+        _ => &[Perceptual],
+    }
+}
+
+/// Compensates for the black point: the darkest that inks give is lighter than black on a screen, so without
+/// it shadows are washed out. Colours are moved in linear light, by as much as makes that black.
+fn deepened(transform: &moxcms::Transform8BitExecutor) -> Option<Box<[u8; 256]>> {
+    let mut darkest = [0; 3];
+    transform.transform(&[255; 4], &mut darkest).ok()?;
+    let [r, g, b] = darkest.map(|v| linear(f64::from(v) / 255.0));
+    let black = (0.2126 * r + 0.7152 * g + 0.0722 * b).min(LIGHTEST_BLACK);
+    let deeper = |v: usize| {
+        let light = (linear(v as f64 / 255.0) - black) / (1.0 - black);
+        (shown(light.max(0.0)) * 255.0).round() as u8
+    };
+    Some(Box::new(std::array::from_fn(deeper)))
+}
+
+/// How light black may be at the most, in linear light: what is lighter is meant so (L of Lab is 50).
+const LIGHTEST_BLACK: f64 = 0.184;
+
+fn linear(value: f64) -> f64 {
+    if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+}
+
+fn shown(light: f64) -> f64 {
+    if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
 }
 
 /// A sample of 8 or 16 bits.

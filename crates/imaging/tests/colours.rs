@@ -155,6 +155,65 @@ fn inks_become_light_whichever_way_round_they_are_stored() {
     assert!(!make(&cmyk([9; 4], Some(0)), &of(plan)).original);
 }
 
+/// A profile of inks with a table for each of those tags, in which paper is white and the fourth ink that
+/// light (L of Lab); of the others there is nothing to see.
+fn profile_of_inks(tables: &[(&[u8; 4], u8)]) -> Vec<u8> {
+    let table = |black: u8| {
+        // Four inks to three values over a grid of two steps each, and straight lines before and behind it.
+        let mut lut = [&b"mft1\0\0\0\0\x04\x03\x02\0"[..]].concat();
+        for at in 0..9 {
+            lut.extend(if at % 4 == 0 { [0, 1, 0, 0] } else { [0; 4] });
+        }
+        (0..4).for_each(|_| lut.extend(0..=255));
+        let lightness = (f64::from(black) * 2.55).round() as u8;
+        (0..16).for_each(|at| lut.extend([if at % 2 == 0 { 255 } else { lightness }, 128, 128]));
+        (0..3).for_each(|_| lut.extend(0..=255));
+        lut
+    };
+    let mut icc = vec![0; 128];
+    icc[8..12].copy_from_slice(&[2, 0x40, 0, 0]);
+    icc[12..24].copy_from_slice(b"prtrCMYKLab ");
+    icc[36..40].copy_from_slice(b"acsp");
+    // The light of D50.
+    icc[68..80].copy_from_slice(&[0, 0, 0xf6, 0xd6, 0, 1, 0, 0, 0, 0, 0xd3, 0x2d]);
+    icc.extend((tables.len() as u32).to_be_bytes());
+    let first = icc.len() + 12 * tables.len();
+    let tables: Vec<_> = tables.iter().map(|(tag, black)| (tag, table(*black))).collect();
+    for (at, (tag, table)) in tables.iter().enumerate() {
+        let length = table.len() as u32;
+        icc.extend(
+            [***tag, (first as u32 + at as u32 * length).to_be_bytes(), length.to_be_bytes()]
+                .concat(),
+        );
+    }
+    tables.iter().for_each(|(_, table)| icc.extend(table));
+    let length = icc.len() as u32;
+    icc[..4].copy_from_slice(&length.to_be_bytes());
+    icc
+}
+
+#[test]
+fn inks_are_converted_to_be_looked_at_where_their_profile_says_how() {
+    for (tables, half, black) in [
+        (&[(b"A2B0", 0), (b"A2B1", 40)][..], 119, 0),
+        // Lightnesses of 60 and 20: in linear light 0.28 and 0.03, and what is 0.03 becomes 0.
+        (&[(b"A2B1", 40), (b"A2B0", 20)], 139, 0),
+        // What has only one is converted by that.
+        (&[(b"A2B1", 20)], 139, 0),
+        // What is as light as that is no black: 0.57 becomes 0.47.
+        (&[(b"A2B0", 80)], 220, 182),
+    ] {
+        let icc = icc_segment(&profile_of_inks(tables));
+        let head = [&[0xff, 0xe2][..], &(icc.len() as u16 + 2).to_be_bytes(), &icc].concat();
+        for (key, light) in [(0, 255), (128, half), (255, black)] {
+            let mut source = cmyk([0, 0, 0, key], Some(0));
+            source.splice(2..2, head.iter().copied());
+            let is = seen(&make(&source, &recipe(Format::Png, 8, 100))).at(4, 4);
+            assert!(is[..3].iter().all(|v| v.abs_diff(light) <= 3), "{tables:?} {key}: {is:?}");
+        }
+    }
+}
+
 /// AVIF of 64 by 48 pixels of one colour (200, 50, 50), of 10 and of 12 bits, by another encoder (libvips
 /// with libheif).
 const OF_10_BITS: &str = "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAANZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA\

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Counted up whenever the same plan comes out as other bytes: what was made before is made anew when
 /// its life ends.
-const ENGINE: u32 = 4;
+const ENGINE: u32 = 5;
 /// How long it lasts that a source is missing, or could not be had, in seconds.
 const MISSING_LASTS: u64 = 10;
 /// How long it lasts that no picture can be made of a source, in seconds.
