@@ -411,6 +411,9 @@ fn only_sources_that_are_listed_are_asked() {
     }
     assert!(cdn.asked().iter().all(|asked| asked.target.starts_with("/ok/")));
     assert_eq!(cdn.last().field("host"), Some(&*cdn.address().to_string()));
+    let away = open.get(&format!("/_larder/image/w=64,f=webp/{below}/away"));
+    let told = "There is no picture: its source may not be used: ";
+    assert!(away.text().contains(told), "{}", away.text());
     // What the site itself answers for that host is something else.
     let asked = cdn.count();
     assert_eq!(open.get_with("/ok/a.png", &[("Host", &cdn.address().to_string())]).status, 404);

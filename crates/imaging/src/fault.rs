@@ -66,13 +66,18 @@ impl Measure {
         Measure::MemoryBytes,
     ];
 
+    /// Whether it is not there yet, but asked for.
+    fn is_of_output(self) -> bool {
+        matches!(self, Measure::OutputPixels | Measure::OutputSide)
+    }
+
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Measure::SourceBytes => ("bytes", "publish a smaller file, or raise the limit"),
             Measure::Pixels => ("pixels", "publish it in fewer pixels, or raise the limit"),
             Measure::Side => ("pixels on a side", "publish it smaller, or raise the limit"),
-            Measure::OutputPixels => ("pixels asked for", "ask for a smaller one"),
-            Measure::OutputSide => ("pixels on a side asked for", "ask for a smaller one"),
+            Measure::OutputPixels => ("pixels", "ask for a smaller one"),
+            Measure::OutputSide => ("pixels on a side", "ask for a smaller one, or another format"),
             Measure::Frames => ("frames", "publish a video instead"),
             Measure::AnimationPixels => ("pixels in all frames", "publish a video instead"),
             Measure::Scans => ("progressive scans", "save it anew with fewer"),
@@ -129,7 +134,8 @@ impl fmt::Display for Fault {
             Fault::Broken(place) => write!(f, "{of} is damaged ({place}): save it anew"),
             Fault::TooLarge { what, is, limit } => {
                 let (unit, remedy) = what.words();
-                write!(f, "{of} has {is} {unit}, of which {limit} are allowed: {remedy}")
+                let verb = if what.is_of_output() { "would become" } else { "has" };
+                write!(f, "{of} {verb} {is} {unit}, of which {limit} are allowed: {remedy}")
             }
             // A watermark has none.
             Fault::OfWatermark(_) => write!(f, "{of} cannot be read"),
@@ -138,3 +144,42 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_names_what_there_is_too_much_of_and_what_to_do() {
+        let beyond = |what| Fault::TooLarge { what, is: 9, limit: 5 };
+        for (fault, told) in [
+            (beyond(Measure::Side), "the source has 9 pixels on a side, of which 5 are allowed"),
+            (
+                beyond(Measure::OutputPixels),
+                "the source would become 9 pixels, of which 5 are allowed: ask for a smaller one",
+            ),
+            (
+                beyond(Measure::OutputSide),
+                "the source would become 9 pixels on a side, of which 5 are allowed: ask for a \
+                 smaller one, or another format",
+            ),
+            (
+                Fault::OfWatermark(Box::new(beyond(Measure::OutputPixels))),
+                "the watermark would become 9 pixels",
+            ),
+            (
+                Fault::unsupported("a TIFF"),
+                "is a TIFF, which is not read: save it as JPEG, PNG or WebP",
+            ),
+            (
+                Fault::unsupported(SVG),
+                "is an SVG, which is not read: save it as JPEG, PNG or WebP, or let it go out as it \
+                 is (svg = true of the images)",
+            ),
+        ] {
+            assert!(fault.to_string().contains(told), "{fault}");
+        }
+        let mark = Fault::OfWatermark(Box::new(Fault::unsupported(SVG)));
+        assert!(!mark.to_string().contains("svg ="), "{mark}");
+    }
+}

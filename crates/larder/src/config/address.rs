@@ -174,6 +174,14 @@ impl FromStr for SourceBelow {
         let end = text[from..].find(['/', '?', '#']).map_or(text.len(), |at| from + at);
         let (origin, path) = text.split_at(end);
         let fits = |b: u8| b.is_ascii_graphic() && !b"?#%\\".contains(&b);
+        if path.contains('%') {
+            let mend = "end the source before it, as in \"https://cdn.example.com/photos/\": all below is \
+                        meant";
+            return Err(Fault::new(
+                "a path with % has other spellings, which it does not hold",
+                mend,
+            ));
+        }
         if path.split('/').any(|segment| segment == "." || segment == "..")
             || !path.bytes().all(fits)
         {
@@ -336,6 +344,7 @@ mod tests {
             assert_eq!(source.to_string(), text);
         }
         for (text, part_of_the_remedy) in [
+            ("https://cdn.example.com/a%20b/", "end the source before it"),
             ("https://*/", "https://*.example.com/"),
             ("https://**/", "https://*.example.com/"),
             ("https://cdn.*.com/", "https://*.example.com/"),

@@ -124,7 +124,7 @@ async fn found(
         // It will not pass by itself, so what it says lasts for a while.
         Err(error) if error.failure().is_none() => {
             let why =
-                error.explanation().replacen("picture's source", &format!("picture's {what}"), 1);
+                error.explanation().replacen("The picture's source", &format!("its {what}"), 1);
             return Ok(Err(failed(error.status(), &why, None)));
         }
         Err(error) => return Err(error),

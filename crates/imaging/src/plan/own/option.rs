@@ -51,7 +51,7 @@ impl Options {
         for option in options.split(',').filter(|option| !option.is_empty()) {
             let (name, value) = option
                 .split_once('=')
-                .ok_or_else(|| NoPlan::new(option, "is no option: write w=640"))?;
+                .ok_or_else(|| NoPlan::new(option, "lacks a value: options are written as in w=640"))?;
             if known.contains(&name) {
                 return Err(NoPlan::new(name, "is there more than once"));
             }
@@ -163,7 +163,8 @@ impl Plan {
                 set(&mut self.qualities, name, qualities(value), why)?;
             }
             "f" => {
-                let why = "is one of auto, best, same, jpeg, png, webp and avif";
+                let why = "is one of auto, best, same, jpeg, png, webp, avif, and auto and best up to a format: \
+                           auto-webp, best-webp, and so with basic and avif";
                 let (output, smallest) = output(value).ok_or_else(|| NoPlan::new(name, why))?;
                 (self.output, self.smallest) = (output, smallest);
             }
