@@ -584,6 +584,33 @@ fn pictures_outlive_the_process() {
 }
 
 #[test]
+fn explain_says_of_a_picture_what_it_is_made_of() {
+    let origin = origin();
+    let rule = "\n[[site.rule]]\nmatch.path = \"/a/*\"\nttl = \"1m\"\n";
+    let larder = larder(&format!("dialects = [\"larder\", \"nextjs\"]{rule}"), &origin);
+    let told = |target: &str, more: &[&str]| {
+        let url = format!("http://site.test{target}");
+        let (_, text, _) = larder.command(&[&["explain", &url], more].concat());
+        // As it reads without its lines' ends.
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let picture = "/_larder/image/w=333,f=webp/photo.jpg";
+    let text = told(picture, &[]);
+    assert!(text.contains("made of /photo.jpg, which is not kept either"), "{text}");
+    assert!(text.contains("w=333 is 384."), "{text}");
+    assert!(text.contains("rule built in: path /_larder/image/*"), "{text}");
+    assert!(!text.contains("utm_"), "{text}");
+    larder.fill("/photo.jpg");
+    assert!(told(picture, &[]).contains("made of /photo.jpg, which is kept;"));
+    let wrong = told("/_larder/image/w=x/photo.jpg", &[]);
+    let answer = larder.get("/_larder/image/w=x/photo.jpg").text();
+    let says = answer.trim().rsplit("\n\n").next().expect("it says something").to_owned();
+    assert!(wrong.contains(&says) && !wrong.contains("]("), "{says}: {wrong}");
+    let private = told("/_larder/image/w=96,f=webp/secret.jpg", &["--fetch"]);
+    assert!(private.contains("private: ") && !private.contains("no-store: "), "{private}");
+}
+
+#[test]
 fn explain_and_show_know_pictures_by_any_of_their_urls() {
     let origin = origin();
     let larder = larder(ALL, &origin);

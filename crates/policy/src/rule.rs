@@ -99,6 +99,8 @@ pub struct Rule {
     pub cors: Option<Cors>,
     /// Whether text goes out compressed.
     pub compress: Compress,
+    /// Whether nobody wrote it: it stands among those of the site, and is not counted.
+    pub is_built_in: bool,
 }
 
 /// Of which responses compressed forms are made.

@@ -7,7 +7,7 @@ use crate::doors::DOOR;
 use crate::edge;
 use crate::error::Error;
 use crate::fill::Errand;
-use crate::pictures::{as_kept, asked, looked_up, refused};
+use crate::pictures::{Picture, as_kept, asked, is_for_one, looked_up, picture, refused};
 use crate::serve::is_kept;
 use crate::settings::SiteSettings;
 use crate::shelf;
@@ -61,6 +61,19 @@ pub struct Look<'s> {
     pub is_coming: bool,
     /// What would happen.
     pub outcome: Outcome,
+    /// What the answer would say, where it is an error that is known.
+    pub says: Option<String>,
+    /// The picture that it is for.
+    pub picture: Option<PictureLook>,
+}
+
+/// A picture, and how its source stands.
+#[derive(Debug)]
+pub struct PictureLook {
+    /// The picture.
+    pub picture: Picture,
+    /// Whether its source is kept by the cache; nothing where that does not keep it, or it is not known.
+    pub is_source_kept: Option<bool>,
 }
 
 impl<'s> Look<'s> {
@@ -70,9 +83,11 @@ impl<'s> Look<'s> {
         let settings = &shared.settings;
         let site = &settings.sites[settings.site_number(&request.host)?];
         let now = shared.clock.now();
+        let picture = picture_look(shared, site, request);
         let kept = as_kept(site, request).filter(|kept| is_kept_so(shared, site, kept));
-        let refused = refused(site, request, now).map(|error| Outcome::Here(error.token()));
-        let refused = refused.filter(|_| kept.is_none());
+        let error = refused(site, request, now).filter(|_| kept.is_none());
+        let says = error.as_ref().map(Error::explanation);
+        let refused = error.map(|error| Outcome::Here(error.token()));
         let refused = refused.or_else(|| shelf::told(site, request).map(Outcome::Here));
         let request = &*kept.map_or_else(|| looked_up(site, request), Cow::Owned);
         let request = &*shelf::looked_up(site, request);
@@ -80,7 +95,7 @@ impl<'s> Look<'s> {
         let Ok(KeyTold { key, .. }) = &way.key else {
             let outcome = Outcome::of(&way, Found::Nothing, Facts::default(), request, now);
             let outcome = refused.or_else(|| here(site, request)).unwrap_or(outcome);
-            return Some(Look::without_key(now, site, way, outcome));
+            return Some(Look { says, picture, ..Look::without_key(now, site, way, outcome) });
         };
         let stored = shared.store.examine(key, &request.fields, site.site.id);
         let marked_seconds = shared.marks.left(key.as_ref().bytes(), now);
@@ -96,7 +111,18 @@ impl<'s> Look<'s> {
         };
         let outcome = Outcome::of(&way, found, facts, request, now);
         let outcome = refused.or_else(|| here(site, request)).unwrap_or(outcome);
-        Some(Look { now, site, way, stored, marked_seconds, is_paused, is_coming, outcome })
+        Some(Look {
+            now,
+            site,
+            way,
+            stored,
+            marked_seconds,
+            is_paused,
+            is_coming,
+            outcome,
+            says,
+            picture,
+        })
     }
 
     fn without_key(
@@ -107,8 +133,32 @@ impl<'s> Look<'s> {
     ) -> Look<'s> {
         let (stored, marked_seconds) = (Examination::default(), None);
         let (is_paused, is_coming) = (false, false);
-        Look { now, site, way, stored, marked_seconds, is_paused, is_coming, outcome }
+        let (says, picture) = (None, None);
+        Look {
+            now,
+            site,
+            way,
+            stored,
+            marked_seconds,
+            is_paused,
+            is_coming,
+            outcome,
+            says,
+            picture,
+        }
     }
+}
+
+/// The picture that a request is for, and how its source stands.
+fn picture_look(shared: &Shared, site: &SiteSettings, request: &Request) -> Option<PictureLook> {
+    let picture = picture(site, request)?;
+    let is_source_kept = picture.origin(site).and_then(|asked| {
+        let way = Way::of(&asked.site, &picture.request);
+        let stored =
+            shared.store.examine(&way.key.ok()?.key, &picture.request.fields, asked.site.id);
+        Some(stored.picked().is_some_and(|picked| !picked.is_gone()))
+    });
+    Some(PictureLook { picture, is_source_kept })
 }
 
 /// Whether something is stored that is asked for so to the letter: the URL is from a list of what is.
@@ -242,6 +292,7 @@ async fn ask(errand: &Errand, older: Option<&Meta>) -> Result<Fetched, NotFetche
     let keeps = |meta: &Meta| kept::keeps(site, errand.rule(), meta, status, now);
     let verdict = admission(&errand.offer(&response, born)).beside(older.is_some());
     let mut verdict = match verdict {
+        _ if errand.making.is_some() && is_for_one(&response.fields) => Err(WhySkip::Private),
         _ if older.is_some_and(keeps) => Err(WhySkip::OlderKept),
         // Whether there is room for it, and how long it may be, the store knows.
         Admission::Store(_) if older.is_none() && !errand.would_admit_variant() => {

@@ -13,7 +13,7 @@ use policy::request::Request;
 use policy::rule::SiteId;
 use proxy::Error;
 use proxy::core::Shared;
-use proxy::explain::{Fetched, Look, NotFetched};
+use proxy::explain::{Fetched, Look, NotFetched, PictureLook};
 use serde_json::{Map, Value, json};
 use store::Examined;
 
@@ -105,7 +105,33 @@ fn meaning(look: &Look<'_>) -> Option<String> {
     if look.stored.picked().is_some_and(Examined::is_gone) {
         return Some("It was purged: what is stored is not used any more.".to_owned());
     }
-    look.outcome.reason().and_then(about).map(|about| about.meaning)
+    let reason = look.outcome.reason();
+    if let Some(says) = &look.says {
+        return Some(says.clone());
+    }
+    match (&look.picture, look.outcome) {
+        (Some(look), Outcome::Miss(_)) => Some(of_picture(look, "It is not kept, and made of")),
+        (Some(look), Outcome::Revalidate(_)) => Some(of_picture(
+            look,
+            "It is kept, and made anew only where its source has changed, that is",
+        )),
+        _ => reason.and_then(about).map(|about| about.meaning),
+    }
+}
+
+/// What a picture is made of, and as what.
+fn of_picture(look: &PictureLook, begins: &str) -> String {
+    let PictureLook { picture, is_source_kept } = look;
+    let source = match is_source_kept {
+        Some(true) => "which is kept",
+        Some(false) => "which is not kept either: its origin is asked",
+        None => "which is looked at there",
+    };
+    let widened = picture.widened.map(|(asked, made)| {
+        format!(" Of unsigned URLs widths go up to the next of images.widths: w={asked} is {made}.")
+    });
+    let (from, target) = (&picture.source, &picture.target);
+    format!("{begins} {from}, {source}; it is known as {target}.{}", widened.unwrap_or_default())
 }
 
 /// What to change so that it is answered from the cache.
@@ -113,6 +139,10 @@ fn changes(look: &Look<'_>) -> Value {
     if look.stored.picked().is_some_and(Examined::is_gone) {
         let remedy = "nothing: the next answer of the origin is stored anew.";
         return json!([{ "reason": "purged", "remedy": remedy }]);
+    }
+    if look.picture.is_some() && look.outcome == Outcome::Miss(WhyFetch::UriMiss) {
+        let remedy = "nothing: the next request for it finds it kept, if its source may be.";
+        return json!([{ "reason": WhyFetch::UriMiss.token(), "remedy": remedy }]);
     }
     let why = match look.outcome {
         Outcome::Stale(_) | Outcome::Kept => None,
@@ -129,6 +159,7 @@ fn rule(look: &Look<'_>) -> Value {
     let (of, number) = match look.way.place {
         RulePlace::Own(number) => ("site", Some(number)),
         RulePlace::Preset(number) => ("preset", Some(number)),
+        RulePlace::BuiltIn => ("built-in", None),
         RulePlace::Default => ("default", None),
     };
     json!({

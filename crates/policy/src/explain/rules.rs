@@ -13,6 +13,8 @@ pub enum RulePlace {
     Own(usize),
     /// Among those that the preset puts before them, counted from 1.
     Preset(usize),
+    /// Nobody wrote it: it comes with what the site does.
+    BuiltIn,
     /// It is for what no other rule matches.
     Default,
 }
@@ -23,7 +25,11 @@ pub fn place(site: &Site, rule: &Rule) -> RulePlace {
     match site.rules.iter().position(|known| std::ptr::eq(known, rule)) {
         None => RulePlace::Default,
         Some(at) if at < of_preset => RulePlace::Preset(at + 1),
-        Some(at) => RulePlace::Own(at + 1 - of_preset),
+        Some(_) if rule.is_built_in => RulePlace::BuiltIn,
+        Some(at) => {
+            let before = &site.rules[of_preset..=at];
+            RulePlace::Own(before.iter().filter(|rule| !rule.is_built_in).count())
+        }
     }
 }
 
@@ -74,6 +80,7 @@ pub fn sets(rule: &Rule) -> Vec<String> {
         tags,
         cors,
         compress,
+        is_built_in: _,
     } = rule;
     let times = [
         ("ttl", ttl),
@@ -158,11 +165,13 @@ mod tests {
     #[test]
     fn a_rule_is_known_by_its_place_in_the_configuration() {
         let mut site = plain_site();
-        site.rules = vec![Rule::default(), Rule::default()];
+        let built_in = Rule { is_built_in: true, ..Rule::default() };
+        site.rules = vec![Rule::default(), built_in, Rule::default()];
         site.preset = Preset::Astro;
         site.preset.dress(&mut site);
         assert_eq!(place(&site, &site.rules[0]), RulePlace::Preset(1));
-        assert_eq!(place(&site, &site.rules[4]), RulePlace::Own(2));
+        assert_eq!(place(&site, &site.rules[4]), RulePlace::BuiltIn);
+        assert_eq!(place(&site, &site.rules[5]), RulePlace::Own(2));
         assert_eq!(place(&site, &site.default_rule), RulePlace::Default);
     }
 

@@ -333,6 +333,14 @@ fn life_without(why: WhySkip) -> Lived {
     }
 }
 
+/// The request by which a source is asked for, where a picture of it is asked for by `asked`.
+pub fn request_for(asked: &Request, source: &Source) -> Request {
+    match source {
+        Source::Path(path) => at(asked, path),
+        Source::Url(url) => elsewhere(url),
+    }
+}
+
 fn at(asked: &Request, path: &str) -> Request {
     Request {
         method: Method::Get,

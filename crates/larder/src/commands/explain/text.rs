@@ -78,6 +78,7 @@ fn rule(rule: &Value) -> String {
     match (word(&rule["of"]), rule["number"].as_u64()) {
         ("preset", Some(number)) => format!("{number} of the preset: {told}"),
         (_, Some(number)) => format!("{number}: {told}"),
+        ("built-in", None) => format!("built in: {told}"),
         (_, None) if told.is_empty() => "none matches: the origin's headers decide".to_owned(),
         (_, None) => format!("none matches; for all else: {told}"),
     }
@@ -300,6 +301,25 @@ fn cookie_role(role: &str) -> &'static str {
     }
 }
 
+/// Text of the documentation without the addresses of its links, and with what they say.
+fn without_links(text: &str) -> String {
+    let mut parts = text.split("](");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match (out.rfind('['), part.split_once(')')) {
+            (Some(at), Some((_, rest))) => {
+                out.remove(at);
+                out.push_str(rest);
+            }
+            _ => {
+                out.push_str("](");
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
@@ -332,7 +352,7 @@ impl Text {
     }
 
     fn wrapped(&mut self, first: &str, text: &str) {
-        let text = printable(text);
+        let text = printable(&without_links(text));
         let mut line = first.to_owned();
         let mut has_words = false;
         for word in text.split(' ') {

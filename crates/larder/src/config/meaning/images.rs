@@ -53,7 +53,8 @@ pub fn keep_from_rules(site: &mut policy::rule::Site) {
     };
     let at = site.rules.iter().position(|rule| !is_for_pictures(rule));
     let paths = vec![PathPattern::glob(&format!("{OWN_ROOT}*"))];
-    let rule = Rule { matches: Match { paths, ..Match::default() }, ..Rule::default() };
+    let matches = Match { paths, ..Match::default() };
+    let rule = Rule { matches, is_built_in: true, ..Rule::default() };
     site.rules.insert(at.unwrap_or(site.rules.len()), rule);
 }
 

@@ -20,6 +20,7 @@ pub fn rule(written: &written::Rule, place: &Place, notes: &mut Notes<'_, '_>) -
     check_key(&written.key, &place.key("key"), notes);
     let seconds = |lifetime: Option<Lifetime>| lifetime.map(|lifetime| lifetime.0);
     Rule {
+        is_built_in: false,
         matches: matches(&written.matching),
         ttl: seconds(written.ttl),
         negative_ttl: seconds(written.negative_ttl),
