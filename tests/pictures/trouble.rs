@@ -168,6 +168,20 @@ fn a_source_whose_head_is_late_is_waited_for_no_longer_than_may_be() {
 }
 
 #[test]
+fn a_source_in_a_coding_is_refused_by_its_name_and_a_plain_one_that_bears_one_is_not() {
+    let origin = Origin::answering(|asked| match &*asked.target {
+        "/gzip.png" => Reply::cached("max-age=60", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3])
+            .with("Content-Encoding", "gzip"),
+        _ => Reply::cached("max-age=60", png(80, 60, 1)).with("Content-Encoding", "aws-chunked"),
+    });
+    let larder = larder("", &origin);
+    let coded = larder.get("/_larder/image/w=64,f=png/gzip.png");
+    assert_eq!(coded.status, 422);
+    assert!(coded.text().contains("it is coded (gzip), which is not undone"), "{}", coded.text());
+    assert_eq!(larder.get("/_larder/image/w=64,f=png/plain.png").status, 200);
+}
+
+#[test]
 fn makers_have_nothing_of_what_began_them_and_end_with_it() {
     let origin = origin();
     let mut larder = larder("", &origin);

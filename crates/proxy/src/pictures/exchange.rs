@@ -170,7 +170,7 @@ async fn of_source(
     let is_quick = !making.takes_its_time
         && is_for_avif(making)
         && may_be_provisional(making, found.life, now);
-    let Found { lineage, life, told, groups, stood_in, body, .. } = found;
+    let Found { lineage, life, told, groups, stood_in, coding, body, .. } = found;
     let place = turn.or_else(|| shared.workshop.enter()).ok_or(Error::PicturesBusy)?;
     let source = match read(errand, making, body, deadline, now).await {
         Ok(source) => source,
@@ -230,7 +230,10 @@ async fn of_source(
         }
         Err(refused) => Attempt::Failed(Failed {
             status: refused.status(),
-            why: refused.to_string(),
+            why: coding.filter(|_| refused.status() == 422).map_or_else(
+                || refused.to_string(),
+                |coding| format!("{refused}: it is coded ({coding}), which is not undone"),
+            ),
             lineage: Some(outcome.lineage),
             is_late: false,
             retry_after: None,

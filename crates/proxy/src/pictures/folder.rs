@@ -100,6 +100,7 @@ pub async fn find(errand: &Errand, source: &Source, number: usize) -> Result<Fou
         groups: Vec::new(),
         is_endless: false,
         retry_after: None,
+        coding: None,
         stood_in: None,
         body,
     })

@@ -48,6 +48,8 @@ pub struct Found {
     pub groups: Vec<Box<[u8]>>,
     /// Whether it is a stream of events, which never ends.
     pub is_endless: bool,
+    /// The content coding that it says it has.
+    pub coding: Option<Box<str>>,
     /// When it may be asked for again, where it says so (`Retry-After`).
     pub retry_after: Option<Box<[u8]>>,
     /// What failed, where it is an older one that stood in.
@@ -309,6 +311,7 @@ fn told(site: &SiteOnCore, request: &Request, key: KeyRef<'_>, answer: Answer) -
         groups: shown.all(Name::CacheGroups).map(Box::from).collect(),
         is_endless: answer.is_event_stream(),
         stood_in,
+        coding: shown.text(Name::ContentEncoding).map(Box::from),
         retry_after: shown.get(Name::RetryAfter).map(Box::from),
         body: Coming::Answer(Box::new(answer)),
     }
