@@ -104,6 +104,24 @@ fn plain_requests_are_sent_to_https_which_bears_hsts() {
 }
 
 #[test]
+fn what_was_stored_before_bears_the_sites_own_hsts_once() {
+    let origin = Origin::answering(|_| {
+        Reply::cached("max-age=60", "a").with("Strict-Transport-Security", "max-age=5")
+    });
+    let site = "server.trusted_proxies = [\"127.0.0.1\"]\n[[site]]\norigin = \"{origin}\"\n";
+    let larder = Larder::configured(site, &origin);
+    let secure = [("X-Forwarded-Proto", "https")];
+    let before = larder.fill_with("/a", &secure);
+    assert_eq!(before.all("strict-transport-security"), ["max-age=5"]);
+    let with = format!("{site}hsts = {{ max_age = \"365d\" }}\n");
+    larder.reload(&with.replace("{origin}", &format!("http://{}", origin.address())));
+    larder.wait_for_error_line("is in effect");
+    let after = larder.get_with("/a", &secure);
+    assert!(after.is_hit(), "{}", after.cache());
+    assert_eq!(after.all("strict-transport-security"), ["max-age=31536000"]);
+}
+
+#[test]
 fn a_request_that_is_to_go_no_further_does_not() {
     let origin = api();
     let larder = Larder::before(&origin);

@@ -73,7 +73,7 @@ pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// Fields that an answer has once: those for who asks take the place of those that are stored.
-const OWN: [&str; 2] = ["cache-control", "content-disposition"];
+const OWN: [&str; 3] = ["cache-control", "content-disposition", "strict-transport-security"];
 
 /// Appends the fields that an answer bears for who asks to its head, which begins at `from`.
 pub fn write_beside(out: &mut Vec<u8>, from: usize, beside: &Fields) {
