@@ -27,7 +27,7 @@ pub fn picture(site: &SiteSettings, request: &Request) -> Option<Picture> {
     let settings = &making.settings;
     let target = below(&settings.base, &request.target);
     let dialect = settings.dialects.of(target)?;
-    let read = settings.dialects.read(dialect, target, making.is_signed).ok()?;
+    let read = settings.dialects.read(dialect, target, making.is_given).ok()?;
     let width = |wanted| match wanted {
         Wanted::Picture(plan) => plan.width.map(u32::from),
         _ => None,

@@ -49,9 +49,9 @@ impl Options {
     pub(super) fn add(&mut self, options: &str) -> Result<(), NoPlan> {
         let mut known: Vec<&str> = Vec::new();
         for option in options.split(',').filter(|option| !option.is_empty()) {
-            let (name, value) = option
-                .split_once('=')
-                .ok_or_else(|| NoPlan::new(option, "lacks a value: options are written as in w=640"))?;
+            let (name, value) = option.split_once('=').ok_or_else(|| {
+                NoPlan::new(option, "lacks a value: options are written as in w=640")
+            })?;
             if known.contains(&name) {
                 return Err(NoPlan::new(name, "is there more than once"));
             }
@@ -63,8 +63,8 @@ impl Options {
             if !is_known {
                 return Err(NoPlan::new(
                     name,
-                    "is no option: there are w, h, dpr, fit, g, q, f, bg, rotate, flip, crop, trim, blur, \
-                 sharpen, pad, wm and those of docs/images.md",
+                    "is no option: there are w, h, dpr, fit, g, q, f, bg, p, rotate, flip, crop, trim, \
+                     blur, sharpen, pad, wm and those of docs/images.md",
                 ));
             }
         }
