@@ -220,26 +220,38 @@ async fn of_source(
     };
     (outcome.tag, outcome.is_provisional) = (tag.text(manner), manner == Manner::Provisional);
     let exchange = Exchange { asked, answered: shared.clock.now() };
-    Ok(match done {
+    came_of(done, outcome, (source, coding), exchange)
+}
+
+/// What is answered of what came of it.
+fn came_of(
+    done: Result<Done, Refused>,
+    outcome: Outcome<'_>,
+    (source, coding): (Held, Option<Box<str>>),
+    exchange: Exchange,
+) -> Result<Attempt, Error> {
+    let refused = match done {
         Ok(Done { media_type, bytes }) => {
-            Attempt::Answered(outcome.response(Some((media_type, bytes)), exchange))
+            return Ok(Attempt::Answered(outcome.response(Some((media_type, bytes)), exchange)));
         }
         Err(Refused::Lost(lost)) => {
-            let most = making.settings.limits.source_bytes;
-            return lost_source((lost, making.place), "source", most, outcome.lineage);
+            let Making { settings, place, .. } = outcome.making;
+            let most = settings.limits.source_bytes;
+            return lost_source((lost, *place), "source", most, outcome.lineage);
         }
-        Err(refused) => Attempt::Failed(Failed {
-            status: refused.status(),
-            why: coding.filter(|_| refused.status() == 422).map_or_else(
-                || refused.to_string(),
-                |coding| format!("{refused}: it is coded ({coding}), which is not undone"),
-            ),
-            lineage: Some(outcome.lineage),
-            is_late: false,
-            retry_after: None,
-            source: Some((source, life)),
-        }),
-    })
+        Err(refused) => refused,
+    };
+    let why = words(&refused, coding);
+    let failed = failed(refused.status(), &why, Some(outcome.lineage));
+    Ok(Attempt::Failed(Failed { source: Some((source, outcome.life)), ..failed }))
+}
+
+/// Why nothing is made of a source that says it has that content coding.
+fn words(refused: &Refused, coding: Option<Box<str>>) -> String {
+    match coding.filter(|_| refused.status() == 422) {
+        Some(coding) => format!("{refused}: it is coded ({coding}), which is not undone"),
+        None => refused.to_string(),
+    }
 }
 
 /// Has it made; where an AVIF is too hard, a WebP for good.
