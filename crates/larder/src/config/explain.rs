@@ -22,6 +22,10 @@ pub fn explain(message: &str, place: &Place) -> Fault {
         return explain_key(unknown, &known, place);
     }
     if let Some((unknown, known)) = unknown_word(message, "unknown variant ") {
+        if known.contains(&"cloudflare") && matches!(unknown, "imgproxy" | "thumbor") {
+            let what = format!("\"{unknown}\" has a table of its own");
+            return Fault::new(what, format!("write [site.images.{unknown}]"));
+        }
         let mend = nearest(unknown, &known).map(|word| format!("did you mean \"{word}\"?"));
         let mend = mend.unwrap_or_else(|| format!("write one of: {}", known.join(", ")));
         return Fault::new(format!("\"{unknown}\" is not known here"), mend);
@@ -48,11 +52,29 @@ fn explain_key(unknown: &str, known: &[&str], place: &Place) -> Fault {
         return Fault::new(what, format!("did you mean `{meant}`?"));
     }
     let here = place.parent().and_then(|parent| parent.name().map(str::to_owned));
+    let below = here.as_deref().map_or_else(Vec::new, |here| tables_below(here, unknown));
+    if !below.is_empty() {
+        return Fault::new(what, format!("it belongs in {}", below.join(" or ")));
+    }
     let elsewhere = sections_with(unknown);
     if !elsewhere.is_empty() && !elsewhere.iter().any(|section| Some(section) == here.as_ref()) {
         return Fault::new(what, format!("it belongs in {}", elsewhere.join(" or ")));
     }
     Fault::new(what, format!("known here: {}", known.join(", ")))
+}
+
+/// The headers of the tables below one of that name that know a key of that name.
+fn tables_below(here: &str, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for section in settings::sections() {
+        for (table, last) in section.settings.iter().filter_map(|it| it.name.rsplit_once('.')) {
+            let above = table.rsplit_once('.').map_or("", |(above, _)| above);
+            if last == name && above.split('.').any(|part| part == here) {
+                found.push(format!("[{}.{table}]", section.name));
+            }
+        }
+    }
+    found
 }
 
 /// The headers of the sections that know a key of that name.
@@ -141,6 +163,18 @@ mod tests {
                 site.key("ttl"),
                 "unknown key `ttl`",
                 "it belongs in [[site.rule]]",
+            ),
+            (
+                "unknown field `path`, expected one of `sources`, `folders`",
+                site.key("images").key("path"),
+                "unknown key `path`",
+                "it belongs in [site.images.imgproxy] or [site.images.thumbor]",
+            ),
+            (
+                "unknown variant `thumbor`, expected one of `larder`, `cloudflare`",
+                site.key("images").key("dialects"),
+                "\"thumbor\" has a table of its own",
+                "write [site.images.thumbor]",
             ),
             (
                 "unknown field `zzzzzz`, expected `listen` or `node`",

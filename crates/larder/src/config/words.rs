@@ -185,7 +185,14 @@ fn read_path(text: &str) -> Result<String, Fault> {
 fn read_folder_path(text: &str) -> Result<String, Fault> {
     let fits = |b: u8| b.is_ascii_graphic() && !b"?#%\\;".contains(&b);
     if !text.starts_with('/') || text.contains("//") || !text.bytes().all(fits) {
-        return Err(Fault::new("this is no path of a folder", "write it as in \"/photos/\""));
+        let meant = text.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+        let is_one = !meant.is_empty() && meant.bytes().all(fits) && !text.contains(':');
+        let mend = if is_one {
+            format!("write \"/{meant}/\"")
+        } else {
+            "write it as in \"/photos/\"".to_owned()
+        };
+        return Err(Fault::new("a path here begins with a slash and has no ?, # or %", mend));
     }
     if text.split('/').any(|segment| segment.starts_with('.')) {
         return Err(Fault::new("a path has no dots here", "write it as in \"/photos/\""));
@@ -366,6 +373,19 @@ fn too_long() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_of_pictures_is_told_as_it_was_meant() {
+        for (text, mend) in [
+            ("docs", "write \"/docs/\""),
+            ("a//b/", "write \"/a/b/\""),
+            ("https://a/", "write it as in \"/photos/\""),
+            ("/a?b", "write it as in \"/photos/\""),
+        ] {
+            let fault = read_folder_path(text).expect_err(text).to_string();
+            assert!(fault.contains(mend), "{text}: {fault}");
+        }
+    }
 
     #[test]
     fn hosts_are_patterns_in_lower_case() {

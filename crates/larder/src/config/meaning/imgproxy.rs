@@ -2,7 +2,7 @@
 
 use super::Notes;
 use crate::config::place::Place;
-use crate::config::secret::HexSecret;
+use crate::config::secret::{HexSecret, MIN_SECRET_BYTES};
 use crate::config::words::FolderPath;
 use crate::config::written::ImagesByImgproxy;
 use imaging::plan::{Imgproxy, RESERVED, Source};
@@ -82,7 +82,10 @@ fn signing(written: &ImagesByImgproxy, place: &Place, notes: &mut Notes<'_, '_>)
             bytes
         });
         let (Some(key), Some(salt)) = (key, salt) else { continue };
-        if key.len() < SAFE_KEY_BYTES {
+        if key.len() < MIN_SECRET_BYTES {
+            let what = format!("a key has at least {MIN_SECRET_BYTES} bytes");
+            notes.error(&place.key("key"), what, "make one by: openssl rand -hex 32");
+        } else if key.len() < SAFE_KEY_BYTES {
             let what = format!("a key of less than {SAFE_KEY_BYTES} bytes may be guessed");
             notes.warn(&place.key("key"), what, "make a longer one by: openssl rand -hex 32");
         }
@@ -115,7 +118,8 @@ mod tests {
                 0,
                 "hexadecimal",
             ),
-            ("keys = [{ key = \"736563726574\", salt = \"aa\" }]", 0, 1, "guessed"),
+            ("keys = [{ key = \"736563726574\", salt = \"aa\" }]", 1, 0, "at least 8 bytes"),
+            ("keys = [{ key = \"7365637265740000\", salt = \"aa\" }]", 0, 1, "guessed"),
             ("keys = [{ key = \"00112233445566778899aabbccddeeff\" }]", 1, 0, "hexadecimal"),
             ("keys = [{ key = \"${NONE}\", salt = \"aa\" }]", 1, 0, "NONE"),
             ("base_url = \"https://cdn.example.com/\"", 0, 1, "no source"),
