@@ -146,7 +146,7 @@ async fn a_process_that_asks_once_more_is_fed_from_the_start() {
 #[tokio::test]
 async fn a_process_that_asks_for_ever_has_crashed_and_leaves_nothing_to_the_next() {
     // Before it has read anything, too.
-    let asks = format!("printf '{0}{0}{0}' >&0; cat > $copy", once_more());
+    let asks = format!("printf '{0}{0}{0}' >&0; cat > /dev/null", once_more());
     let bytes = bytes(LONG);
     let file = Temporary::of(&bytes);
     for source in [Held::in_memory(bytes.clone().into()), on_disk(&file).await] {
@@ -169,7 +169,8 @@ async fn a_process_that_dies_of_a_source_on_disk_has_crashed() {
 
 #[tokio::test]
 async fn who_leaves_holds_nobody_up() {
-    let takes = "head -c 1000 > $copy; echo taken >> $log; cat > $copy";
+    // What is left of a process that was killed writes to no file that the next one has.
+    let takes = "head -c 1000 > $copy; echo taken >> $log; cat > /dev/null";
     let (tried, bytes) = (opened(takes, PATIENT), bytes(LONG));
     let source = on_disk(&Temporary::of(&bytes)).await;
     let mut making = Box::pin(tried.make(&source));
