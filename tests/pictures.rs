@@ -597,7 +597,9 @@ fn explain_says_of_a_picture_what_it_is_made_of() {
     let picture = "/_larder/image/w=333,f=webp/photo.jpg";
     let text = told(picture, &[]);
     assert!(text.contains("made of /photo.jpg, which is not kept either"), "{text}");
-    assert!(text.contains("w=333 is 384."), "{text}");
+    assert!(text.contains("333 pixels are 384."), "{text}");
+    let dense = told("/_larder/image/w=192,dpr=2,f=webp/photo.jpg", &[]);
+    assert!(dense.contains("w=384,") && !dense.contains("pixels are"), "{dense}");
     assert!(text.contains("rule built in: path /_larder/image/*"), "{text}");
     assert!(!text.contains("utm_"), "{text}");
     larder.fill("/photo.jpg");

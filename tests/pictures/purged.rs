@@ -69,6 +69,34 @@ fn pictures_are_purged_by_the_path_that_asks_for_them() {
 }
 
 #[test]
+fn what_asks_for_pictures_on_one_site_is_a_path_like_any_on_another() {
+    let origin = origin();
+    let site = |host: &str, dialects: &str| {
+        format!(
+            "[[site]]\nhosts = [\"{host}\"]\norigin = \"{{origin}}\"\n\
+             images = {{ dialects = [{dialects}], presets = {{ card = \"w=99\" }} }}\n"
+        )
+    };
+    let sites = site("site.test", "\"larder\", \"nextjs\"") + &site("other.test", "\"larder\"");
+    let larder = Larder::configured(&sites, &origin);
+    let other = [("Host", "other.test")];
+    let target = "/_larder/image/p=card/photo.jpg";
+    for (list, scope, is_purged) in [
+        ("prefixes", "other.test/_next/image", false),
+        ("patterns", "other.test/_next/image*", false),
+        ("prefixes", "site.test/_next/image", false),
+        // By a preset, as by any path below which pictures are asked for and not kept.
+        ("prefixes", "other.test/_larder/image/p=card", true),
+        ("patterns", "other.test/_larder/image/p=card/*", true),
+    ] {
+        larder.fill_with(target, &other);
+        larder.admin_post("/v1/purge", &format!("{{\"{list}\": [\"{scope}\"]}}"));
+        let after = larder.get_with(target, &other);
+        assert_eq!(!after.is_hit(), is_purged, "{scope}: {}", after.cache());
+    }
+}
+
+#[test]
 fn a_picture_of_a_url_of_the_site_is_purged_by_it_at_any_port() {
     let origin = origin();
     let larder = larder("dialects = [\"nextjs\"]", &origin);

@@ -144,8 +144,7 @@ fn a_source_whose_head_is_late_is_waited_for_no_longer_than_may_be() {
             Reply::cached(if is_late { "max-age=600" } else { "max-age=60" }, png(80, 60, 1))
         }
     });
-    let larder =
-        Larder::configured(&format!("[images]\ntimeout = \"300ms\"\n{}", toml("")), &origin);
+    let larder = Larder::configured(&format!("[images]\ntimeout = \"2s\"\n{}", toml("")), &origin);
     let kept = larder.fill("/_larder/image/w=64,f=png/a.png");
     let mut page = larder.connect();
     page.send(crate::support::request("GET", "/late.png", &[]));

@@ -161,6 +161,10 @@ impl Miss {
     fn fit(&self, head: Head, reader: Reader, place: Place) -> Fit {
         let others_may = !reader.is_overtaken();
         match head {
+            // Whoever waited as long as may be does not wait once more.
+            Head::Failed(Error::PictureSourceSlow) => {
+                Fit::Answer(Box::new(self.instead_of(Error::PictureSourceSlow)))
+            }
             Head::Failed(_) if place.may_take_over() => Fit::TakeOver,
             Head::Failed(error) => Fit::Answer(Box::new(self.instead_of(error))),
             Head::Confirmed(_) if !others_may && !place.leads => Fit::Again,

@@ -76,7 +76,8 @@ fn fit(name: &str) -> Fit {
 
 /// As sharp and CSS write places; what sharp seeks by looking is sought here too.
 fn position(name: &str) -> Option<Gravity> {
-    match name {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
         "attention" | "entropy" => return Some(Gravity::Smart),
         "smart" => return None,
         name if Gravity::named(name).is_some() => return Gravity::named(name),
@@ -85,6 +86,10 @@ fn position(name: &str) -> Option<Gravity> {
     let words: Vec<&str> = name.split_ascii_whitespace().collect();
     let (x, y) = match *words.as_slice() {
         [x] => (thousandths(x, "left", "right")?, 500),
+        // Words of CSS may stand in any order.
+        [y, x] if matches!(y, "top" | "bottom") || matches!(x, "left" | "right") => {
+            (thousandths(x, "left", "right")?, thousandths(y, "top", "bottom")?)
+        }
         [x, y] => (thousandths(x, "left", "right")?, thousandths(y, "top", "bottom")?),
         _ => return None,
     };
@@ -142,6 +147,9 @@ mod tests {
             ("position=50%25+50%25", at(Gravity::Centre)),
             ("position=0%25+100%25", at(Gravity::SouthWest)),
             ("position=center+top", at(Gravity::North)),
+            ("position=top+center", at(Gravity::North)),
+            ("position=center+left", at(Gravity::West)),
+            ("position=Bottom", at(Gravity::South)),
             ("position=30%25+72.5%25", at(Gravity::Focus(300, 725))),
             ("position=30%25", at(Gravity::Focus(300, 500))),
             ("background=red", on([255, 0, 0])),

@@ -185,12 +185,15 @@ fn named(name: &str) -> Option<Background> {
 
 fn of_digits(text: &str) -> Option<(Background, bool)> {
     let digits = text.strip_prefix('#').unwrap_or(text);
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
     let has_alpha = text.starts_with('#') && matches!(digits.len(), 4 | 8);
     let digits = match has_alpha {
         true => digits.get(..digits.len() / 4 * 3)?,
         false => digits,
     };
-    Background::parse(digits).filter(|_| !digits.starts_with('#')).map(|colour| (colour, has_alpha))
+    Background::parse(digits).map(|colour| (colour, has_alpha))
 }
 
 /// What stands between the brackets: three parts, and perhaps how opaque it is.
@@ -254,6 +257,8 @@ mod tests {
             ("reddish", None, false),
             ("f00f", None, false),
             ("##f00", None, false),
+            ("#fffz", None, false),
+            ("#aabbcczz", None, false),
             ("#+12", None, false),
             ("rgb(256,0,0)", None, false),
             ("rgb(1,2)", None, false),

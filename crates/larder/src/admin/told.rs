@@ -127,11 +127,11 @@ fn of_picture(look: &PictureLook, begins: &str) -> String {
         Some(false) => "which is not kept either: its origin is asked",
         None => "which is looked at there",
     };
-    let widened = picture.widened.map(|(asked, made)| {
-        format!(" Of unsigned URLs widths go up to the next of images.widths: w={asked} is {made}.")
+    let snapped = picture.snapped.map(|(asked, made)| {
+        format!(" Widths of unsigned URLs are those of images.widths: {asked} pixels are {made}.")
     });
     let (from, target) = (&picture.source, &picture.target);
-    format!("{begins} {from}, {source}; it is known as {target}.{}", widened.unwrap_or_default())
+    format!("{begins} {from}, {source}; it is known as {target}.{}", snapped.unwrap_or_default())
 }
 
 /// What to change so that it is answered from the cache.

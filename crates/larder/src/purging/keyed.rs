@@ -47,11 +47,14 @@ pub fn spelt(scope: Scope, sites: &[SiteSettings]) -> Vec<Scope> {
 /// All pictures of the hosts that a scope names, where its path is one below which pictures are asked for
 /// and not kept. What of them it means in the words of a dialect is not looked into.
 fn kept_below(scope: &Scope, sites: &[SiteSettings]) -> Option<Scope> {
-    let pictures = || sites.iter().filter_map(|site| site.pictures.as_deref());
+    let reaches = |host, path| {
+        let pictures = meant(sites, host).filter_map(|site| site.pictures.as_deref());
+        pictures.map(move |pictures| path_reach(pictures, path))
+    };
     match scope {
         Scope::Prefix(prefix) => {
             let (host, path) = (prefix.get().host().unwrap_or_default(), prefix.get().target());
-            let leads = pictures().any(|site| path_reach(site, path) != PathReach::None);
+            let leads = reaches(host, path).any(|reach| reach != PathReach::None);
             let kept = format!("{host}{}", OWN_ROOT.trim_end_matches('/'));
             let kept = leads.then(|| Prefix::parse(&kept)).flatten();
             kept.and_then(PathPrefix::new).map(Scope::Prefix)
@@ -59,10 +62,20 @@ fn kept_below(scope: &Scope, sites: &[SiteSettings]) -> Option<Scope> {
         Scope::Pattern(pattern) => {
             let (host, path) = pattern.as_str().split_at(pattern.as_str().find('/')?);
             // What is written around them, as "/_next/*", is for what else is there.
-            let leads = pictures().any(|site| path_reach(site, path) == PathReach::Within);
+            let leads = reaches(host, path).any(|reach| reach == PathReach::Within);
             let kept = leads.then(|| Pattern::new(&format!("{host}{OWN_ROOT}*")));
             kept.flatten().map(Scope::Pattern)
         }
         _ => None,
     }
+}
+
+/// The sites whose paths are meant where that host is named: its own, or all where it is none in particular.
+fn meant<'s>(sites: &'s [SiteSettings], host: &str) -> impl Iterator<Item = &'s SiteSettings> {
+    let is_one = !host.is_empty() && !host.contains('*');
+    let mut own = sites.iter().filter(|site| !site.site.hosts.is_empty());
+    let own = own.find(|site| site.site.answers_for(host)).map(|site| site.site.id);
+    let of_all = || sites.iter().find(|site| site.site.hosts.is_empty()).map(|site| site.site.id);
+    let one = is_one.then(|| own.or_else(of_all));
+    sites.iter().filter(move |site| one.is_none_or(|one| one == Some(site.site.id)))
 }

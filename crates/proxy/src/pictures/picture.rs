@@ -14,8 +14,8 @@ pub struct Picture {
     pub source: String,
     /// Where it is kept: what is made of the source, in Larder's own words.
     pub target: String,
-    /// The widths that were asked for and that are made, in pixels, where these are others.
-    pub widened: Option<(u32, u32)>,
+    /// The width that was asked for and the one of the ladder that is made instead, in pixels.
+    pub snapped: Option<(u32, u32)>,
     /// The request by which the source is asked for.
     pub request: Request,
     place: Place,
@@ -29,14 +29,16 @@ pub fn picture(site: &SiteSettings, request: &Request) -> Option<Picture> {
     let dialect = settings.dialects.of(target)?;
     let read = settings.dialects.read(dialect, target, making.is_given).ok()?;
     let width = |wanted| match wanted {
-        Wanted::Picture(plan) => plan.width.map(u32::from),
+        Wanted::Picture(plan) => {
+            plan.width.map(|width| (f64::from(u32::from(width)) * plan.dpr.value()).round() as u32)
+        }
         _ => None,
     };
     let widths = width(read.asked.wanted).zip(width(making.asked.wanted));
     Some(Picture {
         source: making.asked.source.as_str().to_owned(),
         target: wanted.target,
-        widened: widths.filter(|(asked, made)| asked != made),
+        snapped: widths.filter(|(asked, made)| asked != made && !making.is_given),
         request: request_for(request, &making.asked.source),
         place: making.place,
     })

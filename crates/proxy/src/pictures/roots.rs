@@ -19,6 +19,10 @@ pub enum Reach {
 /// kept. A path that is all of the site's keeps its meaning: what is kept is below it, too.
 pub fn reach(settings: &PictureSettings, path: &str) -> Reach {
     let roots = roots(settings);
+    // A preset's name stands in no path under which a picture is kept.
+    if path.strip_prefix(OWN_ROOT).is_some_and(|options| options.starts_with("p=")) {
+        return Reach::Within;
+    }
     if roots.iter().any(|root| is_below(root, path)) {
         return Reach::Within;
     }
@@ -79,6 +83,8 @@ mod tests {
             ("/_next/images", Reach::None),
             ("/_next/static/*", Reach::None),
             ("/_larder/image/*", Reach::None),
+            ("/_larder/image/w=64*", Reach::None),
+            ("/_larder/image/p=card/*", Reach::Within),
             ("/", Reach::None),
             ("", Reach::None),
             ("/photos", Reach::None),

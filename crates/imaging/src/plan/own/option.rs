@@ -9,6 +9,8 @@ use super::super::options::{Background, Best, Fit, Flip, Format, Output, Turn};
 use super::super::place::{Anchor, Gravity};
 use super::super::query::decoded_path;
 use super::super::{MAX_SIDE, NoPlan, Plan, Source};
+use super::INFO;
+use crate::placeholder::Placeholder;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::num::NonZeroU32;
@@ -49,9 +51,7 @@ impl Options {
     pub(super) fn add(&mut self, options: &str) -> Result<(), NoPlan> {
         let mut known: Vec<&str> = Vec::new();
         for option in options.split(',').filter(|option| !option.is_empty()) {
-            let (name, value) = option.split_once('=').ok_or_else(|| {
-                NoPlan::new(option, "lacks a value: options are written as in w=640")
-            })?;
+            let (name, value) = option.split_once('=').ok_or_else(|| without_value(option))?;
             if known.contains(&name) {
                 return Err(NoPlan::new(name, "is there more than once"));
             }
@@ -60,6 +60,12 @@ impl Options {
                 || self.plan.change(name, value)?
                 || self.plan.format_and_bytes(name, value)?
                 || self.beside(name, value)?;
+            if !is_known && name == "p" {
+                return Err(NoPlan::new(
+                    name,
+                    "is a preset, which no preset has, nor raw beside it",
+                ));
+            }
             if !is_known {
                 return Err(NoPlan::new(
                     name,
@@ -70,6 +76,15 @@ impl Options {
         }
         Ok(())
     }
+}
+
+fn without_value(option: &str) -> NoPlan {
+    let is_word = option == INFO || Placeholder::NAMED.iter().any(|(_, name)| *name == option);
+    let why = match is_word {
+        true => "stands alone: no options go beside it",
+        false => "lacks a value: options are written as in w=640",
+    };
+    NoPlan::new(option, why)
 }
 
 /// Sets a field if the value is one, or says what it should have been.

@@ -88,7 +88,7 @@ mod tests {
             ("p", "p", "no preset"),
             ("p=a,p=a", "p", "more than once"),
             ("p=a,w=0", "w", "from 1"),
-            ("p=self", "p", "no option"),
+            ("p=self", "p", "no preset has"),
         ] {
             let wrong = presets.read(options).expect_err(options);
             assert!(&*wrong.at == at && wrong.why.contains(why), "{options}: {wrong}");

@@ -307,7 +307,7 @@ mod tests {
             ("card = \"w=320,h=240,fit=cover\", \"a.b-c_1\" = \"\"", 0, ""),
             ("card = \"w=0\"", 1, "from 1"),
             ("card = \"rs:fill:320\"", 1, "w=320,h=240,fit=cover"),
-            ("card = \"p=card\"", 1, "no option"),
+            ("card = \"p=card\"", 1, "no preset has"),
             ("\"a,b\" = \"w=9\"", 1, "no URL"),
             ("\"\" = \"w=9\"", 1, "no URL"),
         ] {
