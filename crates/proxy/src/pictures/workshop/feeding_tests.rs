@@ -8,6 +8,7 @@ use imaging::job::Outcome;
 use imaging::run::Media;
 use imaging::sizing::Size;
 use std::fs;
+use std::io::Write as _;
 use std::sync::mpsc;
 use tokio::time::timeout;
 
@@ -74,6 +75,11 @@ impl Tried {
         let place = self.workshop.enter().expect("there is room");
         let material = Material { source: source.clone(), mark: Bytes::new() };
         self.workshop.make(place, job(), material).await.map(|done| done.bytes)
+    }
+
+    fn say(&self, word: &str) {
+        let mut log = fs::OpenOptions::new().append(true).open(&self.log.0).expect("a log");
+        writeln!(log, "{word}").expect("it is written");
     }
 
     fn said(&self, word: &str) -> usize {
@@ -169,8 +175,9 @@ async fn a_process_that_dies_of_a_source_on_disk_has_crashed() {
 
 #[tokio::test]
 async fn who_leaves_holds_nobody_up() {
-    // What is left of a process that was killed writes to no file that the next one has.
-    let takes = "head -c 1000 > $copy; echo taken >> $log; cat > /dev/null";
+    // It takes the rest only when nobody waits any more: else it could have all by then, and be at work.
+    let takes = "head -c 1000 > $copy; echo taken >> $log
+                 until grep -q left $log; do sleep 0.01; done; cat > /dev/null";
     let (tried, bytes) = (opened(takes, PATIENT), bytes(LONG));
     let source = on_disk(&Temporary::of(&bytes)).await;
     let mut making = Box::pin(tried.make(&source));
@@ -179,6 +186,7 @@ async fn who_leaves_holds_nobody_up() {
         assert!(done.is_err(), "{done:?}");
     }
     drop(making);
+    tried.say("left");
     // There is one thread, and it would wait for a minute.
     let next = timeout(PATIENT / 2, tried.make(&source)).await.expect("it has its turn");
     assert!(next.expect("it is made") == bytes);
