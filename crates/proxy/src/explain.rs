@@ -111,18 +111,14 @@ impl<'s> Look<'s> {
         };
         let outcome = Outcome::of(&way, found, facts, request, now);
         let outcome = refused.or_else(|| here(site, request)).unwrap_or(outcome);
-        Some(Look {
-            now,
-            site,
-            way,
+        let kept = Look {
             stored,
             marked_seconds,
             is_paused,
             is_coming,
-            outcome,
-            says,
-            picture,
-        })
+            ..Look::without_key(now, site, way, outcome)
+        };
+        Some(Look { says, picture, ..kept })
     }
 
     fn without_key(

@@ -29,6 +29,17 @@ impl Dialect {
     pub const FIXED: [Dialect; 4] =
         [Dialect::Own, Dialect::Next, Dialect::Astro, Dialect::Cloudflare];
 
+    /// What its paths begin with, where that is the same on every site.
+    pub fn root(self) -> Option<&'static str> {
+        match self {
+            Dialect::Own => Some(own::ROOT),
+            Dialect::Next => Some(next::PATH),
+            Dialect::Astro => Some(astro::PATH),
+            Dialect::Cloudflare => Some(cloudflare::ROOT),
+            Dialect::Imgproxy | Dialect::Thumbor => None,
+        }
+    }
+
     /// The dialect that a target is written in, if it is one whose paths are the same on every site.
     pub fn of(target: &str) -> Option<Dialect> {
         let path = target.split('?').next().unwrap_or_default();

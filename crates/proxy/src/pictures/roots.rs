@@ -2,7 +2,7 @@
 //! a rule or a purge for one of the others has to be told, or understood.
 
 use crate::settings::PictureSettings;
-use imaging::plan::{Dialect, OWN_ROOT};
+use imaging::plan::OWN_ROOT;
 
 /// What a path is to those of a site's pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +18,11 @@ pub enum Reach {
 /// What a path, or a pattern of paths, is to those below which a site's pictures are asked for and not
 /// kept. A path that is all of the site's keeps its meaning: what is kept is below it, too.
 pub fn reach(settings: &PictureSettings, path: &str) -> Reach {
-    let roots = roots(settings);
     // A preset's name stands in no path under which a picture is kept.
     if path.strip_prefix(OWN_ROOT).is_some_and(|options| options.starts_with("p=")) {
         return Reach::Within;
     }
+    let roots = roots(settings);
     if roots.iter().any(|root| is_below(root, path)) {
         return Reach::Within;
     }
@@ -40,13 +40,7 @@ fn is_below(root: &str, path: &str) -> bool {
 /// which has nothing but pictures.
 fn roots(settings: &PictureSettings) -> Vec<String> {
     let dialects = &settings.dialects;
-    let fixed = dialects.fixed.iter().map(|dialect| match dialect {
-        Dialect::Own => OWN_ROOT,
-        Dialect::Next => "/_next/image",
-        Dialect::Astro => "/_image",
-        Dialect::Cloudflare => "/cdn-cgi/image/",
-        Dialect::Imgproxy | Dialect::Thumbor => "",
-    });
+    let fixed = dialects.fixed.iter().filter_map(|dialect| dialect.root());
     let imgproxy = dialects.imgproxy.iter().map(|own| &*own.path);
     let thumbor = dialects.thumbor.iter().map(|own| &*own.path);
     let all = fixed.chain(imgproxy).chain(thumbor).map(|root| root.trim_end_matches('/'));
@@ -59,7 +53,7 @@ fn roots(settings: &PictureSettings) -> Vec<String> {
 mod tests {
     use super::super::allowed::tests::settings;
     use super::*;
-    use imaging::plan::Thumbor;
+    use imaging::plan::{Dialect, Thumbor};
 
     #[test]
     fn a_path_leads_to_pictures_or_around_them_or_to_none() {
